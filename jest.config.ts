@@ -1,0 +1,18 @@
+import type { Config } from 'jest';
+
+/** What every kind of test shares: TypeScript by swc as ES modules, and a set-up that asserts its own preconditions. */
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }] },
+  transformIgnorePatterns: ['/node_modules/'],
+  setupFiles: ['<rootDir>/scripts/jest-setup.ts'],
+  modulePathIgnorePatterns: ['/build/'],
+} satisfies Config;
+
+export default {
+  projects: [
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/**/test/**/*.test.ts'], testPathIgnorePatterns: ['/node_modules/', '<rootDir>/e2e/'] },
+    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/e2e/test/**/*.test.ts'] },
+  ],
+} satisfies Config;
