@@ -1,0 +1,146 @@
+/** Bech32 (BIP-173) with the Cosmos SDK's limits and error texts. */
+
+/** A text that is no bech32, or not the one that was asked for. */
+export class Bech32Error extends Error {
+  override readonly name = 'Bech32Error';
+}
+
+/** The SDK's limit on the whole text; BIP-173's own 90 is too short for long addresses. */
+export const maxBech32Length = 1023;
+/** The SDK's limit on an address (address.MaxAddrLen). */
+export const maxAddressLength = 255;
+
+const charset = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
+const checksumLength = 6;
+const valueOfChar = new Int8Array(128).fill(-1);
+for (let i = 0; i < charset.length; i++) valueOfChar[charset.charCodeAt(i)] = i;
+const generator = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3] as const;
+
+/** One step of BIP-173's checksum polynomial. */
+function polymodStep(state: number, value: number): number {
+  const top = state >>> 25;
+  let next = ((state & 0x1ffffff) << 5) ^ value;
+  for (let i = 0; i < 5; i++) if ((top >> i) & 1) next ^= generator[i]!;
+  return next;
+}
+
+/** The checksum's state after the expanded prefix and the words. */
+function polymod(prefix: string, words: Uint8Array): number {
+  let state = 1;
+  for (let i = 0; i < prefix.length; i++) state = polymodStep(state, prefix.charCodeAt(i) >> 5);
+  state = polymodStep(state, 0);
+  for (let i = 0; i < prefix.length; i++) state = polymodStep(state, prefix.charCodeAt(i) & 31);
+  for (let i = 0; i < words.length; i++) state = polymodStep(state, words[i]!);
+  return state;
+}
+
+/** Bytes to words of five bits, the last one filled with zero bits. */
+function toWords(bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(((bytes.length * 8 + 4) / 5) | 0);
+  let bits = 0;
+  let held = 0;
+  let at = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    bits = (bits << 8) | bytes[i]!;
+    held += 8;
+    while (held >= 5) {
+      held -= 5;
+      out[at++] = (bits >> held) & 31;
+    }
+    bits &= (1 << held) - 1;
+  }
+  if (held > 0) out[at] = (bits << (5 - held)) & 31;
+  return out;
+}
+
+/** Words of five bits to bytes. @throws Bech32Error when what is left over is a whole word or not zero */
+function fromWords(words: Uint8Array): Uint8Array {
+  const out = new Uint8Array((words.length * 5) >> 3);
+  let bits = 0;
+  let held = 0;
+  let at = 0;
+  for (let i = 0; i < words.length; i++) {
+    bits = (bits << 5) | words[i]!;
+    held += 5;
+    if (held >= 8) {
+      held -= 8;
+      out[at++] = bits >> held;
+      bits &= (1 << held) - 1;
+    }
+  }
+  if (held >= 5 || bits !== 0) throw new Bech32Error('decoding bech32 failed: invalid incomplete group');
+  return out;
+}
+
+/** A prefix as BIP-173 has it, and in lower case as the SDK wants it. */
+function checkPrefix(prefix: string): void {
+  if (prefix === '' || prefix !== prefix.toLowerCase() || !/^[\x21-\x7e]+$/.test(prefix)) {
+    throw new Bech32Error(`invalid Bech32 prefix ${JSON.stringify(prefix.slice(0, 100))}`);
+  }
+}
+
+/** The address text of 1 … 255 bytes. @throws Bech32Error */
+export function toBech32(prefix: string, bytes: Uint8Array): string {
+  checkPrefix(prefix);
+  checkAddressLength(bytes);
+  const words = toWords(bytes);
+  const length = prefix.length + 1 + words.length + checksumLength;
+  if (length > maxBech32Length) throw new Bech32Error(`invalid bech32 string length ${length}`);
+  const padded = new Uint8Array(words.length + checksumLength);
+  padded.set(words);
+  const checksum = polymod(prefix, padded) ^ 1;
+  for (let i = 0; i < checksumLength; i++) padded[words.length + i] = (checksum >>> (5 * (5 - i))) & 31;
+  let out = `${prefix}1`;
+  for (let i = 0; i < padded.length; i++) out += charset[padded[i]!]!;
+  return out;
+}
+
+function checkAddressLength(bytes: Uint8Array): void {
+  if (bytes.length === 0) throw new Bech32Error('addresses cannot be empty');
+  if (bytes.length > maxAddressLength) {
+    throw new Bech32Error(`address max length is ${maxAddressLength}, got ${bytes.length}`);
+  }
+}
+
+/**
+ * Prefix and bytes of an address text (all lower or all upper case, as BIP-173 allows).
+ * @param expectedPrefix when given, any other one is refused
+ * @throws Bech32Error with the SDK's texts
+ */
+export function decodeBech32(text: string, expectedPrefix?: string): { prefix: string; bytes: Uint8Array } {
+  if (text.trim() === '') throw new Bech32Error('empty address string is not allowed');
+  if (text.length < 8 || text.length > maxBech32Length) fail(`invalid bech32 string length ${text.length}`);
+  if (!/^[\x21-\x7e]+$/.test(text)) fail('invalid character in string');
+  const lower = text.toLowerCase();
+  if (text !== lower && text !== text.toUpperCase()) fail('string not all lowercase or all uppercase');
+  const separator = lower.lastIndexOf('1');
+  if (separator < 1 || separator + checksumLength >= lower.length) fail(`invalid separator index ${separator}`);
+  const prefix = lower.slice(0, separator);
+  const words = wordsOf(lower, separator + 1);
+  if (polymod(prefix, words) !== 1) fail('invalid checksum');
+  const bytes = fromWords(words.subarray(0, words.length - checksumLength));
+  if (expectedPrefix !== undefined && prefix !== expectedPrefix) {
+    throw new Bech32Error(`invalid Bech32 prefix; expected ${expectedPrefix}, got ${prefix}`);
+  }
+  checkAddressLength(bytes);
+  return { prefix, bytes };
+}
+
+function wordsOf(text: string, start: number): Uint8Array {
+  const words = new Uint8Array(text.length - start);
+  for (let i = 0; i < words.length; i++) {
+    const value = valueOfChar[text.charCodeAt(start + i)]!;
+    if (value < 0) fail(`invalid character not part of charset: ${text.charCodeAt(start + i)}`);
+    words[i] = value;
+  }
+  return words;
+}
+
+function fail(reason: string): never {
+  throw new Bech32Error(`decoding bech32 failed: ${reason}`);
+}
+
+/** The bytes of an address text. @param prefix when given, any other one is refused @throws Bech32Error */
+export function fromBech32(text: string, prefix?: string): Uint8Array {
+  return decodeBech32(text, prefix).bytes;
+}
