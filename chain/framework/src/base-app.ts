@@ -1,0 +1,369 @@
+/**
+ * The application: ABCI 2.0 over modules and a commit store. One object, whoever drives it. It owns the order in which a
+ * block is executed and nothing of what the modules mean.
+ */
+import type { Registry } from '@bufbuild/protobuf';
+import { fromUtf8 } from '@mu/lib/bytes';
+import {
+  type RequestCheckTx,
+  type RequestFinalizeBlock,
+  type RequestInitChain,
+  type RequestPrepareProposal,
+  type RequestProcessProposal,
+  type RequestQuery,
+  CheckTxType,
+  ResponseApplySnapshotChunk,
+  ResponseCheckTx,
+  ResponseCommit,
+  ResponseExtendVote,
+  ResponseFinalizeBlock,
+  ResponseInfo,
+  ResponseInitChain,
+  ResponseListSnapshots,
+  ResponseLoadSnapshotChunk,
+  ResponseOfferSnapshot,
+  ResponsePrepareProposal,
+  ResponseProcessProposal,
+  ResponseProcessProposal_ProposalStatus as ProposalStatus,
+  ResponseOfferSnapshot_Result as OfferResult,
+  ResponseApplySnapshotChunk_Result as ApplyResult,
+  ResponseQuery,
+  ResponseVerifyVoteExtension,
+  ResponseVerifyVoteExtension_VerifyStatus as VerifyStatus,
+} from 'cosmjs-types/tendermint/abci/types';
+import { ConsensusParams } from 'cosmjs-types/tendermint/types/params';
+import type { Application } from './abci.ts';
+import type { AnteStep } from './ante.ts';
+import { answerQuery } from './app-query.ts';
+import { type BlockGasLimit, BlockExecutor, toAbciTxResult } from './block-executor.ts';
+import { type BlockInfo, type ChainConstants, Context, freshContext } from './context.ts';
+import { errInvalidHeight, errInvalidRequest, toFailure } from './errors.ts';
+import { toAbciEvents } from './events.ts';
+import { MessageRegistry } from './message-registry.ts';
+import type { AppModule, Json } from './module.ts';
+import { checkProposal, fillProposal } from './proposal.ts';
+import { QueryRouter } from './query-router.ts';
+import { BranchMultiStore } from './store/branch-store.ts';
+import { type CommitStore, emptyAppHash } from './store/commit-store.ts';
+import type { Change, MultiStore } from './store/kv-store.ts';
+import { encodeSystemTx, type SystemTxSource } from './system-tx.ts';
+import { type Tx, TxDecoder } from './tx.ts';
+import { runTx, type TxResult } from './tx-runner.ts';
+import { type BlockRecord, decodeBlockRecord, encodeBlockRecord, fromTimestamp } from './block-record.ts';
+
+/** The least `block.max_bytes` that leaves room for the transaction a block must begin with (design §5). */
+const minBlockBytes = 1_048_576n;
+
+export interface BaseAppOptions {
+  readonly name: string;
+  readonly version: string;
+  readonly store: CommitStore;
+  /** in the order of InitGenesis, BeginBlock and EndBlock */
+  readonly modules: readonly AppModule[];
+  readonly descriptors: Registry;
+  /** made once the chain's constants can be known; checks run in this order */
+  readonly ante: readonly AnteStep[];
+  readonly systemTx?: SystemTxSource;
+  /** Checks every module's invariants after each block and throws when one is broken: for tests and simulations. */
+  readonly checkInvariants?: boolean;
+}
+
+/** The state of a block that was executed and not committed yet. */
+interface PendingBlock {
+  readonly record: BlockRecord;
+  readonly changes: readonly Change[];
+}
+
+export class BaseApp implements Application {
+  readonly messages: MessageRegistry;
+  readonly queries = new QueryRouter();
+  readonly #options: BaseAppOptions;
+  readonly #store: CommitStore;
+  readonly #decoder: TxDecoder;
+  readonly #executor: BlockExecutor;
+  #chain: ChainConstants | undefined;
+  #gasLimit: BlockGasLimit = undefined;
+  /** what InitChain wrote: it becomes part of the first block */
+  #genesis: { stores: BranchMultiStore; block: BlockInfo } | undefined;
+  #pending: PendingBlock | undefined;
+  #check: Context | undefined;
+
+  constructor(options: BaseAppOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.messages = new MessageRegistry(options.descriptors);
+    for (const module of options.modules) {
+      module.registerMsgs(this.messages);
+      module.registerQueries(this.queries);
+    }
+    this.#decoder = new TxDecoder(options.descriptors, this.messages);
+    const runner = { ante: options.ante, reservedSigner: options.systemTx?.signer };
+    this.#executor = new BlockExecutor({ ...options, runner, decode: (raw, chain) => this.decode(raw, chain) });
+    this.#load();
+  }
+
+  /** Constants of the chain. @throws Error before InitChain */
+  get chain(): ChainConstants {
+    if (this.#chain === undefined) throw errInvalidRequest.wrap('the chain has no genesis yet');
+    return this.#chain;
+  }
+
+  decode(raw: Uint8Array, chain: ChainConstants): Tx {
+    return this.#decoder.decode(raw, chain.bech32Prefix);
+  }
+
+  /** A context on the last committed state, for queries. */
+  queryContext(): Context {
+    return freshContext({
+      chain: this.chain,
+      block: this.#lastBlock(),
+      mode: 'query',
+      stores: new BranchMultiStore(this.#base()),
+    });
+  }
+
+  info(): ResponseInfo {
+    const { height, appHash } = this.#store.last;
+    return ResponseInfo.fromPartial({
+      data: this.#options.name,
+      version: this.#options.version,
+      appVersion: 0n,
+      lastBlockHeight: height,
+      lastBlockAppHash: height === 0n ? new Uint8Array() : appHash,
+    });
+  }
+
+  initChain(request: RequestInitChain): ResponseInitChain {
+    const params = ConsensusParams.fromPartial(request.consensusParams ?? {});
+    const maxBytes = params.block?.maxBytes ?? -1n;
+    if (maxBytes !== -1n && maxBytes < minBlockBytes) {
+      throw errInvalidRequest.wrap(`consensus_params.block.max_bytes is ${maxBytes}; it must be -1 or ≥ ${minBlockBytes}`);
+    }
+    const state = parseAppState(request.appStateBytes);
+    const constants = readConstants(request.chainId, state);
+    this.#chain = constants;
+    this.#setGasLimit(params);
+    this.#store.setConstant('chain', encodeConstants(constants));
+    this.#store.setConstant('consensus_params', ConsensusParams.encode(params).finish());
+    const block = {
+      height: request.initialHeight === 0n ? 1n : request.initialHeight,
+      timeNs: fromTimestamp(request.time),
+      proposer: new Uint8Array(),
+    };
+    const stores = new BranchMultiStore(this.#store);
+    const ctx = freshContext({ chain: constants, block, mode: 'genesis', stores });
+    for (const module of this.#options.modules) {
+      module.genesis.init(ctx, state[module.name] ?? module.genesis.defaults());
+    }
+    this.#genesis = { stores, block };
+    this.#resetCheck();
+    return ResponseInitChain.fromPartial({ appHash: emptyAppHash });
+  }
+
+  checkTx(request: RequestCheckTx): ResponseCheckTx {
+    let result: TxResult;
+    try {
+      const tx = this.decode(request.tx, this.chain);
+      const mode = request.type === CheckTxType.RECHECK ? 'recheck' : 'check';
+      const ctx = (this.#check as Context).with({ mode });
+      result = runTx(this.#executor.runner, ctx, tx);
+    } catch (thrown) {
+      result = { failure: toFailure(thrown), gasWanted: 0n, gasUsed: 0n, data: new Uint8Array(), events: [] };
+    }
+    return ResponseCheckTx.fromPartial(toAbciTxResult(result));
+  }
+
+  /** Runs a transaction on the checked state without keeping anything: what it would use and answer. */
+  simulate(raw: Uint8Array): TxResult {
+    const tx = this.decode(raw, this.chain);
+    const stores = new BranchMultiStore((this.#check as Context).stores);
+    return runTx(this.#executor.runner, (this.#check as Context).with({ mode: 'simulate', stores }), tx);
+  }
+
+  prepareProposal(request: RequestPrepareProposal): ResponsePrepareProposal {
+    const first = this.#systemTx(request.height);
+    const txs = fillProposal(first, request.txs, {
+      maxBytes: request.maxTxBytes,
+      maxGas: this.#gasLimit,
+      decode: (raw) => this.decode(raw, this.chain),
+    });
+    return ResponsePrepareProposal.fromPartial({ txs });
+  }
+
+  processProposal(request: RequestProcessProposal): ResponseProcessProposal {
+    const reason = checkProposal(this.#systemTx(request.height), request.txs, {
+      maxGas: this.#gasLimit,
+      decode: (raw) => this.decode(raw, this.chain),
+    });
+    const status = reason === undefined ? ProposalStatus.ACCEPT : ProposalStatus.REJECT;
+    return ResponseProcessProposal.fromPartial({ status });
+  }
+
+  finalizeBlock(request: RequestFinalizeBlock): ResponseFinalizeBlock {
+    const expectedHeight = this.#nextHeight();
+    if (request.height !== expectedHeight) {
+      throw errInvalidHeight.wrap(`the next block is ${expectedHeight}, not ${request.height}`);
+    }
+    const block = {
+      height: request.height,
+      timeNs: fromTimestamp(request.time),
+      proposer: request.proposerAddress,
+    };
+    // Computed before anything of this block is written: a function of the state committed at H−1 and of H alone.
+    const systemTx = this.#systemTx(request.height);
+    const stores = new BranchMultiStore(this.#base());
+    const ctx = freshContext({ chain: this.chain, block, mode: 'finalize', stores });
+    const done = this.#executor.execute(ctx, { txs: request.txs, systemTx, gasLimit: this.#gasLimit });
+    const changes = this.#allChanges(stores);
+    this.#pending = { record: block, changes };
+    return ResponseFinalizeBlock.fromPartial({
+      events: toAbciEvents(done.events),
+      txResults: done.txs.map(toAbciTxResult),
+      appHash: this.#store.workingHash(changes),
+    });
+  }
+
+  commit(): ResponseCommit {
+    if (this.#pending === undefined) throw errInvalidRequest.wrap('there is no finalized block to commit');
+    const { record, changes } = this.#pending;
+    this.#store.setConstant('last_block', encodeBlockRecord(record));
+    this.#store.commit(record.height, changes);
+    this.#pending = undefined;
+    this.#genesis = undefined;
+    this.#resetCheck();
+    return ResponseCommit.fromPartial({ retainHeight: 0n });
+  }
+
+  query(request: RequestQuery): ResponseQuery {
+    return answerQuery(
+      {
+        store: this.#store,
+        queries: this.queries,
+        version: this.#options.version,
+        context: () => this.queryContext(),
+        simulate: (raw) => this.simulate(raw),
+      },
+      request,
+    );
+  }
+
+  // Vote extensions are off: the consensus parameters never enable them.
+  extendVote(): ResponseExtendVote {
+    return ResponseExtendVote.fromPartial({});
+  }
+
+  verifyVoteExtension(request: { readonly voteExtension: Uint8Array }): ResponseVerifyVoteExtension {
+    const status = request.voteExtension.length === 0 ? VerifyStatus.ACCEPT : VerifyStatus.REJECT;
+    return ResponseVerifyVoteExtension.fromPartial({ status });
+  }
+
+  // This store takes no snapshots: none is listed, and one that a peer offers is refused.
+  listSnapshots(): ResponseListSnapshots {
+    return ResponseListSnapshots.fromPartial({});
+  }
+
+  offerSnapshot(): ResponseOfferSnapshot {
+    return ResponseOfferSnapshot.fromPartial({ result: OfferResult.REJECT });
+  }
+
+  loadSnapshotChunk(): ResponseLoadSnapshotChunk {
+    return ResponseLoadSnapshotChunk.fromPartial({});
+  }
+
+  applySnapshotChunk(): ResponseApplySnapshotChunk {
+    return ResponseApplySnapshotChunk.fromPartial({ result: ApplyResult.ABORT });
+  }
+
+  /** The state of all modules as genesis `app_state` of a chain that goes on from here. */
+  exportState(): { [module: string]: Json } {
+    const ctx = this.queryContext();
+    const state: { [module: string]: Json } = {
+      app: { bech32_prefix: this.chain.bech32Prefix, denom: this.chain.denom },
+    };
+    for (const module of this.#options.modules) state[module.name] = module.genesis.export(ctx);
+    return state;
+  }
+
+  #base(): MultiStore {
+    return this.#genesis?.stores ?? this.#store;
+  }
+
+  #allChanges(block: BranchMultiStore): Change[] {
+    if (this.#genesis === undefined) return block.changes();
+    // The first block carries genesis with it; a second branch keeps the proposal's view of genesis untouched.
+    const merged = new BranchMultiStore(this.#store);
+    for (const change of [...this.#genesis.stores.changes(), ...block.changes()]) {
+      if (change.value === undefined) merged.store(change.store).delete(change.key);
+      else merged.store(change.store).set(change.key, change.value);
+    }
+    return merged.changes();
+  }
+
+  #nextHeight(): bigint {
+    return this.#genesis?.block.height ?? this.#store.last.height + 1n;
+  }
+
+  #lastBlock(): BlockInfo {
+    if (this.#genesis !== undefined) return { ...this.#genesis.block, height: this.#store.last.height };
+    const record = this.#store.constant('last_block');
+    if (record === undefined) throw errInvalidRequest.wrap('no block is committed yet');
+    return decodeBlockRecord(record);
+  }
+
+  #systemTx(height: bigint): Uint8Array | undefined {
+    if (this.#options.systemTx === undefined) return undefined;
+    const ctx = this.queryContext().with({ mode: 'proposal' });
+    return encodeSystemTx(this.#options.systemTx.due(ctx, height), height);
+  }
+
+  #resetCheck(): void {
+    this.#check = freshContext({
+      chain: this.chain,
+      block: this.#lastBlock(),
+      mode: 'check',
+      stores: new BranchMultiStore(this.#base()),
+    });
+  }
+
+  #setGasLimit(params: ConsensusParams): void {
+    const maxGas = params.block?.maxGas ?? -1n;
+    this.#gasLimit = maxGas < 0n ? undefined : maxGas;
+  }
+
+  /** Takes up what the store holds from an earlier run. */
+  #load(): void {
+    const constants = this.#store.constant('chain');
+    const params = this.#store.constant('consensus_params');
+    if (this.#store.last.height === 0n || constants === undefined || params === undefined) return;
+    this.#chain = JSON.parse(fromUtf8(constants)) as ChainConstants;
+    this.#setGasLimit(ConsensusParams.decode(params));
+    this.#resetCheck();
+  }
+}
+
+function encodeConstants(constants: ChainConstants): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(constants));
+}
+
+function parseAppState(bytes: Uint8Array): { [module: string]: Json } {
+  const parsed: unknown = JSON.parse(fromUtf8(bytes));
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw errInvalidRequest.wrap('app_state of genesis is not an object');
+  }
+  return parsed as { [module: string]: Json };
+}
+
+function readConstants(chainId: string, state: { [module: string]: Json }): ChainConstants {
+  const app = (state['app'] ?? {}) as { [key: string]: Json };
+  for (const key of Object.keys(app)) {
+    if (key !== 'bech32_prefix' && key !== 'denom') throw errInvalidRequest.wrap(`app_state.app has no field ${key}`);
+  }
+  const { bech32_prefix: prefix = 'mu', denom = 'umu' } = app;
+  if (typeof prefix !== 'string' || !/^[a-z]{1,20}$/.test(prefix)) {
+    throw errInvalidRequest.wrap('app_state.app.bech32_prefix is 1 to 20 letters a to z');
+  }
+  if (typeof denom !== 'string' || !/^[a-zA-Z][a-zA-Z0-9/:._-]{2,127}$/.test(denom)) {
+    throw errInvalidRequest.wrap('app_state.app.denom is not a denomination');
+  }
+  return { chainId, bech32Prefix: prefix, denom };
+}

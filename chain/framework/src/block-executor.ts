@@ -1,0 +1,141 @@
+/** Executes a block on a branch of the state: begin, the transaction it must begin with, the users' ones, end. */
+import type { ExecTxResult } from 'cosmjs-types/tendermint/abci/types';
+import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
+import type { Any } from 'cosmjs-types/google/protobuf/any';
+import type { ChainConstants, Context } from './context.ts';
+import { errTxDecode, toFailure } from './errors.ts';
+import { type Event, EventLog, toAbciEvents, withAttribute } from './events.ts';
+import { GasMeter } from './gas.ts';
+import type { AppModule } from './module.ts';
+import { isExpected, type SystemTxSource } from './system-tx.ts';
+import type { Tx, TxMessage } from './tx.ts';
+import { messageEvents, runMessage, runTx, type TxResult, type TxRunner } from './tx-runner.ts';
+
+/** Gas that a block may use; undefined for no limit. */
+export type BlockGasLimit = bigint | undefined;
+
+export interface BlockInput {
+  readonly txs: readonly Uint8Array[];
+  /** what the block must begin with */
+  readonly systemTx: Uint8Array | undefined;
+  readonly gasLimit: BlockGasLimit;
+}
+
+export interface BlockOutput {
+  readonly txs: readonly TxResult[];
+  readonly events: readonly Event[];
+}
+
+export interface ExecutorOptions {
+  readonly modules: readonly AppModule[];
+  readonly systemTx?: SystemTxSource;
+  readonly checkInvariants?: boolean;
+  readonly runner: TxRunner;
+  readonly decode: (raw: Uint8Array, chain: ChainConstants) => Tx;
+}
+
+export class BlockExecutor {
+  readonly #options: ExecutorOptions;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  get runner(): TxRunner {
+    return this.#options.runner;
+  }
+
+  /** @throws Error when an invariant is broken and invariants are checked */
+  execute(ctx: Context, input: BlockInput): BlockOutput {
+    const begin = this.#modules(ctx, 'BeginBlock', (module, at) => module.beginBlock?.(at));
+    const blockGas = new GasMeter(input.gasLimit);
+    const txs = input.txs.map((raw, index) =>
+      index === 0 && isExpected(input.systemTx, raw) ? this.#system(ctx, raw) : this.#user(ctx, raw, blockGas),
+    );
+    const end = this.#modules(ctx, 'EndBlock', (module, at) => module.endBlock?.(at));
+    if (this.#options.checkInvariants === true) this.#assertInvariants(ctx);
+    return { txs, events: [...begin, ...end] };
+  }
+
+  #modules(ctx: Context, mode: string, step: (module: AppModule, ctx: Context) => void): Event[] {
+    const own = ctx.with({ events: new EventLog() });
+    for (const module of this.#options.modules) step(module, own);
+    return own.events.events.map((event) => withAttribute(event, 'mode', mode));
+  }
+
+  #user(ctx: Context, raw: Uint8Array, blockGas: GasMeter): TxResult {
+    let tx: Tx;
+    try {
+      tx = this.#options.decode(raw, ctx.chain);
+    } catch {
+      // Malformed bytes of a proposal still have a result (SDK: ErrTxDecode without gas or events).
+      return failed(errTxDecode.bare());
+    }
+    const own = ctx.with({ events: new EventLog() });
+    return runTx(this.#options.runner, own, tx, blockGas);
+  }
+
+  /** Each message in a branch of its own; the transaction's code is 0 and each response carries its own. */
+  #system(ctx: Context, raw: Uint8Array): TxResult {
+    const source = this.#options.systemTx as SystemTxSource;
+    const tx = this.#options.decode(raw, ctx.chain);
+    const responses: Any[] = [];
+    const events: Event[] = [];
+    tx.messages.forEach((message, index) => {
+      const done = this.#systemMessage(ctx, source, message, tx.body.messages[index] as Any, index);
+      responses.push(done.response);
+      events.push(...done.events);
+    });
+    const data = TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish();
+    return { failure: undefined, gasWanted: 0n, gasUsed: 0n, data, events };
+  }
+
+  #systemMessage(
+    ctx: Context,
+    source: SystemTxSource,
+    message: TxMessage,
+    encoded: Any,
+    index: number,
+  ): { response: Any; events: Event[] } {
+    const attempt = ctx.with({ gas: new GasMeter(), events: new EventLog() }).branch();
+    try {
+      const done = runMessage(attempt.ctx, message, index);
+      attempt.write();
+      return done;
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      const settle = ctx.with({ gas: new GasMeter(), events: new EventLog() }).branch();
+      const response = source.settleFailure(settle.ctx, encoded, failure);
+      settle.write();
+      return { response, events: messageEvents(ctx, message, settle.ctx.events.events, index) };
+    }
+  }
+
+  #assertInvariants(ctx: Context): void {
+    for (const module of this.#options.modules) {
+      for (const invariant of module.invariants) {
+        const broken = invariant.check(ctx);
+        if (broken !== undefined) throw new Error(`invariant ${invariant.name} is broken at ${ctx.height}: ${broken}`);
+      }
+    }
+  }
+}
+
+function failed(error: unknown): TxResult {
+  return { failure: toFailure(error), gasWanted: 0n, gasUsed: 0n, data: new Uint8Array(), events: [] };
+}
+
+/** A result as ABCI carries it, for CheckTx and FinalizeBlock alike. */
+export function toAbciTxResult(result: TxResult): ExecTxResult {
+  return {
+    code: result.failure?.code ?? 0,
+    codespace: result.failure?.codespace ?? '',
+    // On success the log is empty, as in the SDK from 0.50 on.
+    log: result.failure?.log ?? '',
+    info: '',
+    data: result.data,
+    gasWanted: result.gasWanted,
+    gasUsed: result.gasUsed,
+    events: toAbciEvents(result.events),
+  };
+}

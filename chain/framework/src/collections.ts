@@ -1,0 +1,246 @@
+/**
+ * Typed state: every record of a module stands in a collection with one prefix byte and a key codec. Keys are
+ * big-endian and fixed width, or length-prefixed, so that byte order is the order of the values.
+ */
+import { compareBytes, concatBytes, fromUtf8, utf8 } from '@mu/lib/bytes';
+import type { Context } from './context.ts';
+import { prefixEnd } from './store/kv-store.ts';
+
+/** A message type as ts-proto and cosmjs-types generate it. */
+export interface MessageCodec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
+/** Turns a part of a key into bytes and back. */
+export interface KeyCodec<K> {
+  encode(value: K): Uint8Array;
+  /** @returns the value and the offset behind it */
+  decode(bytes: Uint8Array, at: number): [K, number];
+}
+
+/** An unsigned integer below 2^64 in 8 bytes. Heights and numbers stand so. */
+export const u64Key: KeyCodec<bigint> = {
+  encode(value) {
+    if (value < 0n || value >= 2n ** 64n) throw new RangeError(`not an unsigned 64-bit number: ${value}`);
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, value);
+    return bytes;
+  },
+  decode(bytes, at) {
+    return [new DataView(bytes.buffer, bytes.byteOffset + at, 8).getBigUint64(0), at + 8];
+  },
+};
+
+/** An unsigned integer below 2^32 in 4 bytes. */
+export const u32Key: KeyCodec<number> = {
+  encode(value) {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw new RangeError(`not a u32: ${value}`);
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, value);
+    return bytes;
+  },
+  decode(bytes, at) {
+    return [new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0), at + 4];
+  },
+};
+
+/** At most 255 bytes behind their length in one byte (the SDK's address.LengthPrefix). */
+export const bytesKey: KeyCodec<Uint8Array> = {
+  encode(value) {
+    if (value.length > 255) throw new RangeError(`a key part has at most 255 bytes, not ${value.length}`);
+    return concatBytes(Uint8Array.of(value.length), value);
+  },
+  decode(bytes, at) {
+    const length = bytes[at] as number;
+    return [bytes.slice(at + 1, at + 1 + length), at + 1 + length];
+  },
+};
+
+/** Text of at most 255 bytes of UTF-8 behind its length. */
+export const textKey: KeyCodec<string> = {
+  encode: (value) => bytesKey.encode(utf8(value)),
+  decode(bytes, at) {
+    const [value, next] = bytesKey.decode(bytes, at);
+    return [fromUtf8(value), next];
+  },
+};
+
+type KeyCodecs<K extends readonly unknown[]> = { readonly [I in keyof K]: KeyCodec<K[I]> };
+
+/** Several parts one after the other. Any number of leading parts is a prefix to iterate over. */
+export interface TupleCodec<K extends readonly unknown[]> extends KeyCodec<K> {
+  prefix(leading: readonly unknown[]): Uint8Array;
+}
+
+export function tupleKey<K extends readonly unknown[]>(...parts: KeyCodecs<K>): TupleCodec<K> {
+  const codecs = parts as readonly KeyCodec<unknown>[];
+  const prefix = (leading: readonly unknown[]): Uint8Array =>
+    concatBytes(...leading.map((value, at) => (codecs[at] as KeyCodec<unknown>).encode(value)));
+  return {
+    prefix,
+    encode: (value) => prefix(value),
+    decode(bytes, start) {
+      let at = start;
+      const values = codecs.map((codec) => {
+        const [value, next] = codec.decode(bytes, at);
+        at = next;
+        return value;
+      });
+      return [values as unknown as K, at];
+    },
+  };
+}
+
+/** Where an iteration begins and ends; everything is optional. */
+export interface Range<K> {
+  /** leading parts of a tuple key that all entries share */
+  readonly prefix?: readonly unknown[];
+  /** the first key to see (ascending) */
+  readonly from?: K;
+  /** the first key not to see (ascending), or the one below which a descending iteration begins */
+  readonly before?: K;
+  readonly reverse?: boolean;
+}
+
+/** What all collections share: a store, a prefix and a key codec. */
+class Keyed<K> {
+  protected readonly storeName: string;
+  protected readonly prefix: Uint8Array;
+  protected readonly keyCodec: KeyCodec<K>;
+
+  constructor(storeName: string, prefix: number, keyCodec: KeyCodec<K>) {
+    this.storeName = storeName;
+    this.prefix = Uint8Array.of(prefix);
+    this.keyCodec = keyCodec;
+  }
+
+  /** The key's bytes in the store: what a proof is asked for. */
+  rawKey(key: K): Uint8Array {
+    return concatBytes(this.prefix, this.keyCodec.encode(key));
+  }
+
+  has(ctx: Context, key: K): boolean {
+    return ctx.store(this.storeName).has(this.rawKey(key));
+  }
+
+  delete(ctx: Context, key: K): void {
+    ctx.store(this.storeName).delete(this.rawKey(key));
+  }
+
+  /** Bounds of a range in bytes: [start, end). */
+  bounds(range: Range<K>): [Uint8Array, Uint8Array | undefined] {
+    const leading = range.prefix ?? [];
+    const within = concatBytes(this.prefix, leading.length === 0 ? new Uint8Array() : this.#tuple().prefix(leading));
+    let start = within;
+    let end = prefixEnd(within);
+    if (range.from !== undefined) start = larger(start, this.rawKey(range.from));
+    if (range.before !== undefined) {
+      const before = this.rawKey(range.before);
+      if (end === undefined || compareBytes(before, end) < 0) end = before;
+    }
+    return [start, end];
+  }
+
+  protected *pairs(ctx: Context, range: Range<K>): IterableIterator<[K, Uint8Array]> {
+    const [start, end] = this.bounds(range);
+    for (const [key, value] of ctx.store(this.storeName).iterate(start, end, range.reverse ?? false)) {
+      yield [this.keyCodec.decode(key, 1)[0], value];
+    }
+  }
+
+  #tuple(): TupleCodec<readonly unknown[]> {
+    if (!('prefix' in this.keyCodec)) throw new TypeError('only a tuple key has leading parts');
+    return this.keyCodec as unknown as TupleCodec<readonly unknown[]>;
+  }
+}
+
+function larger(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return compareBytes(a, b) >= 0 ? a : b;
+}
+
+/** Records by key. */
+export class Collection<K, T> extends Keyed<K> {
+  readonly codec: MessageCodec<T>;
+
+  constructor(storeName: string, prefix: number, keyCodec: KeyCodec<K>, codec: MessageCodec<T>) {
+    super(storeName, prefix, keyCodec);
+    this.codec = codec;
+  }
+
+  get(ctx: Context, key: K): T | undefined {
+    const bytes = ctx.store(this.storeName).get(this.rawKey(key));
+    return bytes === undefined ? undefined : this.codec.decode(bytes);
+  }
+
+  set(ctx: Context, key: K, value: T): void {
+    ctx.store(this.storeName).set(this.rawKey(key), this.codec.encode(value).finish());
+  }
+
+  *iterate(ctx: Context, range: Range<K> = {}): IterableIterator<[K, T]> {
+    for (const [key, bytes] of this.pairs(ctx, range)) yield [key, this.codec.decode(bytes)];
+  }
+}
+
+/** A set of keys in order: an index, a queue of deadlines. */
+export class KeySet<K> extends Keyed<K> {
+  add(ctx: Context, key: K): void {
+    ctx.store(this.storeName).set(this.rawKey(key), new Uint8Array());
+  }
+
+  *iterate(ctx: Context, range: Range<K> = {}): IterableIterator<K> {
+    for (const [key] of this.pairs(ctx, range)) yield key;
+  }
+}
+
+/** One record without a key: parameters. */
+export class Item<T> {
+  readonly #storeName: string;
+  readonly #key: Uint8Array;
+  readonly codec: MessageCodec<T>;
+
+  constructor(storeName: string, prefix: number, codec: MessageCodec<T>) {
+    this.#storeName = storeName;
+    this.#key = Uint8Array.of(prefix);
+    this.codec = codec;
+  }
+
+  /** @throws Error before genesis has set it */
+  get(ctx: Context): T {
+    const bytes = ctx.store(this.#storeName).get(this.#key);
+    if (bytes === undefined) throw new Error(`${this.#storeName}: an item is read before genesis has set it`);
+    return this.codec.decode(bytes);
+  }
+
+  set(ctx: Context, value: T): void {
+    ctx.store(this.#storeName).set(this.#key, this.codec.encode(value).finish());
+  }
+}
+
+/** A counter that gives each number once, beginning at 1. */
+export class Counter {
+  readonly #storeName: string;
+  readonly #key: Uint8Array;
+
+  constructor(storeName: string, prefix: number) {
+    this.#storeName = storeName;
+    this.#key = Uint8Array.of(prefix);
+  }
+
+  /** The last number given; 0 before the first. */
+  last(ctx: Context): bigint {
+    const bytes = ctx.store(this.#storeName).get(this.#key);
+    return bytes === undefined ? 0n : u64Key.decode(bytes, 0)[0];
+  }
+
+  next(ctx: Context): bigint {
+    const number = this.last(ctx) + 1n;
+    this.set(ctx, number);
+    return number;
+  }
+
+  /** Sets the last number given: for genesis. */
+  set(ctx: Context, last: bigint): void {
+    ctx.store(this.#storeName).set(this.#key, u64Key.encode(last));
+  }
+}

@@ -1,0 +1,66 @@
+/** The grammar of a module: what `src/module.ts` of every folder in `x/` exports. */
+import type { Registry } from '@bufbuild/protobuf';
+import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
+import type { Context } from './context.ts';
+import { type MessageRegistry, type NamedCodec, typeNameOf } from './message-registry.ts';
+import type { QueryRouter } from './query-router.ts';
+
+/** JSON as `JSON.parse` gives it. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Something that must always hold; checked after every block in tests and simulations. */
+export interface Invariant {
+  /** `MKT-1`, as in the module's README */
+  readonly name: string;
+  /** What is broken, or undefined when it holds. Reads everything: never called in production. */
+  check(ctx: Context): string | undefined;
+}
+
+/** Genesis of a module, in the JSON of its genesis message. */
+export interface ModuleGenesis {
+  defaults(): Json;
+  /** @throws Error with the path of what is wrong and the allowed values */
+  validate(json: Json): void;
+  init(ctx: Context, json: Json): void;
+  export(ctx: Context): Json;
+}
+
+export interface AppModule {
+  /** `market`; also the key in genesis `app_state` */
+  readonly name: string;
+  /** the SDK's store name: `acc` for auth, else the name */
+  readonly storeName: string;
+  readonly consensusVersion: bigint;
+  readonly genesis: ModuleGenesis;
+  readonly invariants: readonly Invariant[];
+  registerMsgs(registry: MessageRegistry): void;
+  registerQueries(router: QueryRouter): void;
+  beginBlock?(ctx: Context): void;
+  endBlock?(ctx: Context): void;
+}
+
+/** Genesis of a module whose genesis is one protobuf message: JSON in the SDK's flavour, unknown keys refused. */
+export function protoGenesis<T>(options: {
+  readonly descriptors: Registry;
+  readonly codec: NamedCodec<T>;
+  readonly defaults: () => T;
+  /** @throws Error with the path of what is wrong */
+  readonly validate: (state: T) => void;
+  readonly init: (ctx: Context, state: T) => void;
+  readonly export: (ctx: Context) => T;
+}): ModuleGenesis {
+  const { descriptors, codec } = options;
+  const typeName = typeNameOf(codec as NamedCodec<unknown>);
+  const parse = (json: Json): T => codec.decode(jsonToMessage(descriptors, typeName, json));
+  const print = (state: T): Json => messageToJson(descriptors, typeName, codec.encode(state).finish()) as Json;
+  return {
+    defaults: () => print(options.defaults()),
+    validate: (json) => options.validate(parse(json)),
+    init(ctx, json) {
+      const state = parse(json);
+      options.validate(state);
+      options.init(ctx, state);
+    },
+    export: (ctx) => print(options.export(ctx)),
+  };
+}

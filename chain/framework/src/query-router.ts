@@ -1,0 +1,51 @@
+/** Queries by gRPC path, `/mu.market.v1.Query/Order`. They read committed state and write nothing. */
+import type { Context } from './context.ts';
+import { errInvalidRequest, errUnknownRequest } from './errors.ts';
+import { type Handlers, type MethodDefinition, type Methods, type MsgHandler, type ServiceDefinition } from './message-registry.ts';
+
+/** Answers encoded requests with encoded responses. */
+export type RawQuery = (ctx: Context, request: Uint8Array) => Uint8Array;
+
+export class QueryRouter {
+  readonly #byPath = new Map<string, RawQuery>();
+
+  register<M extends Methods>(service: ServiceDefinition<M>, handlers: Handlers<M>): void {
+    for (const key of Object.keys(service.methods).sort()) {
+      const method = service.methods[key] as MethodDefinition<unknown, unknown>;
+      const handler = handlers[key] as MsgHandler<unknown, unknown>;
+      this.registerRaw(`/${service.fullName}/${method.name}`, (ctx, bytes) => {
+        const answer = handler(ctx, decodeRequest(method, bytes));
+        return method.responseType.encode(answer).finish();
+      });
+    }
+  }
+
+  /** @throws Error when the path is taken */
+  registerRaw(path: string, query: RawQuery): void {
+    if (this.#byPath.has(path)) throw new Error(`query ${path} is registered twice`);
+    this.#byPath.set(path, query);
+  }
+
+  get(path: string): RawQuery | undefined {
+    return this.#byPath.get(path);
+  }
+
+  /** @throws AbciError unknown request (6) */
+  answer(ctx: Context, path: string, request: Uint8Array): Uint8Array {
+    const query = this.#byPath.get(path);
+    if (query === undefined) throw errUnknownRequest.wrap(`unknown query path: ${path}`);
+    return query(ctx, request);
+  }
+
+  paths(): string[] {
+    return [...this.#byPath.keys()].sort();
+  }
+}
+
+function decodeRequest(method: MethodDefinition<unknown, unknown>, bytes: Uint8Array): unknown {
+  try {
+    return method.requestType.decode(bytes);
+  } catch {
+    throw errInvalidRequest.wrap(`the request is not a ${method.name} request`);
+  }
+}

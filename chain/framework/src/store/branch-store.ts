@@ -1,0 +1,103 @@
+/** Branches of stores: writes stay in the branch until `write` hands them to the parent, all of them or none. */
+import type { Change, KVStore, MultiStore } from './kv-store.ts';
+import { fromMapKey, SortedMap, toMapKey } from './sorted-map.ts';
+
+/** A touched key: its value, or undefined when deleted. */
+type Entry = { readonly value: Uint8Array | undefined };
+
+/** One store with the writes of a branch laid over its parent. */
+export class BranchStore implements KVStore {
+  readonly #parent: KVStore;
+  readonly #touched = new SortedMap<Entry>();
+
+  constructor(parent: KVStore) {
+    this.#parent = parent;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const entry = this.#touched.get(toMapKey(key));
+    return entry === undefined ? this.#parent.get(key) : entry.value;
+  }
+
+  has(key: Uint8Array): boolean {
+    const entry = this.#touched.get(toMapKey(key));
+    return entry === undefined ? this.#parent.has(key) : entry.value !== undefined;
+  }
+
+  set(key: Uint8Array, value: Uint8Array): void {
+    if (key.length === 0) throw new Error('a key is not empty');
+    this.#touched.set(toMapKey(key), { value });
+  }
+
+  delete(key: Uint8Array): void {
+    this.#touched.set(toMapKey(key), { value: undefined });
+  }
+
+  *iterate(start?: Uint8Array, end?: Uint8Array, reverse = false): IterableIterator<[Uint8Array, Uint8Array]> {
+    const below = this.#parent.iterate(start, end, reverse);
+    const low = start === undefined ? undefined : toMapKey(start);
+    const high = end === undefined ? undefined : toMapKey(end);
+    const inside = (key: string | undefined): key is string =>
+      key !== undefined && (low === undefined || key >= low) && (high === undefined || key < high);
+    let cursor = reverse ? high : low;
+    let parent = below.next();
+    for (;;) {
+      // Sought anew at each step, so that a write during the iteration is seen where it lies ahead.
+      const own = this.#touched.seek(cursor, reverse);
+      const ours = inside(own) ? own : undefined;
+      const theirs = parent.done ? undefined : toMapKey(parent.value[0]);
+      if (ours === undefined && theirs === undefined) return;
+      const takeOurs = ours !== undefined && (theirs === undefined || ours === theirs || ours < theirs !== reverse);
+      const key = (takeOurs ? ours : theirs) as string;
+      const value = takeOurs ? this.#touched.get(key)?.value : (parent.value as [Uint8Array, Uint8Array])[1];
+      if (key === theirs) parent = below.next();
+      cursor = reverse ? key : `${key}\0`;
+      if (value !== undefined) yield [fromMapKey(key), value];
+    }
+  }
+
+  /** Writes what was touched into the parent. The branch is used up. */
+  write(): void {
+    for (const [key, entry] of this.#touched.entriesUnordered()) {
+      if (entry.value === undefined) this.#parent.delete(fromMapKey(key));
+      else this.#parent.set(fromMapKey(key), entry.value);
+    }
+  }
+
+  /** What was touched, ascending. */
+  *changes(store: string): IterableIterator<Change> {
+    for (let key = this.#touched.seek(undefined, false); key !== undefined; ) {
+      yield { store, key: fromMapKey(key), value: this.#touched.get(key)?.value };
+      key = this.#touched.seek(`${key}\0`, false);
+    }
+  }
+}
+
+/** All stores of a parent with one branch laid over them. */
+export class BranchMultiStore implements MultiStore {
+  readonly #parent: MultiStore;
+  readonly #stores = new Map<string, BranchStore>();
+
+  constructor(parent: MultiStore) {
+    this.#parent = parent;
+  }
+
+  store(name: string): KVStore {
+    let store = this.#stores.get(name);
+    if (store === undefined) {
+      store = new BranchStore(this.#parent.store(name));
+      this.#stores.set(name, store);
+    }
+    return store;
+  }
+
+  write(): void {
+    for (const store of this.#stores.values()) store.write();
+  }
+
+  /** All that was touched, by store name and key, ascending: the order that hashes and trees depend on. */
+  changes(): Change[] {
+    const names = [...this.#stores.keys()].sort((a, b) => (a < b ? -1 : 1));
+    return names.flatMap((name) => [...(this.#stores.get(name) as BranchStore).changes(name)]);
+  }
+}

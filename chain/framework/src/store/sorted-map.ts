@@ -1,0 +1,74 @@
+/**
+ * A map with byte keys that iterates in byte order. Keys are held as latin-1 strings, whose order by code unit is the
+ * order of the bytes; the sorted list is made at the first iteration and kept up to date from then on.
+ */
+export class SortedMap<V> {
+  readonly #values = new Map<string, V>();
+  #sorted: string[] | undefined;
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(key: string): V | undefined {
+    return this.#values.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#values.has(key);
+  }
+
+  set(key: string, value: V): void {
+    if (this.#sorted !== undefined && !this.#values.has(key)) {
+      const at = lowerBound(this.#sorted, key);
+      this.#sorted.splice(at, 0, key);
+    }
+    this.#values.set(key, value);
+  }
+
+  delete(key: string): void {
+    if (!this.#values.delete(key) || this.#sorted === undefined) return;
+    this.#sorted.splice(lowerBound(this.#sorted, key), 1);
+  }
+
+  /** Entries in no useful order: only for writing them all into another map. */
+  entriesUnordered(): IterableIterator<[string, V]> {
+    return this.#values.entries();
+  }
+
+  /**
+   * The first key ≥ `from` (or, in reverse, the last key < `from`); undefined where there is none. Iteration by such
+   * steps stays right while keys are added and removed.
+   */
+  seek(from: string | undefined, reverse: boolean): string | undefined {
+    this.#sorted ??= [...this.#values.keys()].sort(byCodeUnit);
+    if (!reverse) return this.#sorted[from === undefined ? 0 : lowerBound(this.#sorted, from)];
+    return this.#sorted[(from === undefined ? this.#sorted.length : lowerBound(this.#sorted, from)) - 1];
+  }
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The index of the first element ≥ key. */
+function lowerBound(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as string) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Bytes as the latin-1 string that the map is keyed by. */
+export function toMapKey(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+/** The bytes of a map key. */
+export function fromMapKey(key: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(key, 'latin1'));
+}

@@ -1,0 +1,138 @@
+/**
+ * Runs one transaction as the SDK's BaseApp does (baseapp/baseapp.go runTx, runMsgs): ante checks on a branch, then all
+ * messages on another one, written only if every message succeeds; the same gas, the same events in the same order.
+ */
+import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
+import { toBech32 } from '@mu/lib/bech32';
+import { Any } from 'cosmjs-types/google/protobuf/any';
+import type { AnteStep } from './ante.ts';
+import { Context } from './context.ts';
+import { AbciError, errInvalidRequest, errOutOfGas, type Failure, toFailure } from './errors.ts';
+import { type Event, EventLog, withAttribute } from './events.ts';
+import { GasMeter } from './gas.ts';
+import { refuseReservedSigners, type Tx, type TxMessage } from './tx.ts';
+
+/** What became of a transaction. */
+export interface TxResult {
+  readonly failure: Failure | undefined;
+  readonly gasWanted: bigint;
+  readonly gasUsed: bigint;
+  /** encoded TxMsgData; empty on failure */
+  readonly data: Uint8Array;
+  /** on failure those of the ante checks: their writes stay */
+  readonly events: readonly Event[];
+}
+
+export interface TxRunner {
+  readonly ante: readonly AnteStep[];
+  /** the address that only the block itself may speak for */
+  readonly reservedSigner: Uint8Array | undefined;
+}
+
+/**
+ * @param ctx of the block, its check or a simulation; it is written to
+ * @param blockGas of the block that is executed
+ */
+export function runTx(runner: TxRunner, ctx: Context, tx: Tx, blockGas?: GasMeter): TxResult {
+  if (blockGas?.isExhausted()) {
+    return refused(errOutOfGas.wrap('no block gas left to run tx'));
+  }
+  const run: Run = { txCtx: ctx.with({ gas: new GasMeter(), txBytes: tx.raw }), anteEvents: [] };
+  let result: TxResult;
+  try {
+    if (tx.messages.length === 0) throw errInvalidRequest.wrap('must contain at least one message');
+    refuseReservedSigners(tx, runner.reservedSigner);
+    runAnte(runner.ante, run, tx);
+    const { data, events } = runMessages(run, tx);
+    // The block's gas counts before the writes: what does not fit the block leaves no trace but its fee.
+    blockGas?.consume(run.txCtx.gas.consumedToLimit(), 'block gas meter');
+    result = outcome(run, undefined, data, [...run.anteEvents, ...events]);
+    run.writeMessages?.();
+    return result;
+  } catch (thrown) {
+    result = outcome(run, toFailure(thrown), new Uint8Array(), run.anteEvents);
+  }
+  try {
+    if (run.writeMessages === undefined) blockGas?.consume(run.txCtx.gas.consumedToLimit(), 'block gas meter');
+  } catch {
+    // A failed transaction may also exhaust the block; it has failed already and the next one is refused.
+  }
+  return result;
+}
+
+/** The steps of a run that a failure needs to know of. */
+interface Run {
+  txCtx: Context;
+  anteEvents: readonly Event[];
+  writeMessages?: () => void;
+}
+
+function refused(error: AbciError): TxResult {
+  return { failure: toFailure(error), gasWanted: 0n, gasUsed: 0n, data: new Uint8Array(), events: [] };
+}
+
+function outcome(run: Run, failure: Failure | undefined, data: Uint8Array, events: readonly Event[]): TxResult {
+  return { failure, gasWanted: run.txCtx.gas.limit ?? 0n, gasUsed: run.txCtx.gas.consumed, data, events };
+}
+
+function runAnte(steps: readonly AnteStep[], run: Run, tx: Tx): void {
+  const { ctx, write } = run.txCtx.with({ events: new EventLog() }).branch();
+  let current = ctx;
+  for (const step of steps) {
+    const next = step.run(current, tx);
+    if (next === undefined) continue;
+    current = next;
+    // From here on the transaction's own meter counts, also when a later check fails.
+    run.txCtx = run.txCtx.with({ gas: next.gas });
+  }
+  write();
+  run.anteEvents = ctx.events.events;
+}
+
+function runMessages(run: Run, tx: Tx): { data: Uint8Array; events: readonly Event[] } {
+  const { ctx, write } = run.txCtx.with({ events: new EventLog() }).branch();
+  // A check ends where the messages begin (SDK: handlers run only in FinalizeBlock and simulation).
+  if (ctx.mode !== 'finalize' && ctx.mode !== 'simulate') return { data: new Uint8Array(), events: [] };
+  const responses: Any[] = [];
+  const events: Event[] = [];
+  tx.messages.forEach((message, index) => {
+    try {
+      const done = runMessage(ctx, message, index);
+      responses.push(done.response);
+      events.push(...done.events);
+    } catch (thrown) {
+      if (thrown instanceof AbciError && thrown.kind !== errOutOfGas) {
+        throw thrown.at(`failed to execute message; message index: ${index}`);
+      }
+      throw thrown;
+    }
+  });
+  run.writeMessages = write;
+  return { data: TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish(), events };
+}
+
+/** Carries out one message with an event log of its own. */
+export function runMessage(ctx: Context, message: TxMessage, index: number): { response: Any; events: Event[] } {
+  const own = ctx.with({ events: new EventLog() });
+  const response = message.type.handler(own, message.value);
+  return {
+    response: Any.fromPartial({
+      typeUrl: message.type.responseTypeUrl,
+      value: message.type.responseCodec.encode(response).finish(),
+    }),
+    events: messageEvents(ctx, message, own.events.events, index),
+  };
+}
+
+/** The events of a message behind its `message` event, each with the message's index (baseapp createEvents). */
+export function messageEvents(ctx: Context, message: TxMessage, events: readonly Event[], index: number): Event[] {
+  const attributes: [string, string][] = [['action', message.type.typeUrl]];
+  const [sender] = message.signers;
+  if (sender !== undefined) attributes.push(['sender', toBech32(ctx.chain.bech32Prefix, sender)]);
+  const module = message.type.typeUrl.split('.')[1];
+  const namesModule = events.some((event) => event.attributes.some(([key]) => key === 'module'));
+  if (!namesModule && module !== undefined) attributes.push(['module', module]);
+  return [{ type: 'message', attributes }, ...events].map((event) =>
+    withAttribute(event, 'msg_index', index.toString()),
+  );
+}

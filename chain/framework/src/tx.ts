@@ -1,0 +1,129 @@
+/**
+ * Transactions: strict, bounded decoding. Size, depth, unknown fields and non-canonical envelopes are refused before any
+ * work is done on them (ASA-2024-012/013, ADR-020, ADR-027). What is signed is kept as received, never re-encoded.
+ */
+import type { Registry } from '@bufbuild/protobuf';
+import { compareBytes } from '@mu/lib/bytes';
+import { sha256 } from './hash.ts';
+import { checkWire, isCanonicalTxRaw } from '@mu/lib/wire';
+import { AuthInfo, Fee, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
+import { BoundedCache } from './bounded-cache.ts';
+import { errTxDecode, errUnauthorized } from './errors.ts';
+import type { MessageRegistry, MessageType } from './message-registry.ts';
+import { toMapKey } from './store/sorted-map.ts';
+
+/** Bounds of a transaction that every node shares; they are consensus rules. */
+export const txLimits = {
+  /** bytes of a whole transaction */
+  bytes: 1_048_576,
+  /** nested messages inside one another */
+  depth: 32,
+  /** messages in a transaction */
+  messages: 1_000,
+} as const;
+
+export interface TxMessage {
+  readonly type: MessageType;
+  readonly value: unknown;
+  /** who must sign this message, by the fields that its definition names */
+  readonly signers: readonly Uint8Array[];
+}
+
+export interface Tx {
+  readonly raw: Uint8Array;
+  /** SHA-256 of the raw bytes */
+  readonly hash: Uint8Array;
+  readonly bodyBytes: Uint8Array;
+  readonly authInfoBytes: Uint8Array;
+  readonly signatures: readonly Uint8Array[];
+  readonly body: TxBody;
+  readonly authInfo: AuthInfo & { readonly fee: Fee };
+  readonly messages: readonly TxMessage[];
+  /** who must sign the transaction: the signers of its messages in order, each once */
+  readonly signers: readonly Uint8Array[];
+}
+
+/** How many decoded transactions are kept between CheckTx, proposal and execution. */
+const cachedTxs = 10_000;
+
+export class TxDecoder {
+  readonly #descriptors: Registry;
+  readonly #messages: MessageRegistry;
+  readonly #cache = new BoundedCache<Tx>(cachedTxs);
+
+  constructor(descriptors: Registry, messages: MessageRegistry) {
+    this.#descriptors = descriptors;
+    this.#messages = messages;
+  }
+
+  /** @throws AbciError tx parse error (2) */
+  decode(raw: Uint8Array, bech32Prefix: string): Tx {
+    const hash = sha256(raw);
+    const key = toMapKey(hash);
+    const known = this.#cache.get(key);
+    if (known !== undefined) return known;
+    const tx = this.#decode(raw, hash, bech32Prefix);
+    this.#cache.set(key, tx);
+    return tx;
+  }
+
+  #decode(raw: Uint8Array, hash: Uint8Array, bech32Prefix: string): Tx {
+    if (raw.length === 0) throw errTxDecode.wrap('tx bytes are empty');
+    if (raw.length > txLimits.bytes) {
+      throw errTxDecode.wrap(`the transaction has ${raw.length} bytes, at most ${txLimits.bytes} are allowed`);
+    }
+    try {
+      return this.#decodeStrict(raw, hash, bech32Prefix);
+    } catch (error) {
+      // Whatever is wrong with the bytes is the sender's fault and has one code, as in the SDK.
+      throw errTxDecode.wrap(error instanceof Error ? error.message : 'not a transaction');
+    }
+  }
+
+  #decodeStrict(raw: Uint8Array, hash: Uint8Array, bech32Prefix: string): Tx {
+    if (!isCanonicalTxRaw(raw)) throw new Error('TxRaw is not encoded canonically (ADR-027)');
+    const { bodyBytes, authInfoBytes, signatures } = TxRaw.decode(raw);
+    this.#check('cosmos.tx.v1beta1.TxBody', bodyBytes, true);
+    this.#check('cosmos.tx.v1beta1.AuthInfo', authInfoBytes, false);
+    const body = TxBody.decode(bodyBytes);
+    const authInfo = AuthInfo.decode(authInfoBytes);
+    if (authInfo.fee === undefined) throw new Error('auth_info.fee is missing');
+    if (body.messages.length > txLimits.messages) {
+      throw new Error(`${body.messages.length} messages, at most ${txLimits.messages} are allowed`);
+    }
+    const messages = body.messages.map(({ typeUrl, value }) => {
+      const type = this.#messages.get(typeUrl);
+      if (type === undefined) throw new Error(`unable to resolve type URL ${typeUrl}`);
+      const decoded = type.codec.decode(value);
+      return { type, value: decoded, signers: type.signersOf(decoded, bech32Prefix) };
+    });
+    return {
+      raw,
+      hash,
+      bodyBytes,
+      authInfoBytes,
+      signatures,
+      body,
+      authInfo: authInfo as Tx['authInfo'],
+      messages,
+      signers: distinct(messages.flatMap((message) => message.signers)),
+    };
+  }
+
+  #check(typeName: string, bytes: Uint8Array, allowNonCritical: boolean): void {
+    const desc = this.#descriptors.getMessage(typeName);
+    if (desc === undefined) throw new Error(`no descriptor of ${typeName}`);
+    checkWire(this.#descriptors, desc, bytes, { maxDepth: txLimits.depth, allowNonCritical });
+  }
+}
+
+function distinct(addresses: readonly Uint8Array[]): Uint8Array[] {
+  return addresses.filter((one, at) => addresses.findIndex((other) => compareBytes(one, other) === 0) === at);
+}
+
+/** Refuses a transaction of users that names a signer who has no key: only the block itself speaks for a module. */
+export function refuseReservedSigners(tx: Tx, reserved: Uint8Array | undefined): void {
+  if (reserved !== undefined && tx.signers.some((signer) => compareBytes(signer, reserved) === 0)) {
+    throw errUnauthorized.wrap('a module account signs only what the block itself must begin with');
+  }
+}
