@@ -86,13 +86,7 @@ export function toBech32(prefix: string, bytes: Uint8Array): string {
   const words = toWords(bytes);
   const length = prefix.length + 1 + words.length + checksumLength;
   if (length > maxBech32Length) throw new Bech32Error(`invalid bech32 string length ${length}`);
-  const padded = new Uint8Array(words.length + checksumLength);
-  padded.set(words);
-  const checksum = polymod(prefix, padded) ^ 1;
-  for (let i = 0; i < checksumLength; i++) padded[words.length + i] = (checksum >>> (5 * (5 - i))) & 31;
-  let out = `${prefix}1`;
-  for (let i = 0; i < padded.length; i++) out += charset[padded[i]!]!;
-  return out;
+  return `${prefix}1${textOf(words)}${textOf(checksumOf(prefix, words))}`;
 }
 
 function checkAddressLength(bytes: Uint8Array): void {
@@ -110,20 +104,42 @@ function checkAddressLength(bytes: Uint8Array): void {
 export function decodeBech32(text: string, expectedPrefix?: string): { prefix: string; bytes: Uint8Array } {
   if (text.trim() === '') throw new Bech32Error('empty address string is not allowed');
   if (text.length < 8 || text.length > maxBech32Length) fail(`invalid bech32 string length ${text.length}`);
-  if (!/^[\x21-\x7e]+$/.test(text)) fail('invalid character in string');
+  const stranger = /[^\x21-\x7e]/u.exec(text);
+  if (stranger) fail(`invalid character in string: '${stranger[0]}'`);
   const lower = text.toLowerCase();
   if (text !== lower && text !== text.toUpperCase()) fail('string not all lowercase or all uppercase');
   const separator = lower.lastIndexOf('1');
   if (separator < 1 || separator + checksumLength >= lower.length) fail(`invalid separator index ${separator}`);
   const prefix = lower.slice(0, separator);
   const words = wordsOf(lower, separator + 1);
-  if (polymod(prefix, words) !== 1) fail('invalid checksum');
+  checkChecksum(prefix, words, lower.slice(-checksumLength));
   const bytes = fromWords(words.subarray(0, words.length - checksumLength));
   if (expectedPrefix !== undefined && prefix !== expectedPrefix) {
     throw new Bech32Error(`invalid Bech32 prefix; expected ${expectedPrefix}, got ${prefix}`);
   }
   checkAddressLength(bytes);
   return { prefix, bytes };
+}
+
+/** @throws Bech32Error that names both checksums, so that a mistyped address can be told from a truncated one */
+function checkChecksum(prefix: string, words: Uint8Array, got: string): void {
+  if (polymod(prefix, words) === 1) return;
+  const expected = checksumOf(prefix, words.subarray(0, words.length - checksumLength));
+  fail(`invalid checksum (expected ${textOf(expected)} got ${got})`);
+}
+
+/** The six words that end an address. */
+function checksumOf(prefix: string, words: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(words.length + checksumLength);
+  padded.set(words);
+  const state = polymod(prefix, padded) ^ 1;
+  return Uint8Array.from({ length: checksumLength }, (_, i) => (state >>> (5 * (5 - i))) & 31);
+}
+
+function textOf(words: Uint8Array): string {
+  let out = '';
+  for (let i = 0; i < words.length; i++) out += charset[words[i]!]!;
+  return out;
 }
 
 function wordsOf(text: string, start: number): Uint8Array {
