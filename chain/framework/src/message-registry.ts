@@ -55,9 +55,12 @@ export class MessageRegistry {
     this.#descriptors = descriptors;
   }
 
-  /** Adds a Msg service. @throws Error when a message has no signer option or is registered twice. */
-  registerMsgs<M extends Methods>(service: ServiceDefinition<M>, handlers: Handlers<M>): void {
-    for (const key of Object.keys(service.methods).sort()) {
+  /**
+   * Adds the methods of a Msg service that have a handler; a message without one is not known to the chain.
+   * @throws Error when a message has no signer option or is registered twice
+   */
+  registerMsgs<M extends Methods>(service: ServiceDefinition<M>, handlers: Partial<Handlers<M>>): void {
+    for (const key of Object.keys(handlers).sort()) {
       const method = service.methods[key] as MethodDefinition<unknown, unknown>;
       const typeUrl = `/${typeNameOf(method.requestType)}`;
       if (this.#byTypeUrl.has(typeUrl)) throw new Error(`${typeUrl} is registered twice`);
