@@ -5,7 +5,6 @@ import {
   type DescMessage,
   type FileRegistry,
   fromBinary,
-  type JsonValue,
   type MessageInitShape,
 } from '@bufbuild/protobuf';
 import {
@@ -35,7 +34,8 @@ function field(
   type: Type,
   extra: MessageInitShape<typeof FieldDescriptorProtoSchema> = {},
 ): FieldDescriptorProto {
-  return create(FieldDescriptorProtoSchema, { name, number, type, label: Label.OPTIONAL, ...extra });
+  const jsonName = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return create(FieldDescriptorProtoSchema, { name, jsonName, number, type, label: Label.OPTIONAL, ...extra });
 }
 
 const repeated = { label: Label.REPEATED };
@@ -164,5 +164,3 @@ export function descOf(name: string): DescMessage {
   if (!desc) throw new Error(`no message ${name}`);
   return desc;
 }
-
-export type { JsonValue };
