@@ -3,7 +3,18 @@
  * proto ← lib ← client ← {provider-daemon, cli}. An import that cannot be resolved is an error too: without that, one by
  * workspace name would slip through.
  */
-const rooms = ['proto', 'lib', 'chain/framework', 'x', 'chain/app', 'client', 'provider-daemon', 'cli', 'console', 'e2e'];
+const rooms = [
+  'proto',
+  'lib',
+  'chain/framework',
+  'x',
+  'chain/app',
+  'client',
+  'provider-daemon',
+  'cli',
+  'console',
+  'e2e',
+];
 
 /** From each room, the rooms it may import besides itself. */
 const allowed = {
@@ -34,7 +45,8 @@ module.exports = {
     ...directions,
     {
       name: 'modules-apart',
-      comment: 'no module of x/ imports another: it declares what it needs in expected-keepers.ts, chain/app hands it in',
+      comment:
+        'no module of x/ imports another: it declares what it needs in expected-keepers.ts, chain/app hands it in',
       severity: 'error',
       from: { path: '^x/([^/]+)/src/' },
       to: { path: '^x/', pathNot: '^x/$1/' },

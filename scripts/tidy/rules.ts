@@ -14,15 +14,33 @@ interface Ban {
 /** The consensus side is pure, synchronous and closed (docs/ARCHITECTURE.md, Determinism). */
 const determinism: readonly Ban[] = [
   { pattern: /\bDate\b/, message: 'no clock in consensus code: time is the block’s (ctx.block.timeNs)' },
-  { pattern: /\bMath\.random\b|\brandomBytes\b|\bgetRandomValues\b|\brandomUUID\b/, message: 'no randomness in consensus code: take it as an argument' },
-  { pattern: /\bset(Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bperformance\./, message: 'no timers in consensus code' },
+  {
+    pattern: /\bMath\.random\b|\brandomBytes\b|\bgetRandomValues\b|\brandomUUID\b/,
+    message: 'no randomness in consensus code: take it as an argument',
+  },
+  {
+    pattern: /\bset(Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bperformance\./,
+    message: 'no timers in consensus code',
+  },
   { pattern: /\basync\b|\bawait\b|\bPromise</, message: 'consensus code is synchronous' },
   { pattern: /\bprocess\.|\bfetch\(|\bconsole\./, message: 'no I/O and no process in consensus code' },
-  { pattern: /\bIntl\.|\.toLocale|\.localeCompare\(|\.normalize\(/, message: 'no locale in consensus code: compare by code unit or bytes' },
-  { pattern: /\bparseFloat\b|(?<![\w.'"`/-])\d+\.\d+(?![\w.'"])|\bMath\.(sqrt|pow|log|exp|sin|cos|tan|cbrt|hypot)/, message: 'no floats in consensus code: use bigint or Dec' },
-  { pattern: /\bfor\s*\([^)]*\bin\b(?!stanceof)/, message: 'no for…in in consensus code: its order is the object’s; iterate over a sorted list' },
+  {
+    pattern: /\bIntl\.|\.toLocale|\.localeCompare\(|\.normalize\(/,
+    message: 'no locale in consensus code: compare by code unit or bytes',
+  },
+  {
+    pattern: /\bparseFloat\b|(?<![\w.'"`/-])\d+\.\d+(?![\w.'"])|\bMath\.(sqrt|pow|log|exp|sin|cos|tan|cbrt|hypot)/,
+    message: 'no floats in consensus code: use bigint or Dec',
+  },
+  {
+    pattern: /\bfor\s*\([^)]*\bin\b(?!stanceof)/,
+    message: 'no for…in in consensus code: its order is the object’s; iterate over a sorted list',
+  },
   { pattern: /\.sort\(\s*\)/, message: 'sort() without a comparison sorts by UTF-16 text: say how to compare' },
-  { pattern: /\bWeakRef\b|\bFinalizationRegistry\b/, message: 'garbage collection must not be observable in consensus code' },
+  {
+    pattern: /\bWeakRef\b|\bFinalizationRegistry\b/,
+    message: 'garbage collection must not be observable in consensus code',
+  },
 ];
 
 const everywhere: readonly Ban[] = [
@@ -32,8 +50,14 @@ const everywhere: readonly Ban[] = [
 ];
 
 const tests: readonly Ban[] = [
-  { pattern: /\b(it|test|describe)\.(only|skip|todo)\b|\bx(it|describe)\(|\bretryTimes\b/, message: 'no test is skipped, singled out or repeated' },
-  { pattern: /\bsetTimeout\(|\bsleep\(/, message: 'no sleeps in tests: inject the clock, or wait for a condition with `eventually`' },
+  {
+    pattern: /\b(it|test|describe)\.(only|skip|todo)\b|\bx(it|describe)\(|\bretryTimes\b/,
+    message: 'no test is skipped, singled out or repeated',
+  },
+  {
+    pattern: /\bsetTimeout\(|\bsleep\(/,
+    message: 'no sleeps in tests: inject the clock, or wait for a condition with `eventually`',
+  },
   { pattern: /Math\.random\(/, message: 'no unseeded randomness in tests' },
 ];
 
@@ -68,9 +92,8 @@ export function checkFile(file: string, source: string): Violation[] {
 /** The source with the characters of comments and string contents blanked, line breaks kept. */
 function withoutComments(source: string): string {
   const blank = (text: string): string => text.replace(/[^\n]/g, ' ');
-  return source.replace(
-    /\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/[^\n]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g,
-    (match) => (match.startsWith('/') ? blank(match) : `${match[0]}${blank(match.slice(1, -1))}${match[0]}`),
+  return source.replace(/\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/[^\n]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, (match) =>
+    match.startsWith('/') ? blank(match) : `${match[0]}${blank(match.slice(1, -1))}${match[0]}`,
   );
 }
 
@@ -88,15 +111,28 @@ function longFunctions(file: string, source: string): Violation[] {
   const ast = parseSync(source, { syntax: 'typescript', target: 'es2022' }) as unknown as Node;
   // swc counts bytes from where its previous parse ended; the module's own span says where that is.
   const base = (ast.span?.start ?? 1) - leading(source);
-  const lineOf = (position: number): number => bytes.subarray(0, Math.max(0, position - base)).toString().split('\n').length;
+  const lineOf = (position: number): number =>
+    bytes
+      .subarray(0, Math.max(0, position - base))
+      .toString()
+      .split('\n').length;
   const visit = (node: unknown): void => {
     if (Array.isArray(node)) node.forEach(visit);
     else if (typeof node === 'object' && node !== null) {
       const { type, span } = node as Node;
-      if (/^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression|ClassMethod|PrivateMethod|Constructor)$/.test(type ?? '') && span !== undefined) {
+      if (
+        /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression|ClassMethod|PrivateMethod|Constructor)$/.test(
+          type ?? '',
+        ) &&
+        span !== undefined
+      ) {
         const first = lineOf(span.start);
         const length = lineOf(span.end) - first + 1;
-        if (length > maxLines.function) found.push({ line: first, message: `a function of ${length} lines (at most ${maxLines.function}): give its parts names` });
+        if (length > maxLines.function)
+          found.push({
+            line: first,
+            message: `a function of ${length} lines (at most ${maxLines.function}): give its parts names`,
+          });
       }
       Object.values(node).forEach(visit);
     }

@@ -5,13 +5,13 @@ import { type RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/t
 import type { Context } from './context.ts';
 import {
   AbciError,
+  type ErrorKind,
   errInvalidHeight,
   errInvalidRequest,
   errKeyNotFound,
   errNotFound,
   errUnauthorized,
   errUnknownRequest,
-  type ErrorKind,
   toFailure,
 } from './errors.ts';
 import { toAbciEvents } from './events.ts';
@@ -69,8 +69,10 @@ function ok(height: bigint, value: Uint8Array): ResponseQuery {
 
 function requireLatest(asked: bigint, latest: bigint): void {
   if (asked < 0n) throw errInvalidRequest.wrap('cannot query with height < 0; please provide a valid height');
-  if (asked > latest) throw errInvalidHeight.wrap('cannot query with height in the future; please provide a valid height');
-  if (asked !== 0n && asked !== latest) throw errInvalidHeight.wrap(`this node keeps only the latest height, ${latest}`);
+  if (asked > latest)
+    throw errInvalidHeight.wrap('cannot query with height in the future; please provide a valid height');
+  if (asked !== 0n && asked !== latest)
+    throw errInvalidHeight.wrap(`this node keeps only the latest height, ${latest}`);
 }
 
 function simulated(sources: QuerySources, data: Uint8Array): Uint8Array {
@@ -83,7 +85,10 @@ function simulateResponse(result: TxResult): Uint8Array {
   const { failure } = result;
   if (failure !== undefined) {
     // The text of a failed simulation ends with the gas that it had used, as clients expect.
-    throw new AbciError(errUnknownRequest, `${failure.log} With gas wanted: '${result.gasWanted}' and gas used: '${result.gasUsed}' `);
+    throw new AbciError(
+      errUnknownRequest,
+      `${failure.log} With gas wanted: '${result.gasWanted}' and gas used: '${result.gasUsed}' `,
+    );
   }
   const events = toAbciEvents(result.events);
   return SimulateResponse.encode(
@@ -120,4 +125,3 @@ function stripTail(message: string, description: string): string {
   const tail = `: ${description}`;
   return message.endsWith(tail) ? message.slice(0, -tail.length) : message;
 }
-

@@ -5,13 +5,16 @@
 import type { Registry } from '@bufbuild/protobuf';
 import { fromUtf8 } from '@mu/lib/bytes';
 import {
+  ResponseApplySnapshotChunk_Result as ApplyResult,
+  CheckTxType,
+  ResponseOfferSnapshot_Result as OfferResult,
+  ResponseProcessProposal_ProposalStatus as ProposalStatus,
   type RequestCheckTx,
   type RequestFinalizeBlock,
   type RequestInitChain,
   type RequestPrepareProposal,
   type RequestProcessProposal,
   type RequestQuery,
-  CheckTxType,
   ResponseApplySnapshotChunk,
   ResponseCheckTx,
   ResponseCommit,
@@ -24,10 +27,7 @@ import {
   ResponseOfferSnapshot,
   ResponsePrepareProposal,
   ResponseProcessProposal,
-  ResponseProcessProposal_ProposalStatus as ProposalStatus,
-  ResponseOfferSnapshot_Result as OfferResult,
-  ResponseApplySnapshotChunk_Result as ApplyResult,
-  ResponseQuery,
+  type ResponseQuery,
   ResponseVerifyVoteExtension,
   ResponseVerifyVoteExtension_VerifyStatus as VerifyStatus,
 } from 'cosmjs-types/tendermint/abci/types';
@@ -35,8 +35,9 @@ import { ConsensusParams } from 'cosmjs-types/tendermint/types/params';
 import type { Application } from './abci.ts';
 import type { AnteStep } from './ante.ts';
 import { answerQuery } from './app-query.ts';
-import { type BlockGasLimit, BlockExecutor, toAbciTxResult } from './block-executor.ts';
-import { type BlockInfo, type ChainConstants, Context, freshContext } from './context.ts';
+import { BlockExecutor, type BlockGasLimit, toAbciTxResult } from './block-executor.ts';
+import { type BlockRecord, decodeBlockRecord, encodeBlockRecord, fromTimestamp } from './block-record.ts';
+import { type BlockInfo, type ChainConstants, type Context, freshContext } from './context.ts';
 import { errInvalidHeight, errInvalidRequest, toFailure } from './errors.ts';
 import { toAbciEvents } from './events.ts';
 import { MessageRegistry } from './message-registry.ts';
@@ -49,7 +50,6 @@ import type { Change, MultiStore } from './store/kv-store.ts';
 import { encodeSystemTx, type SystemTxSource } from './system-tx.ts';
 import { type Tx, TxDecoder } from './tx.ts';
 import { runTx, type TxResult } from './tx-runner.ts';
-import { type BlockRecord, decodeBlockRecord, encodeBlockRecord, fromTimestamp } from './block-record.ts';
 
 /** The least `block.max_bytes` that leaves room for the transaction a block must begin with (design §5). */
 const minBlockBytes = 1_048_576n;
@@ -137,7 +137,9 @@ export class BaseApp implements Application {
     const params = ConsensusParams.fromPartial(request.consensusParams ?? {});
     const maxBytes = params.block?.maxBytes ?? -1n;
     if (maxBytes !== -1n && maxBytes < minBlockBytes) {
-      throw errInvalidRequest.wrap(`consensus_params.block.max_bytes is ${maxBytes}; it must be -1 or ≥ ${minBlockBytes}`);
+      throw errInvalidRequest.wrap(
+        `consensus_params.block.max_bytes is ${maxBytes}; it must be -1 or ≥ ${minBlockBytes}`,
+      );
     }
     const state = parseAppState(request.appStateBytes);
     const constants = readConstants(request.chainId, state);

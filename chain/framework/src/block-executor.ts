@@ -1,7 +1,8 @@
 /** Executes a block on a branch of the state: begin, the transaction it must begin with, the users' ones, end. */
-import type { ExecTxResult } from 'cosmjs-types/tendermint/abci/types';
+
 import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Any } from 'cosmjs-types/google/protobuf/any';
+import type { ExecTxResult } from 'cosmjs-types/tendermint/abci/types';
 import type { ChainConstants, Context } from './context.ts';
 import { errTxDecode, toFailure } from './errors.ts';
 import { type Event, EventLog, toAbciEvents, withAttribute } from './events.ts';

@@ -1,6 +1,7 @@
 /** What a piece of state-machine code may know and do: the block, the stores, the gas and the events. Nothing else. */
-import { EventLog } from './events.ts';
+
 import { type Failure, toFailure } from './errors.ts';
+import { EventLog } from './events.ts';
 import { GasMeter } from './gas.ts';
 import { BranchMultiStore } from './store/branch-store.ts';
 import { GasStore } from './store/gas-store.ts';

@@ -101,7 +101,9 @@ function signerReader(descriptors: Registry, typeName: string): MessageType['sig
       fields.flatMap(({ key, nested }) => {
         const found = (value as Record<string, unknown>)[key];
         const each = Array.isArray(found) ? found : [found];
-        return each.flatMap((one) => (nested === undefined ? [addressBytes(one as string, prefix)] : nested(one, prefix)));
+        return each.flatMap((one) =>
+          nested === undefined ? [addressBytes(one as string, prefix)] : nested(one, prefix),
+        );
       });
   };
   return readerOf(message);

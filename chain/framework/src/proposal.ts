@@ -68,6 +68,7 @@ function gasOf(raw: Uint8Array, rules: ProposalRules): bigint | string {
   }
   if (tx.signatures.length === 0) return 'a transaction has no signatures';
   const gas = tx.authInfo.fee.gasLimit;
-  if (rules.maxGas !== undefined && gas > rules.maxGas) return `a transaction wants ${gas} gas, at most ${rules.maxGas}`;
+  if (rules.maxGas !== undefined && gas > rules.maxGas)
+    return `a transaction wants ${gas} gas, at most ${rules.maxGas}`;
   return gas;
 }

@@ -1,7 +1,7 @@
 /** Queries by gRPC path, `/mu.market.v1.Query/Order`. They read committed state and write nothing. */
 import type { Context } from './context.ts';
 import { errInvalidRequest, errUnknownRequest } from './errors.ts';
-import { type Handlers, type MethodDefinition, type Methods, type MsgHandler, type ServiceDefinition } from './message-registry.ts';
+import type { Handlers, MethodDefinition, Methods, MsgHandler, ServiceDefinition } from './message-registry.ts';
 
 /** Answers encoded requests with encoded responses. */
 export type RawQuery = (ctx: Context, request: Uint8Array) => Uint8Array;

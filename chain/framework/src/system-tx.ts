@@ -4,8 +4,8 @@
  * committed at H−1 and of H: each node computes them, none believes the proposer.
  */
 import { equalBytes } from '@mu/lib/bytes';
-import type { Any } from 'cosmjs-types/google/protobuf/any';
 import { AuthInfo, Fee, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
+import type { Any } from 'cosmjs-types/google/protobuf/any';
 import type { Context } from './context.ts';
 import type { Failure } from './errors.ts';
 

@@ -2,11 +2,12 @@
  * Runs one transaction as the SDK's BaseApp does (baseapp/baseapp.go runTx, runMsgs): ante checks on a branch, then all
  * messages on another one, written only if every message succeeds; the same gas, the same events in the same order.
  */
-import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
+
 import { toBech32 } from '@mu/lib/bech32';
+import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import { Any } from 'cosmjs-types/google/protobuf/any';
 import type { AnteStep } from './ante.ts';
-import { Context } from './context.ts';
+import type { Context } from './context.ts';
 import { AbciError, errInvalidRequest, errOutOfGas, type Failure, toFailure } from './errors.ts';
 import { type Event, EventLog, withAttribute } from './events.ts';
 import { GasMeter } from './gas.ts';

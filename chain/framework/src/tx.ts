@@ -4,11 +4,11 @@
  */
 import type { Registry } from '@bufbuild/protobuf';
 import { compareBytes } from '@mu/lib/bytes';
-import { sha256 } from './hash.ts';
 import { checkWire, isCanonicalTxRaw } from '@mu/lib/wire';
-import { AuthInfo, Fee, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
+import { AuthInfo, type Fee, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
 import { BoundedCache } from './bounded-cache.ts';
 import { errTxDecode, errUnauthorized } from './errors.ts';
+import { sha256 } from './hash.ts';
 import type { MessageRegistry, MessageType } from './message-registry.ts';
 import { toMapKey } from './store/sorted-map.ts';
 

@@ -12,7 +12,11 @@ test('a branch sees its parent, hides what it deleted and writes nothing before 
   const branch = new BranchStore(parent);
   branch.set(key(2), key(20));
   branch.delete(key(3));
-  expect([...branch.iterate()].map(([k, v]) => [k[0], v[0]])).toEqual([[1, 1], [2, 20], [5, 5]]);
+  expect([...branch.iterate()].map(([k, v]) => [k[0], v[0]])).toEqual([
+    [1, 1],
+    [2, 20],
+    [5, 5],
+  ]);
   expect([...branch.iterate(key(2), key(5), true)].map(([k]) => k[0])).toEqual([2]);
   expect(parent.has(key(2))).toBe(false);
   branch.write();

@@ -3,7 +3,13 @@
  * commit is one synchronous transaction, so that after `kill -9` at any moment the files hold the state of some block.
  */
 import { errInvalidHeight, errNotSupported, errUnknownRequest } from '@mu/framework/errors';
-import { type CommitInfo, type CommitStore, changesHash, emptyAppHash, type StoredValue } from '@mu/framework/store/commit-store';
+import {
+  type CommitInfo,
+  type CommitStore,
+  changesHash,
+  emptyAppHash,
+  type StoredValue,
+} from '@mu/framework/store/commit-store';
 import type { Change, KVStore } from '@mu/framework/store/kv-store';
 import { type Database, open, type RangeOptions, type RootDatabase } from 'lmdb';
 
@@ -32,7 +38,13 @@ export class LmdbCommitStore implements CommitStore {
    */
   constructor(path: string, names: readonly string[]) {
     // Without overlapping sync a synchronous transaction is on the disk when it returns.
-    this.#environment = open({ path, maxDbs: maxDatabases, overlappingSync: false, noSubdir: false, encoding: 'binary' });
+    this.#environment = open({
+      path,
+      maxDbs: maxDatabases,
+      overlappingSync: false,
+      noSubdir: false,
+      encoding: 'binary',
+    });
     this.#meta = this.#environment.openDB({ name: 'meta', encoding: 'binary' });
     for (const name of names) {
       this.#stores.set(name, new LmdbKVStore(this.#environment.openDB(binary(`store/${name}`))));

@@ -38,26 +38,35 @@ test('a commit is found again by the next process: values, height, hash and cons
 });
 
 test('it answers and hashes like the store in memory, whatever is written, deleted and iterated', () => {
-  const operation = fc.tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 1, max: 40 }), fc.option(fc.integer({ min: 0, max: 255 })));
+  const operation = fc.tuple(
+    fc.constantFrom('a', 'b'),
+    fc.integer({ min: 1, max: 40 }),
+    fc.option(fc.integer({ min: 0, max: 255 })),
+  );
   const memory = new MemoryCommitStore(['a', 'b']);
   let height = 0n;
   fc.assert(
-    fc.property(fc.array(operation, { maxLength: 30 }), fc.integer({ min: 1, max: 41 }), fc.integer({ min: 1, max: 41 }), (operations, low, high) => {
-      height += 1n;
-      const [disk, ram] = [store, memory].map((parent) => {
-        const branch = new BranchMultiStore(parent);
-        for (const [name, k, v] of operations) {
-          if (v === null) branch.store(name).delete(key(k));
-          else branch.store(name).set(key(k), key(v));
-        }
-        const { appHash } = parent.commit(height, branch.changes());
-        const pairs = [false, true].map((reverse) =>
-          [...parent.store('a').iterate(key(low), key(high), reverse)].map(([k, v]) => [k[0], v[0]]),
-        );
-        return { appHash: [...appHash], pairs };
-      });
-      expect(disk).toEqual(ram);
-    }),
+    fc.property(
+      fc.array(operation, { maxLength: 30 }),
+      fc.integer({ min: 1, max: 41 }),
+      fc.integer({ min: 1, max: 41 }),
+      (operations, low, high) => {
+        height += 1n;
+        const [disk, ram] = [store, memory].map((parent) => {
+          const branch = new BranchMultiStore(parent);
+          for (const [name, k, v] of operations) {
+            if (v === null) branch.store(name).delete(key(k));
+            else branch.store(name).set(key(k), key(v));
+          }
+          const { appHash } = parent.commit(height, branch.changes());
+          const pairs = [false, true].map((reverse) =>
+            [...parent.store('a').iterate(key(low), key(high), reverse)].map(([k, v]) => [k[0], v[0]]),
+          );
+          return { appHash: [...appHash], pairs };
+        });
+        expect(disk).toEqual(ram);
+      },
+    ),
     { numRuns: 50 },
   );
 });

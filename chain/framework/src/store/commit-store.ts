@@ -1,6 +1,7 @@
 /** Committed state: what a block leaves behind, and the hash that validators agree on. */
-import { sha256 } from '../hash.ts';
+
 import { utf8 } from '@mu/lib/bytes';
+import { sha256 } from '../hash.ts';
 import type { Change, MultiStore } from './kv-store.ts';
 
 /** What is kept beside the stores, in the same atomic write. */
