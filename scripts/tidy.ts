@@ -1,6 +1,6 @@
 /**
  * The house rules that no linter knows, each with a message that says what to do. Run by `npm run tidy` and scripts/test.
- * The rules stand in scripts/tidy/rules.ts, their tests in scripts/test/tidy.test.ts.
+ * The rules stand in scripts/tidy/rules.ts, their tests in scripts/tidy/test/tidy.test.ts.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkFile } from '../tidy/rules.ts';
+import { checkFile } from '../rules.ts';
 
 const messages = (file: string, source: string): string[] => checkFile(file, source).map((one) => one.message);
 
