@@ -122,6 +122,7 @@ describe('coins', () => {
     expect(coinsCover(parseCoins('5umu'), parseCoins('6umu'))).toBe(false);
     expect(reasonOf(() => addCoins([makeCoin(maxAmount, 'umu')], parseCoins('1umu')))).toBe('overflow');
     expect(reasonOf(() => addCoins([{ denom: 'umu', amount: '0' }], []))).toBe('coins');
+    expect(reasonOf(() => addCoins([], [{ denom: 'umu', amount: '0' }]))).toBe('coins');
     expect(amountOf(parseCoins('5umu'), 'umu')).toBe(5n);
     expect(amountOf(parseCoins('5umu'), 'abc')).toBe(0n);
     expect(coinsToString(parseCoins('5umu,7abc'))).toBe('7abc,5umu');
