@@ -1,0 +1,39 @@
+# Sourced by what a person types: installs what the checkout needs, once per lock file, and puts the pinned Node first.
+# Sets ROOT and PATH. Needs Node 20 or newer and npm on the machine; everything else comes with `npm ci`.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export PATH="$ROOT/node_modules/.bin:$PATH"
+
+die() {
+  echo "$*" >&2
+  exit 1
+}
+
+install_dependencies() {
+  command -v npm > /dev/null || die "npm is missing: install Node 20 or newer (https://nodejs.org), then run this again"
+  local stamp=$ROOT/node_modules/.mu-installed
+  if [ ! -e "$stamp" ] || ! cmp -s "$ROOT/package-lock.json" "$stamp"; then
+    # Two runs in one checkout install once.
+    exec 9> "$ROOT/.install.lock"
+    flock 9
+    if [ ! -e "$stamp" ] || ! cmp -s "$ROOT/package-lock.json" "$stamp"; then
+      echo "installing dependencies (npm ci) …" >&2
+      (cd "$ROOT" && npm ci --no-audit --no-fund --loglevel=error) >&2 || die "npm ci failed: its message stands above"
+      cp "$ROOT/package-lock.json" "$stamp"
+    fi
+    exec 9>&-
+  fi
+  case $("$ROOT/node_modules/.bin/node" --version 2> /dev/null) in
+    v24.*) ;;
+    *) die "the pinned Node 24 is not installed: npm must be allowed to run the install script of the package 'node' (see allowScripts in package.json); then remove node_modules and run this again" ;;
+  esac
+}
+
+# The example's function is compiled once per change of its source.
+build_examples() {
+  local out=$ROOT/examples/login/build/simple_backend.wasm
+  if [ ! -e "$out" ] || [ -n "$(find "$ROOT/examples/login/assembly" "$ROOT/examples/login/package.json" -newer "$out")" ]; then
+    echo "compiling examples/login …" >&2
+    (cd "$ROOT" && npm run --silent build -w examples/login) >&2 || die "examples/login does not compile: the message stands above"
+  fi
+}
