@@ -37,7 +37,6 @@ const TS_PROTO_OPTIONS = [
   'outputTypeAnnotations=static-only',
   'outputJsonMethods=false',
   'esModuleInterop=true',
-  'env=node',
   'useExactTypes=false',
   // Each file's helpers stay its own, so that one module's files can be re-exported together.
   'exportCommonSymbols=false',

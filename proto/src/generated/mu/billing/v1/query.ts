@@ -923,7 +923,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               23,
               18,
               21,
@@ -948,7 +948,7 @@ export const QueryDefinition = {
               97,
               109,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -963,7 +963,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               39,
               18,
               37,
@@ -1004,7 +1004,7 @@ export const QueryDefinition = {
               101,
               113,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1019,7 +1019,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               50,
               18,
               48,
@@ -1071,7 +1071,7 @@ export const QueryDefinition = {
               111,
               114,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1086,7 +1086,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               46,
               18,
               44,
@@ -1134,7 +1134,7 @@ export const QueryDefinition = {
               119,
               97,
               121,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1149,7 +1149,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               36,
               18,
               34,
@@ -1187,7 +1187,7 @@ export const QueryDefinition = {
               105,
               108,
               108,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1202,7 +1202,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               37,
               18,
               35,
@@ -1241,7 +1241,7 @@ export const QueryDefinition = {
               97,
               103,
               101,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },

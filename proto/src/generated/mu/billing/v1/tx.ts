@@ -54,7 +54,7 @@ export interface MsgUpdateUsage {
     | UsageReport
     | undefined;
   /** signature of the node, 64 bytes. */
-  signature: Buffer;
+  signature: Uint8Array;
 }
 
 /** MsgUpdateUsageResponse says what was paid. */
@@ -388,7 +388,7 @@ export const MsgWithdrawResponse: MessageFns<MsgWithdrawResponse, "mu.billing.v1
 };
 
 function createBaseMsgUpdateUsage(): MsgUpdateUsage {
-  return { sender: "", report: undefined, signature: Buffer.alloc(0) };
+  return { sender: "", report: undefined, signature: new Uint8Array(0) };
 }
 
 export const MsgUpdateUsage: MessageFns<MsgUpdateUsage, "mu.billing.v1.MsgUpdateUsage"> = {
@@ -441,7 +441,7 @@ export const MsgUpdateUsage: MessageFns<MsgUpdateUsage, "mu.billing.v1.MsgUpdate
               break;
             }
 
-            message.signature = Buffer.from(reader.bytes());
+            message.signature = reader.bytes();
             continue;
           }
         }
@@ -465,7 +465,7 @@ export const MsgUpdateUsage: MessageFns<MsgUpdateUsage, "mu.billing.v1.MsgUpdate
     message.report = (object.report !== undefined && object.report !== null)
       ? UsageReport.fromPartial(object.report)
       : undefined;
-    message.signature = object.signature ?? Buffer.alloc(0);
+    message.signature = object.signature ?? new Uint8Array(0);
     return message;
   },
 };

@@ -133,7 +133,7 @@ export interface UsageReport {
   /** items ascending by (service, metric), each once. */
   items: UsageItem[];
   /** log_root commits to the request log: a Merkle root of 32 bytes. */
-  logRoot: Buffer;
+  logRoot: Uint8Array;
 }
 
 /** UsageRecord is how far the reports of a node have come. */
@@ -748,7 +748,7 @@ export const UsageItem: MessageFns<UsageItem, "mu.billing.v1.UsageItem"> = {
 };
 
 function createBaseUsageReport(): UsageReport {
-  return { lease: 0n, nodeId: "", sequence: 0n, fromHeight: 0n, toHeight: 0n, items: [], logRoot: Buffer.alloc(0) };
+  return { lease: 0n, nodeId: "", sequence: 0n, fromHeight: 0n, toHeight: 0n, items: [], logRoot: new Uint8Array(0) };
 }
 
 export const UsageReport: MessageFns<UsageReport, "mu.billing.v1.UsageReport"> = {
@@ -857,7 +857,7 @@ export const UsageReport: MessageFns<UsageReport, "mu.billing.v1.UsageReport"> =
               break;
             }
 
-            message.logRoot = Buffer.from(reader.bytes());
+            message.logRoot = reader.bytes();
             continue;
           }
         }
@@ -885,7 +885,7 @@ export const UsageReport: MessageFns<UsageReport, "mu.billing.v1.UsageReport"> =
       : 0n;
     message.toHeight = (object.toHeight !== undefined && object.toHeight !== null) ? BigInt(object.toHeight) : 0n;
     message.items = object.items?.map((e) => UsageItem.fromPartial(e)) || [];
-    message.logRoot = object.logRoot ?? Buffer.alloc(0);
+    message.logRoot = object.logRoot ?? new Uint8Array(0);
     return message;
   },
 };

@@ -590,7 +590,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               26,
               18,
               24,
@@ -618,7 +618,7 @@ export const QueryDefinition = {
               97,
               109,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -633,7 +633,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               31,
               18,
               29,
@@ -666,7 +666,7 @@ export const QueryDefinition = {
               110,
               116,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -681,7 +681,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               46,
               18,
               44,
@@ -729,7 +729,7 @@ export const QueryDefinition = {
               101,
               113,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -744,7 +744,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               37,
               18,
               35,
@@ -783,7 +783,7 @@ export const QueryDefinition = {
               101,
               114,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },

@@ -20,7 +20,7 @@ export interface MsgSubmitDeployment {
   /** infrastructure in the order of the stack, at least one. */
   infrastructure: DeploymentInfrastructure[];
   /** version is the manifest's hash, 32 bytes. */
-  version: Buffer;
+  version: Uint8Array;
   /** wait_blocks is how long an order waits for bids before it may be matched. */
   waitBlocks: bigint;
   /** access_keys of the user's helpers. */
@@ -48,7 +48,7 @@ export interface MsgUpdateDeployment {
   /** infrastructure from now on; none: unchanged. */
   infrastructure: DeploymentInfrastructure[];
   /** version is the new manifest's hash, 32 bytes; empty: unchanged. */
-  version: Buffer;
+  version: Uint8Array;
   /** access_keys from now on. */
   accessKeys: AccessKey[];
   /** sealed_manifest of the new version; absent for none. */
@@ -91,7 +91,7 @@ function createBaseMsgSubmitDeployment(): MsgSubmitDeployment {
     dseq: 0n,
     name: "",
     infrastructure: [],
-    version: Buffer.alloc(0),
+    version: new Uint8Array(0),
     waitBlocks: 0n,
     accessKeys: [],
     sealedManifest: undefined,
@@ -189,7 +189,7 @@ export const MsgSubmitDeployment: MessageFns<MsgSubmitDeployment, "mu.deployment
               break;
             }
 
-            message.version = Buffer.from(reader.bytes());
+            message.version = reader.bytes();
             continue;
           }
           case 6: {
@@ -245,7 +245,7 @@ export const MsgSubmitDeployment: MessageFns<MsgSubmitDeployment, "mu.deployment
     message.dseq = (object.dseq !== undefined && object.dseq !== null) ? BigInt(object.dseq) : 0n;
     message.name = object.name ?? "";
     message.infrastructure = object.infrastructure?.map((e) => DeploymentInfrastructure.fromPartial(e)) || [];
-    message.version = object.version ?? Buffer.alloc(0);
+    message.version = object.version ?? new Uint8Array(0);
     message.waitBlocks = (object.waitBlocks !== undefined && object.waitBlocks !== null)
       ? BigInt(object.waitBlocks)
       : 0n;
@@ -325,7 +325,7 @@ function createBaseMsgUpdateDeployment(): MsgUpdateDeployment {
     owner: "",
     dseq: 0n,
     infrastructure: [],
-    version: Buffer.alloc(0),
+    version: new Uint8Array(0),
     accessKeys: [],
     sealedManifest: undefined,
   };
@@ -401,7 +401,7 @@ export const MsgUpdateDeployment: MessageFns<MsgUpdateDeployment, "mu.deployment
               break;
             }
 
-            message.version = Buffer.from(reader.bytes());
+            message.version = reader.bytes();
             continue;
           }
           case 5: {
@@ -440,7 +440,7 @@ export const MsgUpdateDeployment: MessageFns<MsgUpdateDeployment, "mu.deployment
     message.owner = object.owner ?? "";
     message.dseq = (object.dseq !== undefined && object.dseq !== null) ? BigInt(object.dseq) : 0n;
     message.infrastructure = object.infrastructure?.map((e) => DeploymentInfrastructure.fromPartial(e)) || [];
-    message.version = object.version ?? Buffer.alloc(0);
+    message.version = object.version ?? new Uint8Array(0);
     message.accessKeys = object.accessKeys?.map((e) => AccessKey.fromPartial(e)) || [];
     message.sealedManifest = (object.sealedManifest !== undefined && object.sealedManifest !== null)
       ? SealedManifest.fromPartial(object.sealedManifest)

@@ -150,7 +150,7 @@ export interface DeploymentInfrastructure {
 /** AccessKey acts like the owner towards providers, never on the chain. */
 export interface AccessKey {
   /** public_key is a compressed P-256 key of 33 bytes. */
-  publicKey: Buffer;
+  publicKey: Uint8Array;
   /** scopes: read, logs, exec, manifest. */
   scopes: string[];
   /** expires_height is the last block at which it holds; 0 for no end. */
@@ -164,9 +164,9 @@ export interface SealedManifest {
   /** key_id of the provider's encryption key. */
   keyId: number;
   /** encapsulated_key of HPKE. */
-  encapsulatedKey: Buffer;
+  encapsulatedKey: Uint8Array;
   /** ciphertext bound to chain, deployment, revision and key id. */
-  ciphertext: Buffer;
+  ciphertext: Uint8Array;
 }
 
 /** Deployment is what a user wants. */
@@ -180,7 +180,7 @@ export interface Deployment {
   /** infrastructure in the order of the stack. */
   infrastructure: DeploymentInfrastructure[];
   /** version is the manifest's hash, 32 bytes. */
-  version: Buffer;
+  version: Uint8Array;
   /** revision counts the manifests from 1. */
   revision: bigint;
   /** wait_blocks is how long an order waits for bids before it may be matched. */
@@ -1110,7 +1110,7 @@ export const DeploymentInfrastructure: MessageFns<
 };
 
 function createBaseAccessKey(): AccessKey {
-  return { publicKey: Buffer.alloc(0), scopes: [], expiresHeight: 0n };
+  return { publicKey: new Uint8Array(0), scopes: [], expiresHeight: 0n };
 }
 
 export const AccessKey: MessageFns<AccessKey, "mu.deployment.v1.AccessKey"> = {
@@ -1150,7 +1150,7 @@ export const AccessKey: MessageFns<AccessKey, "mu.deployment.v1.AccessKey"> = {
               break;
             }
 
-            message.publicKey = Buffer.from(reader.bytes());
+            message.publicKey = reader.bytes();
             continue;
           }
           case 2: {
@@ -1186,7 +1186,7 @@ export const AccessKey: MessageFns<AccessKey, "mu.deployment.v1.AccessKey"> = {
   },
   fromPartial(object: DeepPartial<AccessKey>): AccessKey {
     const message = createBaseAccessKey();
-    message.publicKey = object.publicKey ?? Buffer.alloc(0);
+    message.publicKey = object.publicKey ?? new Uint8Array(0);
     message.scopes = object.scopes?.map((e) => e) || [];
     message.expiresHeight = (object.expiresHeight !== undefined && object.expiresHeight !== null)
       ? BigInt(object.expiresHeight)
@@ -1196,7 +1196,7 @@ export const AccessKey: MessageFns<AccessKey, "mu.deployment.v1.AccessKey"> = {
 };
 
 function createBaseSealedManifest(): SealedManifest {
-  return { provider: "", keyId: 0, encapsulatedKey: Buffer.alloc(0), ciphertext: Buffer.alloc(0) };
+  return { provider: "", keyId: 0, encapsulatedKey: new Uint8Array(0), ciphertext: new Uint8Array(0) };
 }
 
 export const SealedManifest: MessageFns<SealedManifest, "mu.deployment.v1.SealedManifest"> = {
@@ -1252,7 +1252,7 @@ export const SealedManifest: MessageFns<SealedManifest, "mu.deployment.v1.Sealed
               break;
             }
 
-            message.encapsulatedKey = Buffer.from(reader.bytes());
+            message.encapsulatedKey = reader.bytes();
             continue;
           }
           case 4: {
@@ -1260,7 +1260,7 @@ export const SealedManifest: MessageFns<SealedManifest, "mu.deployment.v1.Sealed
               break;
             }
 
-            message.ciphertext = Buffer.from(reader.bytes());
+            message.ciphertext = reader.bytes();
             continue;
           }
         }
@@ -1282,8 +1282,8 @@ export const SealedManifest: MessageFns<SealedManifest, "mu.deployment.v1.Sealed
     const message = createBaseSealedManifest();
     message.provider = object.provider ?? "";
     message.keyId = object.keyId ?? 0;
-    message.encapsulatedKey = object.encapsulatedKey ?? Buffer.alloc(0);
-    message.ciphertext = object.ciphertext ?? Buffer.alloc(0);
+    message.encapsulatedKey = object.encapsulatedKey ?? new Uint8Array(0);
+    message.ciphertext = object.ciphertext ?? new Uint8Array(0);
     return message;
   },
 };
@@ -1293,7 +1293,7 @@ function createBaseDeployment(): Deployment {
     id: undefined,
     name: "",
     infrastructure: [],
-    version: Buffer.alloc(0),
+    version: new Uint8Array(0),
     revision: 0n,
     waitBlocks: 0n,
     accessKeys: [],
@@ -1398,7 +1398,7 @@ export const Deployment: MessageFns<Deployment, "mu.deployment.v1.Deployment"> =
               break;
             }
 
-            message.version = Buffer.from(reader.bytes());
+            message.version = reader.bytes();
             continue;
           }
           case 5: {
@@ -1477,7 +1477,7 @@ export const Deployment: MessageFns<Deployment, "mu.deployment.v1.Deployment"> =
     message.id = (object.id !== undefined && object.id !== null) ? DeploymentId.fromPartial(object.id) : undefined;
     message.name = object.name ?? "";
     message.infrastructure = object.infrastructure?.map((e) => DeploymentInfrastructure.fromPartial(e)) || [];
-    message.version = object.version ?? Buffer.alloc(0);
+    message.version = object.version ?? new Uint8Array(0);
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.waitBlocks = (object.waitBlocks !== undefined && object.waitBlocks !== null)
       ? BigInt(object.waitBlocks)

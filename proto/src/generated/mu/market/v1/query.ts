@@ -1169,7 +1169,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               22,
               18,
               20,
@@ -1193,7 +1193,7 @@ export const QueryDefinition = {
               97,
               109,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1208,7 +1208,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               22,
               18,
               20,
@@ -1232,7 +1232,7 @@ export const QueryDefinition = {
               101,
               114,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1247,7 +1247,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               62,
               18,
               60,
@@ -1311,7 +1311,7 @@ export const QueryDefinition = {
               110,
               100,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1326,7 +1326,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               28,
               18,
               26,
@@ -1356,7 +1356,7 @@ export const QueryDefinition = {
               110,
               116,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1371,7 +1371,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               37,
               18,
               35,
@@ -1410,7 +1410,7 @@ export const QueryDefinition = {
               101,
               114,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1425,7 +1425,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               22,
               18,
               20,
@@ -1449,7 +1449,7 @@ export const QueryDefinition = {
               115,
               101,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1464,7 +1464,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               31,
               18,
               29,
@@ -1497,7 +1497,7 @@ export const QueryDefinition = {
               101,
               114,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },

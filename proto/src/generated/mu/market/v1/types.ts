@@ -338,7 +338,7 @@ export interface Lease {
   /** bill_lines is how many lines the bill has. */
   billLines: bigint;
   /** bill_hash chains the lines: SHA-256(previous || canonical line); 32 zero bytes before the first. */
-  billHash: Buffer;
+  billHash: Uint8Array;
 }
 
 /** Confirmation keeps a lease alive, pays it, and says where it answers. */
@@ -1277,7 +1277,7 @@ function createBaseLease(): Lease {
     paid: "",
     commission: "",
     billLines: 0n,
-    billHash: Buffer.alloc(0),
+    billHash: new Uint8Array(0),
   };
 }
 
@@ -1642,7 +1642,7 @@ export const Lease: MessageFns<Lease, "mu.market.v1.Lease"> = {
               break;
             }
 
-            message.billHash = Buffer.from(reader.bytes());
+            message.billHash = reader.bytes();
             continue;
           }
         }
@@ -1709,7 +1709,7 @@ export const Lease: MessageFns<Lease, "mu.market.v1.Lease"> = {
     message.paid = object.paid ?? "";
     message.commission = object.commission ?? "";
     message.billLines = (object.billLines !== undefined && object.billLines !== null) ? BigInt(object.billLines) : 0n;
-    message.billHash = object.billHash ?? Buffer.alloc(0);
+    message.billHash = object.billHash ?? new Uint8Array(0);
     return message;
   },
 };

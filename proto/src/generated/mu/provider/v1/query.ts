@@ -1062,7 +1062,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               24,
               18,
               22,
@@ -1088,7 +1088,7 @@ export const QueryDefinition = {
               97,
               109,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1103,7 +1103,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               27,
               18,
               25,
@@ -1132,7 +1132,7 @@ export const QueryDefinition = {
               101,
               114,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1147,7 +1147,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               35,
               18,
               33,
@@ -1184,7 +1184,7 @@ export const QueryDefinition = {
               101,
               114,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1199,7 +1199,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               41,
               18,
               39,
@@ -1242,7 +1242,7 @@ export const QueryDefinition = {
               100,
               101,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1257,7 +1257,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               47,
               18,
               45,
@@ -1306,7 +1306,7 @@ export const QueryDefinition = {
               115,
               116,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1321,7 +1321,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               57,
               18,
               55,
@@ -1380,7 +1380,7 @@ export const QueryDefinition = {
               111,
               110,
               125,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },
@@ -1395,7 +1395,7 @@ export const QueryDefinition = {
       options: {
         _unknownFields: {
           578365826: [
-            Buffer.from([
+            new Uint8Array([
               48,
               18,
               46,
@@ -1445,7 +1445,7 @@ export const QueryDefinition = {
               111,
               110,
               115,
-            ]) as Buffer,
+            ]) as Uint8Array,
           ],
         },
       },

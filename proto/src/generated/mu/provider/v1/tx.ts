@@ -29,7 +29,7 @@ export interface MsgRegisterProvider {
   /** roots are its certificate authorities. */
   roots: RootCertificate[];
   /** node_authority_key is the Ed25519 key of 32 bytes that certifies nodes. */
-  nodeAuthorityKey: Buffer;
+  nodeAuthorityKey: Uint8Array;
   /** encryption_keys that manifests may be sealed to. */
   encryptionKeys: EncryptionKey[];
   /** prices of the first price list; none: no list is published yet. */
@@ -63,7 +63,7 @@ export interface MsgUpdateProvider {
   /** roots from now on. */
   roots: RootCertificate[];
   /** node_authority_key from now on; nodes certified by the old one stay until removed. */
-  nodeAuthorityKey: Buffer;
+  nodeAuthorityKey: Uint8Array;
   /** encryption_keys from now on. */
   encryptionKeys: EncryptionKey[];
 }
@@ -105,7 +105,7 @@ export interface MsgAddNode {
   /** node_id within the provider: 1 to 64 lower-case letters, digits and '-'. */
   nodeId: string;
   /** public_key is the node's Ed25519 key of 32 bytes. */
-  publicKey: Buffer;
+  publicKey: Uint8Array;
   /** region in which the node stands. */
   region: string;
   /** valid_from_height is the first block at which it holds. */
@@ -113,7 +113,7 @@ export interface MsgAddNode {
   /** valid_to_height is the last block at which it holds. */
   validToHeight: bigint;
   /** signature of the node authority over the NodeCertificate, 64 bytes. */
-  signature: Buffer;
+  signature: Uint8Array;
 }
 
 /** MsgAddNodeResponse is empty. */
@@ -171,7 +171,7 @@ function createBaseMsgRegisterProvider(): MsgRegisterProvider {
     services: [],
     attributes: [],
     roots: [],
-    nodeAuthorityKey: Buffer.alloc(0),
+    nodeAuthorityKey: new Uint8Array(0),
     encryptionKeys: [],
     prices: [],
   };
@@ -310,7 +310,7 @@ export const MsgRegisterProvider: MessageFns<MsgRegisterProvider, "mu.provider.v
               break;
             }
 
-            message.nodeAuthorityKey = Buffer.from(reader.bytes());
+            message.nodeAuthorityKey = reader.bytes();
             continue;
           }
           case 11: {
@@ -355,7 +355,7 @@ export const MsgRegisterProvider: MessageFns<MsgRegisterProvider, "mu.provider.v
     message.services = object.services?.map((e) => e) || [];
     message.attributes = object.attributes?.map((e) => Attribute.fromPartial(e)) || [];
     message.roots = object.roots?.map((e) => RootCertificate.fromPartial(e)) || [];
-    message.nodeAuthorityKey = object.nodeAuthorityKey ?? Buffer.alloc(0);
+    message.nodeAuthorityKey = object.nodeAuthorityKey ?? new Uint8Array(0);
     message.encryptionKeys = object.encryptionKeys?.map((e) => EncryptionKey.fromPartial(e)) || [];
     message.prices = object.prices?.map((e) => MetricPrice.fromPartial(e)) || [];
     return message;
@@ -438,7 +438,7 @@ function createBaseMsgUpdateProvider(): MsgUpdateProvider {
     services: [],
     attributes: [],
     roots: [],
-    nodeAuthorityKey: Buffer.alloc(0),
+    nodeAuthorityKey: new Uint8Array(0),
     encryptionKeys: [],
   };
 }
@@ -573,7 +573,7 @@ export const MsgUpdateProvider: MessageFns<MsgUpdateProvider, "mu.provider.v1.Ms
               break;
             }
 
-            message.nodeAuthorityKey = Buffer.from(reader.bytes());
+            message.nodeAuthorityKey = reader.bytes();
             continue;
           }
           case 11: {
@@ -610,7 +610,7 @@ export const MsgUpdateProvider: MessageFns<MsgUpdateProvider, "mu.provider.v1.Ms
     message.services = object.services?.map((e) => e) || [];
     message.attributes = object.attributes?.map((e) => Attribute.fromPartial(e)) || [];
     message.roots = object.roots?.map((e) => RootCertificate.fromPartial(e)) || [];
-    message.nodeAuthorityKey = object.nodeAuthorityKey ?? Buffer.alloc(0);
+    message.nodeAuthorityKey = object.nodeAuthorityKey ?? new Uint8Array(0);
     message.encryptionKeys = object.encryptionKeys?.map((e) => EncryptionKey.fromPartial(e)) || [];
     return message;
   },
@@ -922,11 +922,11 @@ function createBaseMsgAddNode(): MsgAddNode {
   return {
     owner: "",
     nodeId: "",
-    publicKey: Buffer.alloc(0),
+    publicKey: new Uint8Array(0),
     region: "",
     validFromHeight: 0n,
     validToHeight: 0n,
-    signature: Buffer.alloc(0),
+    signature: new Uint8Array(0),
   };
 }
 
@@ -998,7 +998,7 @@ export const MsgAddNode: MessageFns<MsgAddNode, "mu.provider.v1.MsgAddNode"> = {
               break;
             }
 
-            message.publicKey = Buffer.from(reader.bytes());
+            message.publicKey = reader.bytes();
             continue;
           }
           case 4: {
@@ -1030,7 +1030,7 @@ export const MsgAddNode: MessageFns<MsgAddNode, "mu.provider.v1.MsgAddNode"> = {
               break;
             }
 
-            message.signature = Buffer.from(reader.bytes());
+            message.signature = reader.bytes();
             continue;
           }
         }
@@ -1052,7 +1052,7 @@ export const MsgAddNode: MessageFns<MsgAddNode, "mu.provider.v1.MsgAddNode"> = {
     const message = createBaseMsgAddNode();
     message.owner = object.owner ?? "";
     message.nodeId = object.nodeId ?? "";
-    message.publicKey = object.publicKey ?? Buffer.alloc(0);
+    message.publicKey = object.publicKey ?? new Uint8Array(0);
     message.region = object.region ?? "";
     message.validFromHeight = (object.validFromHeight !== undefined && object.validFromHeight !== null)
       ? BigInt(object.validFromHeight)
@@ -1060,7 +1060,7 @@ export const MsgAddNode: MessageFns<MsgAddNode, "mu.provider.v1.MsgAddNode"> = {
     message.validToHeight = (object.validToHeight !== undefined && object.validToHeight !== null)
       ? BigInt(object.validToHeight)
       : 0n;
-    message.signature = object.signature ?? Buffer.alloc(0);
+    message.signature = object.signature ?? new Uint8Array(0);
     return message;
   },
 };

@@ -104,7 +104,7 @@ export interface Attribute {
 /** RootCertificate is a certificate authority of a provider. */
 export interface RootCertificate {
   /** certificate in DER, at most 2048 bytes. */
-  certificate: Buffer;
+  certificate: Uint8Array;
   /** valid_from_height is the first block at which it holds. */
   validFromHeight: bigint;
   /** valid_to_height is the last block at which it holds; 0 for no end. */
@@ -116,7 +116,7 @@ export interface EncryptionKey {
   /** key_id names the key within its provider. */
   keyId: number;
   /** public_key is an X25519 key of 32 bytes. */
-  publicKey: Buffer;
+  publicKey: Uint8Array;
   /** valid_from_height is the first block at which it holds. */
   validFromHeight: bigint;
   /** valid_to_height is the last block at which it holds; 0 for no end. */
@@ -144,7 +144,7 @@ export interface Provider {
   /** roots are its certificate authorities. */
   roots: RootCertificate[];
   /** node_authority_key is the Ed25519 key of 32 bytes that certifies nodes. */
-  nodeAuthorityKey: Buffer;
+  nodeAuthorityKey: Uint8Array;
   /** encryption_keys that manifests may be sealed to. */
   encryptionKeys: EncryptionKey[];
   /** price_list_version is the latest published version; 0 before the first. */
@@ -190,7 +190,7 @@ export interface Node {
   /** node_id names the node within its provider: 1 to 64 lower-case letters, digits and '-'. */
   nodeId: string;
   /** public_key is an Ed25519 key of 32 bytes. */
-  publicKey: Buffer;
+  publicKey: Uint8Array;
   /** region in which the node stands. */
   region: string;
   /** valid_from_height is the first block at which it holds. */
@@ -198,7 +198,7 @@ export interface Node {
   /** valid_to_height is the last block at which it holds. */
   validToHeight: bigint;
   /** signature of the node authority over the NodeCertificate, 64 bytes. */
-  signature: Buffer;
+  signature: Uint8Array;
   /** removed_height is the block of the removal; 0 while it stands. */
   removedHeight: bigint;
   /** removal_reason says why. */
@@ -212,7 +212,7 @@ export interface NodeCertificate {
   /** node_id within the provider. */
   nodeId: string;
   /** public_key is the node's Ed25519 key of 32 bytes. */
-  publicKey: Buffer;
+  publicKey: Uint8Array;
   /** region in which the node stands. */
   region: string;
   /** valid_from_height is the first block at which it holds. */
@@ -615,7 +615,7 @@ export const Attribute: MessageFns<Attribute, "mu.provider.v1.Attribute"> = {
 };
 
 function createBaseRootCertificate(): RootCertificate {
-  return { certificate: Buffer.alloc(0), validFromHeight: 0n, validToHeight: 0n };
+  return { certificate: new Uint8Array(0), validFromHeight: 0n, validToHeight: 0n };
 }
 
 export const RootCertificate: MessageFns<RootCertificate, "mu.provider.v1.RootCertificate"> = {
@@ -658,7 +658,7 @@ export const RootCertificate: MessageFns<RootCertificate, "mu.provider.v1.RootCe
               break;
             }
 
-            message.certificate = Buffer.from(reader.bytes());
+            message.certificate = reader.bytes();
             continue;
           }
           case 2: {
@@ -694,7 +694,7 @@ export const RootCertificate: MessageFns<RootCertificate, "mu.provider.v1.RootCe
   },
   fromPartial(object: DeepPartial<RootCertificate>): RootCertificate {
     const message = createBaseRootCertificate();
-    message.certificate = object.certificate ?? Buffer.alloc(0);
+    message.certificate = object.certificate ?? new Uint8Array(0);
     message.validFromHeight = (object.validFromHeight !== undefined && object.validFromHeight !== null)
       ? BigInt(object.validFromHeight)
       : 0n;
@@ -706,7 +706,7 @@ export const RootCertificate: MessageFns<RootCertificate, "mu.provider.v1.RootCe
 };
 
 function createBaseEncryptionKey(): EncryptionKey {
-  return { keyId: 0, publicKey: Buffer.alloc(0), validFromHeight: 0n, validToHeight: 0n };
+  return { keyId: 0, publicKey: new Uint8Array(0), validFromHeight: 0n, validToHeight: 0n };
 }
 
 export const EncryptionKey: MessageFns<EncryptionKey, "mu.provider.v1.EncryptionKey"> = {
@@ -760,7 +760,7 @@ export const EncryptionKey: MessageFns<EncryptionKey, "mu.provider.v1.Encryption
               break;
             }
 
-            message.publicKey = Buffer.from(reader.bytes());
+            message.publicKey = reader.bytes();
             continue;
           }
           case 3: {
@@ -797,7 +797,7 @@ export const EncryptionKey: MessageFns<EncryptionKey, "mu.provider.v1.Encryption
   fromPartial(object: DeepPartial<EncryptionKey>): EncryptionKey {
     const message = createBaseEncryptionKey();
     message.keyId = object.keyId ?? 0;
-    message.publicKey = object.publicKey ?? Buffer.alloc(0);
+    message.publicKey = object.publicKey ?? new Uint8Array(0);
     message.validFromHeight = (object.validFromHeight !== undefined && object.validFromHeight !== null)
       ? BigInt(object.validFromHeight)
       : 0n;
@@ -819,7 +819,7 @@ function createBaseProvider(): Provider {
     services: [],
     attributes: [],
     roots: [],
-    nodeAuthorityKey: Buffer.alloc(0),
+    nodeAuthorityKey: new Uint8Array(0),
     encryptionKeys: [],
     priceListVersion: 0n,
     deposit: undefined,
@@ -983,7 +983,7 @@ export const Provider: MessageFns<Provider, "mu.provider.v1.Provider"> = {
               break;
             }
 
-            message.nodeAuthorityKey = Buffer.from(reader.bytes());
+            message.nodeAuthorityKey = reader.bytes();
             continue;
           }
           case 11: {
@@ -1060,7 +1060,7 @@ export const Provider: MessageFns<Provider, "mu.provider.v1.Provider"> = {
     message.services = object.services?.map((e) => e) || [];
     message.attributes = object.attributes?.map((e) => Attribute.fromPartial(e)) || [];
     message.roots = object.roots?.map((e) => RootCertificate.fromPartial(e)) || [];
-    message.nodeAuthorityKey = object.nodeAuthorityKey ?? Buffer.alloc(0);
+    message.nodeAuthorityKey = object.nodeAuthorityKey ?? new Uint8Array(0);
     message.encryptionKeys = object.encryptionKeys?.map((e) => EncryptionKey.fromPartial(e)) || [];
     message.priceListVersion = (object.priceListVersion !== undefined && object.priceListVersion !== null)
       ? BigInt(object.priceListVersion)
@@ -1266,11 +1266,11 @@ function createBaseNode(): Node {
   return {
     provider: "",
     nodeId: "",
-    publicKey: Buffer.alloc(0),
+    publicKey: new Uint8Array(0),
     region: "",
     validFromHeight: 0n,
     validToHeight: 0n,
-    signature: Buffer.alloc(0),
+    signature: new Uint8Array(0),
     removedHeight: 0n,
     removalReason: 0,
   };
@@ -1353,7 +1353,7 @@ export const Node: MessageFns<Node, "mu.provider.v1.Node"> = {
               break;
             }
 
-            message.publicKey = Buffer.from(reader.bytes());
+            message.publicKey = reader.bytes();
             continue;
           }
           case 4: {
@@ -1385,7 +1385,7 @@ export const Node: MessageFns<Node, "mu.provider.v1.Node"> = {
               break;
             }
 
-            message.signature = Buffer.from(reader.bytes());
+            message.signature = reader.bytes();
             continue;
           }
           case 8: {
@@ -1423,7 +1423,7 @@ export const Node: MessageFns<Node, "mu.provider.v1.Node"> = {
     const message = createBaseNode();
     message.provider = object.provider ?? "";
     message.nodeId = object.nodeId ?? "";
-    message.publicKey = object.publicKey ?? Buffer.alloc(0);
+    message.publicKey = object.publicKey ?? new Uint8Array(0);
     message.region = object.region ?? "";
     message.validFromHeight = (object.validFromHeight !== undefined && object.validFromHeight !== null)
       ? BigInt(object.validFromHeight)
@@ -1431,7 +1431,7 @@ export const Node: MessageFns<Node, "mu.provider.v1.Node"> = {
     message.validToHeight = (object.validToHeight !== undefined && object.validToHeight !== null)
       ? BigInt(object.validToHeight)
       : 0n;
-    message.signature = object.signature ?? Buffer.alloc(0);
+    message.signature = object.signature ?? new Uint8Array(0);
     message.removedHeight = (object.removedHeight !== undefined && object.removedHeight !== null)
       ? BigInt(object.removedHeight)
       : 0n;
@@ -1441,7 +1441,7 @@ export const Node: MessageFns<Node, "mu.provider.v1.Node"> = {
 };
 
 function createBaseNodeCertificate(): NodeCertificate {
-  return { provider: "", nodeId: "", publicKey: Buffer.alloc(0), region: "", validFromHeight: 0n, validToHeight: 0n };
+  return { provider: "", nodeId: "", publicKey: new Uint8Array(0), region: "", validFromHeight: 0n, validToHeight: 0n };
 }
 
 export const NodeCertificate: MessageFns<NodeCertificate, "mu.provider.v1.NodeCertificate"> = {
@@ -1509,7 +1509,7 @@ export const NodeCertificate: MessageFns<NodeCertificate, "mu.provider.v1.NodeCe
               break;
             }
 
-            message.publicKey = Buffer.from(reader.bytes());
+            message.publicKey = reader.bytes();
             continue;
           }
           case 4: {
@@ -1555,7 +1555,7 @@ export const NodeCertificate: MessageFns<NodeCertificate, "mu.provider.v1.NodeCe
     const message = createBaseNodeCertificate();
     message.provider = object.provider ?? "";
     message.nodeId = object.nodeId ?? "";
-    message.publicKey = object.publicKey ?? Buffer.alloc(0);
+    message.publicKey = object.publicKey ?? new Uint8Array(0);
     message.region = object.region ?? "";
     message.validFromHeight = (object.validFromHeight !== undefined && object.validFromHeight !== null)
       ? BigInt(object.validFromHeight)

@@ -22,7 +22,7 @@ export interface PageRequest {
    * querying the next page most efficiently. Only one of offset or key
    * should be set.
    */
-  key: Buffer;
+  key: Uint8Array;
   /**
    * offset is a numeric offset that can be used when key is unavailable.
    * It is less efficient than using key. Only one of offset or key should
@@ -60,7 +60,7 @@ export interface PageResponse {
    * query the next page most efficiently. It will be empty if
    * there are no more results.
    */
-  nextKey: Buffer;
+  nextKey: Uint8Array;
   /**
    * total is total number of results available if PageRequest.count_total
    * was set, its value is undefined otherwise
@@ -69,7 +69,7 @@ export interface PageResponse {
 }
 
 function createBasePageRequest(): PageRequest {
-  return { key: Buffer.alloc(0), offset: 0n, limit: 0n, countTotal: false, reverse: false };
+  return { key: new Uint8Array(0), offset: 0n, limit: 0n, countTotal: false, reverse: false };
 }
 
 export const PageRequest: MessageFns<PageRequest, "cosmos.base.query.v1beta1.PageRequest"> = {
@@ -118,7 +118,7 @@ export const PageRequest: MessageFns<PageRequest, "cosmos.base.query.v1beta1.Pag
               break;
             }
 
-            message.key = Buffer.from(reader.bytes());
+            message.key = reader.bytes();
             continue;
           }
           case 2: {
@@ -170,7 +170,7 @@ export const PageRequest: MessageFns<PageRequest, "cosmos.base.query.v1beta1.Pag
   },
   fromPartial(object: DeepPartial<PageRequest>): PageRequest {
     const message = createBasePageRequest();
-    message.key = object.key ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     message.limit = (object.limit !== undefined && object.limit !== null) ? BigInt(object.limit) : 0n;
     message.countTotal = object.countTotal ?? false;
@@ -180,7 +180,7 @@ export const PageRequest: MessageFns<PageRequest, "cosmos.base.query.v1beta1.Pag
 };
 
 function createBasePageResponse(): PageResponse {
-  return { nextKey: Buffer.alloc(0), total: 0n };
+  return { nextKey: new Uint8Array(0), total: 0n };
 }
 
 export const PageResponse: MessageFns<PageResponse, "cosmos.base.query.v1beta1.PageResponse"> = {
@@ -217,7 +217,7 @@ export const PageResponse: MessageFns<PageResponse, "cosmos.base.query.v1beta1.P
               break;
             }
 
-            message.nextKey = Buffer.from(reader.bytes());
+            message.nextKey = reader.bytes();
             continue;
           }
           case 2: {
@@ -245,7 +245,7 @@ export const PageResponse: MessageFns<PageResponse, "cosmos.base.query.v1beta1.P
   },
   fromPartial(object: DeepPartial<PageResponse>): PageResponse {
     const message = createBasePageResponse();
-    message.nextKey = object.nextKey ?? Buffer.alloc(0);
+    message.nextKey = object.nextKey ?? new Uint8Array(0);
     message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
     return message;
   },

@@ -1,0 +1,87 @@
+/**
+ * The next usage report of a lease: pure. A report that was signed is kept until the chain has taken it, and sent again
+ * as it is, so that a crash between sending and learning of it neither loses nor repeats anything: the chain takes each
+ * sequence once.
+ */
+import { UsageReport } from '@mu/proto/billing';
+import type { Lease } from '@mu/proto/market';
+import { Counters, type Quantity } from './counters.ts';
+
+/** What is on disk of the usage of a lease. */
+export interface UsageState {
+  /** of the last report that the chain took; 0 before the first */
+  readonly sequence: bigint;
+  /** last block of that report; before the first, the block of the match */
+  readonly toHeight: bigint;
+  /** used since then, what the pending report carries included */
+  readonly counted: readonly Quantity[];
+  /** signed and perhaps sent, not known to be taken */
+  readonly pending: { readonly report: UsageReport; readonly signature: Uint8Array } | undefined;
+}
+
+export function freshUsage(lease: Lease): UsageState {
+  return { sequence: 0n, toHeight: lease.createdHeight, counted: [], pending: undefined };
+}
+
+/**
+ * The report for the blocks up to `toHeight`; undefined where there is nothing to report. Quantities above what the
+ * lease's limits allow for the period are cut to them: more is never billed.
+ */
+export function nextReport(lease: Lease, state: UsageState, nodeId: string, toHeight: bigint): UsageReport | undefined {
+  if (state.pending !== undefined) return state.pending.report;
+  const blocks = toHeight - state.toHeight;
+  if (blocks <= 0n) return undefined;
+  const items = new Counters(state.counted).items().flatMap((item) => {
+    const limit = lease.usageLimits.find(({ metric }) => metric === item.metric);
+    const most = limit === undefined ? item.quantity : limit.maxQuantityPerBlock * blocks;
+    const quantity = item.quantity < most ? item.quantity : most;
+    return quantity === 0n ? [] : [{ ...item, quantity }];
+  });
+  if (items.length === 0) return undefined;
+  return UsageReport.fromPartial({
+    lease: lease.number,
+    nodeId,
+    sequence: state.sequence + 1n,
+    fromHeight: state.toHeight + 1n,
+    toHeight,
+    items: sharedLimits(lease, items, blocks),
+    logRoot: new Uint8Array(),
+  });
+}
+
+/** A limit holds for a metric over all services together. */
+function sharedLimits(lease: Lease, items: readonly Quantity[], blocks: bigint): Quantity[] {
+  const left = new Map(
+    lease.usageLimits.map(({ metric, maxQuantityPerBlock }) => [metric, maxQuantityPerBlock * blocks]),
+  );
+  return items.flatMap((item) => {
+    const room = left.get(item.metric);
+    if (room === undefined) return [item];
+    const quantity = item.quantity < room ? item.quantity : room;
+    left.set(item.metric, room - quantity);
+    return quantity === 0n ? [] : [{ ...item, quantity }];
+  });
+}
+
+/** The state once the chain has taken the pending report. */
+export function taken(state: UsageState): UsageState {
+  if (state.pending === undefined) return state;
+  const { report } = state.pending;
+  return { sequence: report.sequence, toHeight: report.toHeight, counted: [], pending: undefined };
+}
+
+/**
+ * The state in the light of what the chain says after a restart: a report that it has taken is not sent again, one that
+ * it has not taken is.
+ */
+export function reconciled(
+  state: UsageState,
+  chain: { readonly sequence: bigint; readonly toHeight: bigint },
+): UsageState {
+  if (state.pending !== undefined && state.pending.report.sequence === chain.sequence) return taken(state);
+  if (state.pending === undefined && chain.sequence > state.sequence) {
+    // The disk lags behind the chain: what it counted may be what the chain was told. Rather lose it than bill it twice.
+    return { sequence: chain.sequence, toHeight: chain.toHeight, counted: [], pending: undefined };
+  }
+  return state;
+}

@@ -1,0 +1,144 @@
+/**
+ * Watches the market: pages what is already there, then follows block by block what changed. What it tells is the state
+ * of an order or a lease, never a step, so that hearing of one twice, or late, does no harm.
+ */
+import type { ChainClient } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
+import type { PageRequest } from '@mu/proto/generated/cosmos/base/query/v1beta1/pagination';
+import { type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
+import { type ChainEvent, touchedBy } from './touched.ts';
+
+/** Who is told. Calls come one at a time, in the order of the blocks. */
+export interface MarketListener {
+  order(order: Order): void;
+  lease(lease: Lease): void;
+  /** everything of this height has been told; `complete` after all that stood was paged */
+  height(height: bigint, complete: boolean): Promise<void>;
+}
+
+export interface MarketWatchOptions {
+  readonly client: ChainClient;
+  /** the provider, by its owner */
+  readonly provider: string;
+  readonly regions: readonly string[];
+  readonly listener: MarketListener;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly pollMs: number;
+  /** Called when the node does not answer; the watch goes on trying. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+const pageSize = 200n;
+/** A longer gap is cheaper to page than to follow. */
+const maxFollowedBlocks = 50n;
+/** Now and then all is paged again: no missed event lasts longer than this. */
+const pageAgainBlocks = 200n;
+
+export class MarketWatch {
+  readonly #options: MarketWatchOptions;
+  #running = false;
+  #done: Promise<void> = Promise.resolve();
+  #seen = 0n;
+  #paged = 0n;
+
+  constructor(options: MarketWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#done = this.#run();
+  }
+
+  /** Resolves when the step that is under way has ended. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#running) {
+      try {
+        await this.#step();
+      } catch (error) {
+        this.#options.onTrouble(error);
+      }
+      await this.#options.pause(this.#options.pollMs);
+    }
+  }
+
+  async #step(): Promise<void> {
+    const height = BigInt(await this.#options.client.height());
+    if (height <= this.#seen) return;
+    const gap = height - this.#seen;
+    if (this.#seen === 0n || gap > maxFollowedBlocks || height - this.#paged > pageAgainBlocks) {
+      await this.#page();
+      this.#paged = height;
+      this.#seen = height;
+      await this.#options.listener.height(height, true);
+      return;
+    }
+    for (let next = this.#seen + 1n; next <= height && this.#running; next += 1n) {
+      await this.#follow(next);
+      this.#seen = next;
+      await this.#options.listener.height(next, false);
+    }
+  }
+
+  async #page(): Promise<void> {
+    const { client, listener, provider, regions } = this.#options;
+    for (const region of regions) {
+      const orders = await pages((pagination) =>
+        client.market.orders({ region, state: OrderState.ORDER_STATE_OPEN, pagination }),
+      );
+      for (const { orders: page } of orders) page.forEach((order) => listener.order(order));
+    }
+    for (const state of [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_OUT_OF_FUNDS]) {
+      const leases = await pages((pagination) => client.market.leases({ provider, state, pagination }));
+      for (const { leases: page } of leases) page.forEach((lease) => listener.lease(lease));
+    }
+  }
+
+  async #follow(height: bigint): Promise<void> {
+    const { client, listener, provider, regions } = this.#options;
+    const results = await client.comet.blockResults(Number(height));
+    const events: ChainEvent[] = [
+      ...results.finalizeBlockEvents,
+      ...results.results.flatMap((result) => result.events),
+    ];
+    const touched = touchedBy(events);
+    for (const id of touched.orders.values()) {
+      const found = await unlessGone(client.market.order(id));
+      if (found?.order !== undefined && regions.includes(found.order.spec?.region ?? '')) listener.order(found.order);
+    }
+    for (const number of touched.leases) {
+      const found = await unlessGone(client.market.lease({ number }));
+      if (found?.lease?.provider === provider) listener.lease(found.lease);
+    }
+  }
+}
+
+interface Paged {
+  readonly pagination: { readonly nextKey: Uint8Array } | undefined;
+}
+
+/** All pages of a list. */
+async function pages<T extends Paged>(ask: (pagination: PageRequest) => Promise<T>): Promise<T[]> {
+  const found: T[] = [];
+  let key = new Uint8Array();
+  do {
+    const page = await ask({ key, offset: 0n, limit: pageSize, countTotal: false, reverse: false });
+    found.push(page);
+    key = Uint8Array.from(page.pagination?.nextKey ?? []);
+  } while (key.length > 0);
+  return found;
+}
+
+async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ChainError && error.notFound) return undefined;
+    throw error;
+  }
+}

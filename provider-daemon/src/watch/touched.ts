@@ -1,0 +1,48 @@
+/** Which orders and leases a block touched, read off its events: the only ones that have to be asked for again. */
+import { OrderId } from '@mu/proto/market';
+import { orderKey } from './order-key.ts';
+
+/** An event as the RPC shows it. */
+export interface ChainEvent {
+  readonly type: string;
+  readonly attributes: readonly { readonly key: string; readonly value: string }[];
+}
+
+export interface Touched {
+  readonly orders: ReadonlyMap<string, OrderId>;
+  readonly leases: ReadonlySet<bigint>;
+}
+
+/**
+ * Every event of the market names its order by owner, dseq, infrastructure and round, and its lease by number; which
+ * events there are does not matter here, so that a new one is seen without a change.
+ */
+export function touchedBy(events: readonly ChainEvent[]): Touched {
+  const orders = new Map<string, OrderId>();
+  const leases = new Set<bigint>();
+  for (const event of events) {
+    const values = new Map(event.attributes.map(({ key, value }) => [key, value]));
+    const order = readOrderId(values);
+    if (order !== undefined) orders.set(orderKey(order), order);
+    const lease = values.get('lease');
+    if (lease !== undefined && isNumber(lease) && lease !== '0') leases.add(BigInt(lease));
+  }
+  return { orders, leases };
+}
+
+function readOrderId(values: ReadonlyMap<string, string>): OrderId | undefined {
+  const [owner, dseq, infrastructure, round] = ['owner', 'dseq', 'infrastructure', 'round'].map((key) =>
+    values.get(key),
+  );
+  if (owner === undefined || !isNumber(dseq) || !isNumber(infrastructure) || !isNumber(round)) return undefined;
+  return OrderId.fromPartial({
+    owner,
+    dseq: BigInt(dseq),
+    infrastructure: Number(infrastructure),
+    round: Number(round),
+  });
+}
+
+function isNumber(text: string | undefined): text is string {
+  return text !== undefined && /^\d{1,20}$/.test(text);
+}
