@@ -91,11 +91,11 @@ export class MarketWatch {
       const orders = await pages((pagination) =>
         client.market.orders({ region, state: OrderState.ORDER_STATE_OPEN, pagination }),
       );
-      for (const { orders: page } of orders) page.forEach((order) => listener.order(order));
+      for (const order of orders.flatMap((page) => page.orders)) listener.order(order);
     }
     for (const state of [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_OUT_OF_FUNDS]) {
       const leases = await pages((pagination) => client.market.leases({ provider, state, pagination }));
-      for (const { leases: page } of leases) page.forEach((lease) => listener.lease(lease));
+      for (const lease of leases.flatMap((page) => page.leases)) listener.lease(lease);
     }
   }
 

@@ -1,0 +1,88 @@
+import { describe, expect, test } from '@jest/globals';
+import { Lease } from '@mu/proto/market';
+import { Counters } from '../../src/usage/counters.ts';
+import { freshUsage, nextReport, reconciled, taken, type UsageState } from '../../src/usage/report.ts';
+
+const lease = Lease.fromPartial({
+  number: 3n,
+  createdHeight: 10n,
+  usageLimits: [{ metric: 'requests', maxPrice: '1', maxPricePer: 1n, maxQuantityPerBlock: 5n }],
+});
+const counted = [
+  { service: 'web', metric: 'requests', quantity: 8n },
+  { service: 'api', metric: 'bytes', quantity: 900n },
+];
+const signed = (state: UsageState, toHeight: bigint): UsageState => {
+  const report = nextReport(lease, state, 'node-1', toHeight);
+  return { ...state, pending: report === undefined ? undefined : { report, signature: new Uint8Array(64) } };
+};
+
+test('counters add up and come in byte order, without zeros', () => {
+  const counters = new Counters(counted);
+  counters.add('web', 'requests', 2n);
+  counters.add('web', 'none', 0n);
+  expect(counters.items().map(({ service, metric, quantity }) => `${service} ${metric} ${quantity}`)).toEqual([
+    'api bytes 900',
+    'web requests 10',
+  ]);
+  counters.subtract(counted);
+  expect(counters.items()).toEqual([{ service: 'web', metric: 'requests', quantity: 2n }]);
+});
+
+describe('the next report', () => {
+  test('begins behind the match, then behind the last one, without gap', () => {
+    const first = signed({ ...freshUsage(lease), counted }, 20n);
+    expect(first.pending?.report).toMatchObject({
+      lease: 3n,
+      nodeId: 'node-1',
+      sequence: 1n,
+      fromHeight: 11n,
+      toHeight: 20n,
+    });
+    const second = signed({ ...taken(first), counted }, 25n);
+    expect(second.pending?.report).toMatchObject({ sequence: 2n, fromHeight: 21n, toHeight: 25n });
+  });
+
+  test('is the pending one until the chain has taken it, whatever was counted since', () => {
+    const state = signed({ ...freshUsage(lease), counted }, 20n);
+    expect(nextReport(lease, { ...state, counted: [] }, 'node-1', 30n)).toBe(state.pending?.report);
+  });
+
+  test('is none without usage, or without a new block', () => {
+    expect(nextReport(lease, freshUsage(lease), 'node-1', 20n)).toBeUndefined();
+    expect(nextReport(lease, { ...freshUsage(lease), counted }, 'node-1', 10n)).toBeUndefined();
+  });
+
+  test('never asks for more than the limits of the lease, over all services of a metric', () => {
+    const both = [...counted, { service: 'zoo', metric: 'requests', quantity: 8n }];
+    const report = nextReport(lease, { ...freshUsage(lease), counted: both }, 'node-1', 12n);
+    expect(report?.items.map(({ service, quantity }) => `${service} ${quantity}`)).toEqual([
+      'api 900',
+      'web 8',
+      'zoo 2',
+    ]);
+  });
+});
+
+describe('after a restart', () => {
+  const pending = signed({ ...freshUsage(lease), counted }, 20n);
+  test('a report that the chain has taken is not sent again', () => {
+    expect(reconciled(pending, { sequence: 1n, toHeight: 20n })).toMatchObject({
+      sequence: 1n,
+      toHeight: 20n,
+      pending: undefined,
+      counted: [],
+    });
+  });
+  test('a report that it has not taken is sent as it was', () => {
+    expect(reconciled(pending, { sequence: 0n, toHeight: 10n })).toBe(pending);
+  });
+  test('a disk that lags behind the chain bills nothing twice', () => {
+    expect(reconciled({ ...freshUsage(lease), counted }, { sequence: 4n, toHeight: 40n })).toEqual({
+      sequence: 4n,
+      toHeight: 40n,
+      counted: [],
+      pending: undefined,
+    });
+  });
+});

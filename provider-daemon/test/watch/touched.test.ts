@@ -1,0 +1,20 @@
+import { expect, test } from '@jest/globals';
+import { touchedBy } from '../../src/watch/touched.ts';
+
+const event = (type: string, values: Record<string, string>): Parameters<typeof touchedBy>[0][number] => ({
+  type,
+  attributes: Object.entries(values).map(([key, value]) => ({ key, value })),
+});
+
+test('orders and leases are read off any event that names them, each once', () => {
+  const order = { owner: 'mu1a', dseq: '7', infrastructure: '0', round: '2' };
+  const touched = touchedBy([
+    event('order_opened', order),
+    event('lease_created', { ...order, lease: '12' }),
+    event('lease_confirmed', { lease: '12' }),
+    event('transfer', { recipient: 'mu1a', amount: '5umu' }),
+    event('odd', { ...order, dseq: '-1', lease: 'x' }),
+  ]);
+  expect([...touched.orders.keys()]).toEqual(['mu1a/7/0/2']);
+  expect([...touched.leases]).toEqual([12n]);
+});
