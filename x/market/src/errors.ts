@@ -1,0 +1,43 @@
+/** Errors of the market: (codespace `market`, code) is consensus, the texts are not. */
+import { type ErrorKind, registerError } from '@mu/framework/errors';
+import { moduleName } from './keys.ts';
+
+const market = (code: number, text: string): ErrorKind => registerError(moduleName, code, text);
+
+export const errOrderNotFound = market(2, 'order does not exist');
+export const errOrderMatched = market(3, 'order is matched');
+export const errOrderClosed = market(4, 'order is closed');
+export const errNotProvider = market(5, 'provider is not registered');
+export const errProviderInactive = market(6, 'provider is not active');
+export const errRegion = market(7, 'provider does not serve the region');
+export const errOtherProviderChosen = market(8, 'order is for another provider');
+export const errProviderExcluded = market(9, 'order excludes the provider');
+export const errServices = market(10, 'provider does not offer a service of the order');
+export const errAttributes = market(11, 'provider does not have the attributes of the order');
+export const errResources = market(12, 'offered resources differ from the order');
+export const errPrice = market(13, 'price is not above 0 and at most the order\u2019s');
+export const errPriceList = market(14, 'price list is not the latest one of the provider');
+export const errUsagePrice = market(15, 'price list is above a usage limit of the order');
+export const errSecondBid = market(16, 'provider has an open bid for the order');
+export const errTooManyBids = market(17, 'provider has too many open bids');
+export const errTooManyLeases = market(18, 'provider has too many leases and open bids');
+export const errBookFull = market(19, 'order has its full number of bids, all of them cheaper');
+export const errBidNotFound = market(20, 'bid does not exist');
+export const errBidNotOpen = market(21, 'bid is not open');
+export const errOrderNotDue = market(22, 'order is not due');
+export const errLeaseNotFound = market(23, 'lease does not exist');
+export const errLeaseOver = market(24, 'lease is over');
+export const errLeaseNotStale = market(25, 'lease is not stale');
+export const errLeaseStale = market(26, 'lease was not confirmed in time');
+export const errEndpoints = market(27, 'endpoints are not acceptable');
+export const errManifestState = market(28, 'manifest state is not one that a provider may say');
+export const errConfirmationCount = market(29, 'number of confirmations is not acceptable');
+export const errCloseReason = market(30, 'reason is not the sender\u2019s to give');
+export const errNoticeNotOver = market(31, 'notice is not over');
+export const errManifestTimeout = market(32, 'manifest may still come');
+export const errManifestUsable = market(33, 'manifest came as the provider confirmed');
+export const errOutOfFunds = market(34, 'lease is out of funds');
+export const errNoticeGiven = market(35, 'notice was given');
+export const errCollateral = market(36, 'collateral is above the bound');
+export const errParams = market(37, 'parameters are not acceptable');
+export const errTotal = market(38, 'total is above the bound');

@@ -1,0 +1,104 @@
+/** Pure rules of orders: when they are due, what they ask, when they take bids. */
+
+import { parseAmount } from '@mu/lib/amounts';
+import type { DeploymentInfrastructure } from '@mu/proto/deployment';
+import { type CloseReason, Order, type OrderId, OrderState, type Params } from '@mu/proto/market';
+import { errCollateral, errOrderClosed, errOrderMatched, errOrderNotDue } from './errors.ts';
+
+/** How many providers the market itself excludes over the rounds of an infrastructure; the oldest is forgotten first. */
+export const maxExcludedByMarket = 32;
+
+/** The market compares addresses as bech32 allows them to be written: all lower or all upper case. */
+export function sameAddress(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+/** What a new order is made of. */
+export interface NewOrder {
+  readonly id: OrderId;
+  readonly spec: DeploymentInfrastructure;
+  readonly height: bigint;
+  /** how long it waits for bids before it may be matched */
+  readonly waitBlocks: bigint;
+}
+
+export function newOrder({ id, spec, height, waitBlocks }: NewOrder): Order {
+  return Order.fromPartial({
+    id,
+    spec,
+    readyHeight: height + waitBlocks,
+    state: OrderState.ORDER_STATE_OPEN,
+    createdHeight: height,
+  });
+}
+
+/** What an order asks; every order of the state has it. */
+export function specOf(order: Order): DeploymentInfrastructure {
+  if (order.spec === undefined) throw new Error('an order asks for nothing');
+  return order.spec;
+}
+
+/** @throws AbciError matched (3), closed (4) */
+export function assertOpen(order: Order): void {
+  if (order.state === OrderState.ORDER_STATE_MATCHED) throw errOrderMatched.wrap(`lease ${order.lease}`);
+  if (order.state !== OrderState.ORDER_STATE_OPEN) throw errOrderClosed.bare();
+}
+
+/** @throws AbciError matched (3), closed (4), not due (22) */
+export function assertDue(order: Order, height: bigint): void {
+  assertOpen(order);
+  if (order.dueHeight === 0n) throw errOrderNotDue.wrap('it has no bid');
+  if (order.dueHeight > height) throw errOrderNotDue.wrap(`it is due at ${order.dueHeight}, this is ${height}`);
+}
+
+/** @throws AbciError collateral (36) when a replica's collateral is above the bound */
+export function assertCollateral(spec: DeploymentInfrastructure, params: Params): void {
+  for (const { collateral } of spec.resources) {
+    if (parseAmount(collateral) > parseAmount(params.maxCollateral)) {
+      throw errCollateral.wrap(`${collateral} of one replica, at most ${params.maxCollateral}`);
+    }
+  }
+}
+
+/** The order with one more bid: the first one sets when it is due. */
+export function withBid(order: Order, height: bigint, params: Params): Order {
+  const afterAuction = height + params.minAuctionBlocks;
+  const dueHeight = order.openBids > 0 ? order.dueHeight : larger(order.readyHeight, afterAuction);
+  return { ...order, openBids: order.openBids + 1, dueHeight };
+}
+
+/** The order with one bid less: without any it is not due. */
+export function withoutBid(order: Order): Order {
+  const openBids = order.openBids - 1;
+  return { ...order, openBids, dueHeight: openBids === 0 ? 0n : order.dueHeight };
+}
+
+export function matched(order: Order, lease: bigint): Order {
+  return { ...order, state: OrderState.ORDER_STATE_MATCHED, lease, openBids: 0, dueHeight: 0n };
+}
+
+export function closed(order: Order, reason: CloseReason): Order {
+  return { ...order, state: OrderState.ORDER_STATE_CLOSED, closeReason: reason, openBids: 0, dueHeight: 0n };
+}
+
+/** What the next round asks: the infrastructure as it stands, without the providers that earlier rounds excluded. */
+export function nextSpec(
+  infrastructure: DeploymentInfrastructure,
+  previous: DeploymentInfrastructure,
+  excluded: string | undefined,
+): DeploymentInfrastructure {
+  const own = infrastructure.excludedProviders;
+  const known = (list: readonly string[], one: string): boolean => list.some((other) => sameAddress(one, other));
+  const added = previous.excludedProviders.filter((one) => !known(own, one));
+  if (excluded !== undefined && !known(own, excluded) && !known(added, excluded)) added.push(excluded);
+  return { ...infrastructure, excludedProviders: [...own, ...added.slice(-maxExcludedByMarket)] };
+}
+
+/** Whether nobody may ever fulfil it: the one provider that it names is excluded. */
+export function isHopeless(spec: DeploymentInfrastructure): boolean {
+  return spec.provider !== '' && spec.excludedProviders.some((one) => sameAddress(one, spec.provider));
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
