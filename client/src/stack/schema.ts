@@ -85,6 +85,10 @@ function checkEnv(value: unknown, context: z.RefinementCtx): void {
       context.addIssue({ ...issue, path: [...path, ...issue.path], input: undefined } as never);
     }
   }
+  const entries = maps.reduce((sum, { map }) => sum + Object.keys((map as object | null) ?? {}).length, 0);
+  if (entries > maxEnvEntries) {
+    context.addIssue({ code: 'custom', message: say(`${entries} environment variables`, `at most ${maxEnvEntries}`) });
+  }
 }
 
 function joinEnv(value: unknown): Record<string, string> {
@@ -130,6 +134,10 @@ export const routePattern =
 const pathAllowed =
   "/ and segments of letters, digits and -._~!$&'()*+,;=:@, no . or .. segment, no / at the end; /... at the end for all below";
 
+/** Endpoints of one gateway, at most. */
+export const maxEndpoints = 1_000;
+const inRange = (count: number, most: number): boolean => count >= 1 && count <= most;
+
 const muGateway = record('a MuGateway', {
   type: z.literal('MuGateway'),
   name: name('the name of a service'),
@@ -138,7 +146,9 @@ const muGateway = record('a MuGateway', {
     routePattern,
     pathAllowed,
     record('an endpoint', { type: methods, route_to: name('the name of a MuFunction') }),
-  ),
+  ).refine((endpoints) => inRange(Object.keys(endpoints).length, maxEndpoints), {
+    error: say('too few or too many endpoints', `1 to ${maxEndpoints}`),
+  }),
   infrastructure: infrastructureNames,
 });
 

@@ -1,0 +1,157 @@
+/** A manifest from a stack. */
+import { toHex, utf8 } from '@mu/lib/bytes';
+import { canonicalJson } from '@mu/lib/canonical-json';
+import type { Placement } from '../stack/derive-types.ts';
+import {
+  defaultFunctionMemory,
+  defaultFunctionTimeoutMs,
+  type Service,
+  type Stack,
+  type WorkloadService,
+} from '../stack/schema.ts';
+import { ManifestError } from './errors.ts';
+import { fileEntry } from './files.ts';
+import { type ManifestHead, type ManifestService, manifestFormat } from './head.ts';
+import { type Manifest, parseManifest } from './parse.ts';
+import { sealSection } from './sections.ts';
+
+/** What a manifest is made from. */
+export interface ManifestInput {
+  readonly chainId: string;
+  /** Bech32 address. */
+  readonly owner: string;
+  readonly dseq: bigint;
+  /** 1 for a new deployment, one more with each update. */
+  readonly revision: bigint;
+  readonly stack: Stack;
+  /** From `deriveDeployment`. */
+  readonly placements: readonly Placement[];
+  /** The WASM module of each MuFunction, by the service's name. */
+  readonly binaries: ReadonlyMap<string, Uint8Array>;
+  /** Images with their digests, by the Workload's name; one that is not here stays as the stack has it. */
+  readonly images?: ReadonlyMap<string, string>;
+  /** Cryptographically strong bytes, `node:crypto`'s randomBytes. */
+  readonly random: (length: number) => Uint8Array;
+}
+
+/** A manifest with all that belongs to it: to be kept by the user, and given to the holders of leases in part. */
+export interface BuiltManifest extends Manifest {
+  /** Files by their path in the manifest. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** The key of each infrastructure's section, 32 bytes. */
+  readonly sectionKeys: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Builds a manifest; salt and keys are fresh with every call.
+ * @throws ManifestError when it would be beyond a limit, or a function's binary is missing
+ */
+export function buildManifest(input: ManifestInput): BuiltManifest {
+  const files = filesOf(input);
+  const identity = {
+    chain_id: input.chainId,
+    owner: input.owner,
+    dseq: input.dseq.toString(),
+    revision: input.revision.toString(),
+  };
+  const sectionKeys = new Map<string, Uint8Array>();
+  const sections = input.placements.map(({ infrastructure, share, services }) => {
+    const env = envOf(input.stack, services);
+    const { section, key } = sealSection({ ...identity, infrastructure, share }, { env }, input.random);
+    sectionKeys.set(infrastructure, key);
+    return section;
+  });
+  const head: ManifestHead = {
+    format: manifestFormat,
+    ...identity,
+    salt: toHex(input.random(32)),
+    workloads: input.placements.map(({ infrastructure, services }) => ({
+      infrastructure,
+      services: chosen(input.stack, services).map((service) => toManifestService(service, input.images)),
+    })),
+    files: [...files].map(([path, bytes]) => fileEntry(path, bytes)),
+    sections,
+  };
+  // The same check that every holder makes: what would be refused there is refused here, before anything is paid.
+  return { ...parseManifest(utf8(canonicalJson(head))), files, sectionKeys };
+}
+
+/** Where a function's module stands among the files. */
+function modulePath(service: string): string {
+  return `functions/${service}.wasm`;
+}
+
+/** The modules of the functions that are placed anywhere, in ascending order of their paths. */
+function filesOf(input: ManifestInput): Map<string, Uint8Array> {
+  const placed = new Set(input.placements.flatMap(({ services }) => services));
+  const entries = input.stack.services
+    .filter(({ type, name }) => type === 'MuFunction' && placed.has(name))
+    .map(({ name }): [string, Uint8Array] => {
+      const bytes = input.binaries.get(name);
+      if (bytes === undefined) throw new ManifestError('inconsistent', `the binary of ${name} has not been loaded`);
+      return [modulePath(name), bytes];
+    });
+  return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function chosen(stack: Stack, names: readonly string[]): Service[] {
+  return stack.services.filter(({ name }) => names.includes(name));
+}
+
+function envOf(stack: Stack, names: readonly string[]): Record<string, Record<string, string>> {
+  const entries = chosen(stack, names).flatMap((service) =>
+    'env' in service && service.env !== undefined ? [[service.name, service.env] as const] : [],
+  );
+  return Object.fromEntries(entries);
+}
+
+function toManifestService(service: Service, images: ReadonlyMap<string, string> | undefined): ManifestService {
+  const { name } = service;
+  if (service.type === 'MuFunction') {
+    return {
+      type: 'MuFunction',
+      name,
+      runtime: service.runtime,
+      file: modulePath(name),
+      memory: Number(service.memory ?? defaultFunctionMemory),
+      timeout_ms: service.timeout ?? defaultFunctionTimeoutMs,
+    };
+  }
+  if (service.type === 'MuGateway') {
+    const routes = Object.entries(service.endpoints).map(([path, { type, route_to }]) => ({
+      path,
+      methods: type,
+      function: route_to,
+    }));
+    return { type: 'MuGateway', name, routes };
+  }
+  if (service.type === 'Workload') return toManifestWorkload(service, images?.get(name) ?? service.container);
+  return { type: service.type, name };
+}
+
+function toManifestWorkload(service: WorkloadService, image: string): ManifestService {
+  const { cpu, memory, disk, gpu } = service.compute;
+  const { health } = service;
+  return {
+    type: 'Workload',
+    name: service.name,
+    image,
+    compute: {
+      cpu,
+      memory: Number(memory),
+      disk: Number(disk ?? 0n),
+      ...(gpu === undefined ? {} : { gpu: { count: gpu.count, vendor: gpu.vendor ?? '', model: gpu.model ?? '' } }),
+    },
+    count: service.count ?? 1,
+    connections: service.connections ?? [],
+    egress: service.egress ?? 'none',
+    volumes: (service.volumes ?? []).map((volume) => ({
+      name: volume.name,
+      path: volume.path,
+      size: Number(volume.size),
+    })),
+    ...(health === undefined
+      ? {}
+      : { health: { path: health.path, port: health.port, interval_ms: health.interval ?? 30_000 } }),
+  };
+}

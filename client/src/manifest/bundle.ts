@@ -1,0 +1,97 @@
+/** What a user hands to a provider over TLS: the head, the keys that this provider may hold, and the files it needs. */
+import { fromBase64, toBase64, utf8 } from '@mu/lib/bytes';
+import { canonicalJson } from '@mu/lib/canonical-json';
+import type { MerkleProof } from '@mu/lib/merkle';
+import * as z from 'zod';
+import { namePattern } from '../stack/schema.ts';
+import type { BuiltManifest } from './build.ts';
+import { ManifestError } from './errors.ts';
+import { pieceProofs, splitPieces } from './files.ts';
+import { type ManifestFile, type ManifestHead, manifestLimits } from './head.ts';
+import { parseStrict } from './parse.ts';
+import { sectionKeyBytes } from './sections.ts';
+
+/** A delivery: its first message has head and keys, then the files follow piece by piece. */
+export interface DeliveryBundle {
+  readonly headBytes: Uint8Array;
+  /** Section keys by infrastructure. */
+  readonly keys: ReadonlyMap<string, Uint8Array>;
+  /** The files that the provider's infrastructures use, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** One piece on its way; `verifyPiece` checks it. */
+export interface DeliveredPiece {
+  readonly path: string;
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  readonly proof: MerkleProof;
+}
+
+/** What a holder of leases of these infrastructures gets: their keys, and those that the stack shares with all. */
+export function bundleFor(built: BuiltManifest, infrastructures: readonly string[]): DeliveryBundle {
+  const shared = built.head.sections.filter(
+    ({ infrastructure, share }) => share === 'all' || infrastructures.includes(infrastructure),
+  );
+  const keys = new Map(shared.map(({ infrastructure }) => [infrastructure, built.sectionKeys.get(infrastructure)!]));
+  const entries = filesFor(built.head, infrastructures).map(({ path }): [string, Uint8Array] => [
+    path,
+    built.files.get(path)!,
+  ]);
+  return { headBytes: built.headBytes, keys, files: new Map(entries) };
+}
+
+/** The files that the services of these infrastructures use. */
+export function filesFor(head: ManifestHead, infrastructures: readonly string[]): ManifestFile[] {
+  const services = head.workloads
+    .filter(({ infrastructure }) => infrastructures.includes(infrastructure))
+    .flatMap((one) => one.services);
+  const used = new Set(services.flatMap((service) => (service.type === 'MuFunction' ? [service.file] : [])));
+  return head.files.filter(({ path }) => used.has(path));
+}
+
+/** All pieces of a delivery's file with their proofs, in order. */
+export function piecesOf(bundle: DeliveryBundle, path: string): DeliveredPiece[] {
+  const bytes = bundle.files.get(path);
+  if (bytes === undefined) throw new ManifestError('wrong_file', `the delivery has no file ${path}`);
+  const proofs = pieceProofs(bytes);
+  return splitPieces(bytes).map((piece, index) => ({ path, index, bytes: piece, proof: proofs[index]! }));
+}
+
+const deliverySchema = z.strictObject({
+  format: z.literal('mu/delivery/1'),
+  head: z.string().max(Math.ceil(manifestLimits.headBytes / 3) * 4),
+  keys: z
+    .array(z.strictObject({ infrastructure: z.string().regex(namePattern), key: z.string() }))
+    .max(manifestLimits.infrastructures),
+});
+
+/** The largest first message of a delivery. */
+export const maxDeliveryBytes = Math.ceil(manifestLimits.headBytes / 3) * 4 + 64 * 1024;
+
+/** The first message of a delivery, as canonical JSON. It holds keys: only over TLS, or into a file of the user's own. */
+export function encodeDelivery(bundle: Pick<DeliveryBundle, 'headBytes' | 'keys'>): Uint8Array {
+  const keys = [...bundle.keys].map(([infrastructure, key]) => ({ infrastructure, key: toBase64(key) }));
+  return utf8(canonicalJson({ format: 'mu/delivery/1', head: toBase64(bundle.headBytes), keys }));
+}
+
+/**
+ * Head and keys of a delivery's first message. The head is not parsed yet: `parseManifest` it with what the chain says.
+ * @throws ManifestError
+ */
+export function decodeDelivery(bytes: Uint8Array): { headBytes: Uint8Array; keys: Map<string, Uint8Array> } {
+  if (bytes.length > maxDeliveryBytes)
+    throw new ManifestError('too_large', `a delivery has at most ${maxDeliveryBytes} bytes`);
+  const message = parseStrict(bytes, deliverySchema, 'schema');
+  const keys = new Map<string, Uint8Array>();
+  try {
+    for (const { infrastructure, key } of message.keys) keys.set(infrastructure, fromBase64(key));
+    const wrong = [...keys.values()].some(({ length }) => length !== sectionKeyBytes);
+    if (wrong || keys.size !== message.keys.length)
+      throw new ManifestError('schema', 'a key is of the wrong length or given twice');
+    return { headBytes: fromBase64(message.head), keys };
+  } catch (error) {
+    if (error instanceof ManifestError) throw error;
+    throw new ManifestError('schema', 'not base64');
+  }
+}

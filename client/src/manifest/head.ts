@@ -1,0 +1,147 @@
+/**
+ * The head of a manifest (design §6): RFC 8785 JSON that names workloads, files and encrypted sections. It is checked
+ * whole before anything of it is used; its hash stands on the chain as the deployment's version.
+ */
+import * as z from 'zod';
+import { envNamePattern, httpMethods, maxFunctionTimeoutMs, namePattern, routePattern } from '../stack/schema.ts';
+
+/** The head's format; another one is refused. */
+export const manifestFormat = 'mu/manifest/1';
+
+/** What a manifest may be at most. */
+export const manifestLimits = {
+  headBytes: 1024 * 1024,
+  infrastructures: 16,
+  services: 256,
+  routes: 1_000,
+  files: 256,
+  fileBytes: 64 * 1024 * 1024,
+  allFilesBytes: 256 * 1024 * 1024,
+  pieceBytes: 256 * 1024,
+} as const;
+
+const name = z.string().regex(namePattern);
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+/** A u64 of the chain, as text: JSON's numbers end at 2⁵³. */
+const u64 = z
+  .string()
+  .regex(/^[1-9]\d{0,19}$/)
+  .refine((text) => BigInt(text) < 1n << 64n);
+const natural = (least: number, most: number) => z.int().min(least).max(most);
+const bytes = natural(0, 2 ** 52);
+/** Relative, of plain segments: it can lead nowhere but below the place that a holder keeps the files in. */
+const filePath = z.string().regex(/^(?=.{1,256}$)(?!\.)[A-Za-z0-9._-]+(?:\/(?!\.)[A-Za-z0-9._-]+)*$/);
+/** Text here, bytes in parse.ts: a regular expression over a megabyte is dear, and ours is stricter. */
+const base64 = z.string();
+
+const muFunction = z.strictObject({
+  type: z.literal('MuFunction'),
+  name,
+  runtime: z.literal('wasi1.0'),
+  /** Path of the module among `files`. */
+  file: filePath,
+  /** Limit in bytes. */
+  memory: natural(1024 * 1024, 4 * 1024 ** 3),
+  timeout_ms: natural(1, maxFunctionTimeoutMs),
+});
+
+const route = z.strictObject({
+  /** Exact, or all below where it ends in /... */
+  path: z.string().regex(routePattern),
+  methods: z.array(z.enum(httpMethods)).min(1).max(httpMethods.length),
+  /** Name of the MuFunction that answers. */
+  function: name,
+});
+const muGateway = z.strictObject({
+  type: z.literal('MuGateway'),
+  name,
+  routes: z.array(route).max(manifestLimits.routes),
+});
+
+const compute = z.strictObject({
+  cpu: natural(1, 1_000_000),
+  memory: bytes,
+  disk: bytes,
+  gpu: z.strictObject({ count: natural(1, 64), vendor: z.string().max(64), model: z.string().max(64) }).optional(),
+});
+const connection = z.strictObject({
+  name,
+  port: natural(1, 65_535),
+  protocol: z.enum(['tcp', 'udp', 'http']),
+  scope: z.enum(['workload', 'datacenter', 'global']),
+});
+const workload = z.strictObject({
+  type: z.literal('Workload'),
+  name,
+  image: z.string().min(1).max(512),
+  compute,
+  count: natural(1, 1000),
+  connections: z.array(connection).max(64),
+  egress: z.enum(['none', 'public']),
+  volumes: z.array(z.strictObject({ name, path: z.string().min(2).max(256), size: bytes })).max(16),
+  health: z
+    .strictObject({ path: z.string().max(256), port: natural(1, 65_535), interval_ms: natural(1, 3_600_000) })
+    .optional(),
+});
+
+const service = z.discriminatedUnion('type', [
+  muFunction,
+  muGateway,
+  z.strictObject({ type: z.literal('MuDb'), name }),
+  z.strictObject({ type: z.literal('MuStore'), name }),
+  workload,
+]);
+
+const section = z.strictObject({
+  infrastructure: name,
+  /** `lease`: the key goes to holders of a lease of the infrastructure; `all`: to every participant. */
+  share: z.enum(['lease', 'all']),
+  /** 12 bytes. */
+  nonce: base64.length(16),
+  /** AES-256-GCM, the tag of 16 bytes at its end. */
+  ciphertext: base64.min(24),
+});
+
+const file = z.strictObject({
+  path: filePath,
+  size: natural(1, manifestLimits.fileBytes),
+  piece_size: z.literal(manifestLimits.pieceBytes),
+  /** Root of CometBFT's simple Merkle tree over the pieces, in hex. */
+  merkle_root: hex32,
+});
+
+/** The form of a head. No part of it transforms: what comes out is what went in, or it is refused. */
+export const headSchema = z.strictObject({
+  format: z.literal(manifestFormat),
+  chain_id: z.string().regex(/^[\x21-\x7e]{1,50}$/),
+  owner: z.string().regex(/^[a-z0-9]{8,128}$/),
+  dseq: u64,
+  revision: u64,
+  /** 32 random bytes in hex, so that a guess at a secret cannot be checked against the chain. */
+  salt: hex32,
+  /** What runs in each infrastructure, in the deployment's order. */
+  workloads: z
+    .array(z.strictObject({ infrastructure: name, services: z.array(service).max(manifestLimits.services) }))
+    .min(1)
+    .max(manifestLimits.infrastructures),
+  /** In ascending order of their paths. */
+  files: z.array(file).max(manifestLimits.files),
+  /** One for each infrastructure, in the same order. */
+  sections: z.array(section).max(manifestLimits.infrastructures),
+});
+
+/** The plain text of a section: environment by service. */
+export const sectionSchema = z.strictObject({
+  env: z.record(name, z.record(z.string().regex(envNamePattern), z.string().max(64 * 1024))),
+});
+
+export type ManifestHead = z.infer<typeof headSchema>;
+export type ManifestWorkloads = ManifestHead['workloads'][number];
+export type ManifestService = ManifestWorkloads['services'][number];
+export type ManifestFunction = Extract<ManifestService, { type: 'MuFunction' }>;
+export type ManifestGateway = Extract<ManifestService, { type: 'MuGateway' }>;
+export type ManifestRoute = ManifestGateway['routes'][number];
+export type ManifestWorkload = Extract<ManifestService, { type: 'Workload' }>;
+export type ManifestFile = ManifestHead['files'][number];
+export type ManifestSection = ManifestHead['sections'][number];
+export type SectionContent = z.infer<typeof sectionSchema>;
