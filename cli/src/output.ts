@@ -1,0 +1,52 @@
+/** What mucli prints: results on stdout, as text for people or as JSON; progress on stderr. */
+
+export interface Output {
+  readonly json: boolean;
+  /** The result of a command: JSON as one line, or the text that people read. */
+  result(value: unknown, text: () => string): void;
+  /** A step on the way; silent with --output json. */
+  step(message: string): void;
+}
+
+export function createOutput(json: boolean): Output {
+  return {
+    json,
+    result(value, text) {
+      process.stdout.write(`${json ? toJson(value) : text()}\n`);
+    },
+    step(message) {
+      if (!json) process.stderr.write(`${message}\n`);
+    },
+  };
+}
+
+/** JSON in which 64-bit numbers are texts and bytes are base64, as everywhere on a Cosmos chain. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part === 'bigint') return part.toString();
+    if (part instanceof Uint8Array) return Buffer.from(part).toString('base64');
+    return part;
+  });
+}
+
+/** Rows under a head, columns as wide as their widest cell. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [line(head), ...rows.map(line)].join('\n');
+}
+
+/** Fields of one record, a line each. */
+export function fields(record: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(record);
+  const width = Math.max(0, ...names.map((name) => name.length));
+  return names.map((name) => `${name.padEnd(width)}  ${shown(record[name])}`).join('\n');
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'object' && value !== null ? toJson(value) : String(value);
+}
