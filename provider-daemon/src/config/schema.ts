@@ -1,0 +1,211 @@
+/** Every setting of `mu-provider`: kind, default and meaning in one place. */
+import { Dec } from '@mu/lib/dec';
+import type { Kind } from './kinds.ts';
+import * as kind from './kinds.ts';
+
+/** One setting. Without a default it must be given. */
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly fallback: T | undefined;
+  readonly doc: string;
+}
+
+export interface Section {
+  readonly doc: string;
+  // biome-ignore lint/suspicious/noExplicitAny: settings of all types stand side by side; SectionOf gives each its own
+  readonly settings: Readonly<Record<string, Setting<any>>>;
+}
+
+const setting = <T>(of: Kind<T>, fallback: T, doc: string): Setting<T> => ({ kind: of, fallback, doc });
+const required = <T>(of: Kind<T>, doc: string): Setting<T> => ({ kind: of, fallback: undefined, doc });
+
+const name = kind.textLike('lower-case letters, digits, "-" and "_", at most 64', /^[a-z0-9][a-z0-9_-]{0,63}$/);
+const nodeId = kind.textLike('lower-case letters, digits and "-", at most 64', /^[a-z0-9-]{1,64}$/);
+const region = kind.textLike('a region that the chain knows', /^[a-z0-9][a-z0-9._-]{0,63}$/);
+const service = kind.textLike('a type of service like mu-function', /^[a-z0-9][a-z0-9._-]{0,63}$/);
+const dec = (text: string): Dec => Dec.fromString(text);
+
+/** The settings by section, in the order in which the file shows them. Names in the file are the same in snake_case. */
+export const schema = {
+  chain: {
+    doc: 'The chain that the provider serves.',
+    settings: {
+      rpcUrl: setting(kind.httpUrl, 'http://127.0.0.1:26657', 'RPC of a node that you trust, best your own.'),
+      id: required(kind.textLike('1 to 50 printable characters', /^[\x21-\x7e]{1,50}$/), 'Id of the chain.'),
+      gasPrice: setting(kind.decimal, dec('0.0025'), 'What is paid for a unit of gas, in the denomination below.'),
+      prefix: setting(
+        kind.textLike('lower-case letters and digits', /^[a-z][a-z0-9]{0,82}$/),
+        'mu',
+        'Prefix of addresses.',
+      ),
+      denom: setting(kind.denom, 'umu', 'Base denomination.'),
+      pollMs: setting(kind.whole(10, 60_000), 250, 'How often the node is asked for a new block, in milliseconds.'),
+    },
+  },
+  keys: {
+    doc: 'Accounts. The owner registers and publishes prices; the operator bids, confirms and reports, and nothing else.',
+    settings: {
+      folder: setting(kind.path, 'keys', 'Folder of the encrypted keys.'),
+      passwordFile: setting(
+        kind.path,
+        'keys/password',
+        'File with the password of the keys; only its owner may read it.',
+      ),
+      owner: setting(name, 'owner', 'Name of the owner’s key.'),
+      operator: setting(name, 'operator', 'Name of the operator’s key; it may be the owner’s.'),
+    },
+  },
+  node: {
+    doc: 'This machine.',
+    settings: {
+      id: setting(nodeId, 'node-1', 'Id of the node within the provider.'),
+      dataFolder: setting(kind.path, 'data', 'Folder of the journal, manifests and certificates.'),
+      logLevel: setting(
+        kind.textLike('trace, debug, info, warn, error or silent', /^(trace|debug|info|warn|error|silent)$/),
+        'info',
+        'How much is logged.',
+      ),
+    },
+  },
+  offer: {
+    doc: 'What is offered. An order that asks for more is not bid for.',
+    settings: {
+      regions: required(kind.listOf(region, 1), 'Regions that are served; the first is where this node stands.'),
+      services: setting(
+        kind.listOf(service, 1),
+        ['mu-db', 'mu-function', 'mu-gateway'],
+        'Types of services that are offered.',
+      ),
+      attributes: setting(kind.attributes, [], 'Facts that orders may ask for.'),
+    },
+  },
+  host: {
+    doc: 'The provider’s own listener (TLS 1.3): here users hand over manifests and read logs.',
+    settings: {
+      address: setting(kind.listenAddress, '0.0.0.0', 'Address to listen on.'),
+      port: setting(kind.whole(0, 65_535), 8443, 'Port to listen on; 0 takes any free one.'),
+      uri: setting(
+        kind.origin(['https'], { orEmpty: true }),
+        '',
+        'Public address, as the chain shows it; empty: https://<address>:<port>.',
+      ),
+    },
+  },
+  gateway: {
+    doc: 'The public door of the functions.',
+    settings: {
+      address: setting(kind.listenAddress, '0.0.0.0', 'Address to listen on.'),
+      port: setting(kind.whole(0, 65_535), 8080, 'Port to listen on; 0 takes any free one.'),
+      uri: setting(
+        kind.origin(['http', 'https'], { orEmpty: true }),
+        '',
+        'Public address, as the chain shows it; empty: http://<address>:<port>.',
+      ),
+      domain: setting(
+        kind.textLike('a host name, or empty', /^([a-z0-9-]+(\.[a-z0-9-]+)*)?$/),
+        '',
+        'Deployments answer at <label>.<domain>; empty: at the path /~<label>/.',
+      ),
+      maxBody: setting(kind.size, 10n << 20n, 'Largest body of a request.'),
+    },
+  },
+  network: {
+    doc: 'With whom the daemon speaks.',
+    settings: {
+      allowPrivatePeers: setting(
+        kind.yesNo,
+        false,
+        'Allow private, loopback and link-local peers; for local networks only.',
+      ),
+    },
+  },
+  capacity: {
+    doc: 'What may be leased of this machine.',
+    settings: {
+      cpu: setting(kind.count(1n), 2000n, 'Thousandths of a core.'),
+      memory: setting(kind.size, 4n << 30n, 'Memory.'),
+      disk: setting(kind.size, 20n << 30n, 'Disk.'),
+    },
+  },
+  workloads: {
+    doc: 'How functions run.',
+    settings: {
+      maxInstances: setting(kind.whole(1, 1024), 4, 'Most instances that run at the same time for one lease.'),
+      callTimeoutMs: setting(
+        kind.whole(1, 300_000),
+        30_000,
+        'Longest run of a call, in milliseconds; a manifest may ask for less.',
+      ),
+    },
+  },
+  pricing: {
+    doc: 'What is asked for a replica, in umu per block.',
+    settings: {
+      cpu: setting(kind.decimal, dec('0.05'), 'For a thousandth of a core.'),
+      memoryMib: setting(kind.decimal, dec('0.01'), 'For a MiB of memory.'),
+      diskGib: setting(kind.decimal, dec('0.1'), 'For a GiB of disk.'),
+      floor: setting(kind.decimal, dec('1'), 'The least that is asked for a replica.'),
+    },
+  },
+  usage: {
+    doc: 'What is asked for usage, and how often it is reported.',
+    settings: {
+      prices: setting(kind.prices, [], 'Prices by metric, in umu for so many base units.'),
+      reportEveryBlocks: setting(kind.count(1n), 20n, 'Blocks between two usage reports of a lease.'),
+    },
+  },
+  bidding: {
+    doc: 'How bids are made and leases kept.',
+    settings: {
+      maxCollateral: setting(kind.count(0n), 100_000_000n, 'Most collateral that one bid may lock, in umu.'),
+      confirmEveryBlocks: setting(
+        kind.count(1n),
+        20n,
+        'Blocks between two confirmations of a lease; well below the chain’s limit.',
+      ),
+    },
+  },
+} satisfies Readonly<Record<string, Section>>;
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+type SectionOf<S extends Section> = { readonly [K in keyof S['settings']]: ValueOf<S['settings'][K]> };
+
+/** A checked config. */
+export type ProviderConfig = { readonly [K in keyof typeof schema]: SectionOf<(typeof schema)[K]> };
+
+/** Some of the settings. */
+export type PartialConfig = { readonly [K in keyof ProviderConfig]?: Partial<ProviderConfig[K]> };
+
+/** A setting with all its names. */
+export interface NamedSetting {
+  readonly section: string;
+  readonly key: string;
+  /** In the file: `chain.rpc_url`. */
+  readonly path: string;
+  /** `MU_PROVIDER_CHAIN_RPC_URL`. */
+  readonly environment: string;
+  /** `--chain-rpc-url`. */
+  readonly flag: string;
+  readonly setting: Setting<unknown>;
+}
+
+/** `rpcUrl` → `rpc_url`. */
+export function snakeCase(camel: string): string {
+  return camel.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** All settings in the order of the file. */
+export const settings: readonly NamedSetting[] = Object.entries<Section>(schema).flatMap(
+  ([section, { settings: own }]) =>
+    Object.entries(own).map(([key, one]) => {
+      const path = `${snakeCase(section)}.${snakeCase(key)}`;
+      return {
+        section,
+        key,
+        path,
+        environment: `MU_PROVIDER_${path.replace('.', '_').toUpperCase()}`,
+        flag: `--${path.replace(/[._]/g, '-')}`,
+        setting: one as Setting<unknown>,
+      };
+    }),
+);
