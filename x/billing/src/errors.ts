@@ -1,0 +1,42 @@
+/** Every reason why x/billing refuses something: codespace `billing`. Codes are consensus and never reused. */
+import { type ErrorKind, registerError } from '@mu/framework/errors';
+
+const billing = (code: number, description: string): ErrorKind => registerError('billing', code, description);
+
+export const errEscrowNotFound = billing(2, 'escrow not found');
+export const errEscrowExists = billing(3, 'escrow exists');
+export const errEscrowNotOpen = billing(4, 'escrow is not open');
+export const errEscrowClosing = billing(5, 'escrow waits for late usage reports');
+export const errEscrowClosed = billing(6, 'escrow is closed');
+export const errWrongDenom = billing(7, 'wrong denomination');
+export const errInvalidAmount = billing(8, 'invalid amount');
+export const errDepositTooSmall = billing(9, 'deposit is below the minimum');
+export const errBelowReserve = billing(10, 'funds are below the reserve');
+export const errTooManyDepositors = billing(11, 'too many depositors');
+export const errOverflow = billing(12, 'amount does not fit into 256 bits');
+export const errNoShares = billing(13, 'no shares of the escrow');
+export const errAboveShares = billing(14, 'more than the shares are worth');
+export const errReserveLocked = billing(15, 'withdrawal would touch the reserve');
+export const errLeaseNotFound = billing(16, 'lease not found');
+export const errNotActing = billing(17, 'sender does not act for the provider of the lease');
+export const errReportMalformed = billing(18, 'usage report is malformed');
+export const errTooManyItems = billing(19, 'too many items in a usage report');
+export const errItemsUnsorted = billing(20, 'items are not ascending by service and metric');
+export const errZeroQuantity = billing(21, 'quantity is zero');
+export const errUnknownMetric = billing(22, 'unknown metric');
+export const errWindowOver = billing(23, 'usage window is over');
+export const errWrongSequence = billing(24, 'wrong sequence of usage reports');
+export const errPeriodNotNext = billing(25, 'period does not follow the last report');
+export const errPeriodOutside = billing(26, 'period is outside of the lease');
+export const errPeriodAhead = billing(27, 'period ends after the current block');
+export const errImpossibleQuantity = billing(28, 'quantity is physically impossible');
+export const errAboveUsageLimit = billing(29, 'quantity is above the usage limit');
+export const errNodeNotFound = billing(30, 'node not found');
+export const errNodeNotValid = billing(31, 'node is not valid at the end of the period');
+export const errNodeRetired = billing(32, 'node was retired before the end of the period');
+export const errNodeCompromised = billing(33, 'node is compromised');
+export const errWrongSignature = billing(34, 'wrong signature of the node');
+export const errPriceListNotFound = billing(35, 'price list not found');
+export const errPriceAboveLimit = billing(36, 'price is above the usage limit');
+export const errCostTooLarge = billing(37, 'cost is beyond the bound of 10^36');
+export const errInvalidParams = billing(38, 'invalid parameters');

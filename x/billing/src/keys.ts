@@ -1,0 +1,22 @@
+/** Every key byte of x/billing's store. */
+
+export const moduleName = 'billing';
+export const storeName = 'billing';
+
+/** First bytes of keys. */
+export const prefixes = {
+  params: 0x01,
+  authority: 0x02,
+  /** owner, dseq → EscrowAccount */
+  escrow: 0x10,
+  /** owner, dseq, depositor → DepositorShare */
+  share: 0x11,
+  /** settle_height, owner, dseq: escrows that are closing, oldest first */
+  closing: 0x12,
+  /** lease, node_id → UsageRecord */
+  usageRecord: 0x20,
+  /** lease, metric → UsageTotal */
+  usageTotal: 0x21,
+  /** lease, line → BillLine */
+  billLine: 0x30,
+} as const;
