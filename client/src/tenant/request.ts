@@ -110,7 +110,7 @@ const proofSchema = z.strictObject({
   time: z
     .int()
     .min(0)
-    .max(2 ** 40),
+    .max(2 ** 45),
   signature: hex(64),
 });
 
