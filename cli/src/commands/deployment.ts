@@ -1,0 +1,195 @@
+/** mucli tx deployment …: from a stack file to an address that answers. */
+import type { SentTx } from '@mu/client/chain/sender';
+import type { DeploymentView } from '@mu/client/deployment/follow';
+import type { Choices, DerivedDeployment } from '@mu/client/stack/derive-types';
+import { Delivery } from '../delivery.ts';
+import { CliError, exitCodes, usageError } from '../errors.ts';
+import { DeploymentFollower } from '../follower.ts';
+import type { Session } from '../session.ts';
+import { reportTx } from './tx.ts';
+
+export interface CreateOptions {
+  readonly region?: string;
+  readonly maxPrice?: string;
+  readonly deposit?: string;
+  readonly dseq?: string;
+  /** blocks to wait for a bid */
+  readonly timeout: string;
+  readonly watch?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Submits a stack, follows it to its address, and hands the manifest to whoever holds a lease. */
+export async function createDeployment(session: Session, stackFile: string, options: CreateOptions): Promise<void> {
+  const timeoutBlocks = wholeNumber(options.timeout, '--timeout');
+  const { output } = session;
+  const client = await session.client();
+  const { prepareDeployment } = await import('../prepare.ts');
+  const owner = await session.address();
+  const dseq = options.dseq === undefined ? undefined : wholeNumber(options.dseq, '--dseq');
+  const prepared = await prepareDeployment(session, {
+    stackFile,
+    owner,
+    dseq,
+    choices: await choicesOf(session, options),
+  });
+  showPlan(session, prepared.derived);
+  if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
+  const sender = await session.sender();
+  const startedAt = performance.now();
+  const sent: SentTx = await sender.send([prepared.message]);
+  // Kept before it is known to be in a block: a manifest that is lost cannot be delivered any more.
+  prepared.keep();
+  output.step(`submitted deployment ${prepared.dseq} in transaction ${sent.hash}`);
+  const tx = await sent.committed();
+  output.step(
+    `block ${tx.height}: the deployment is on the chain, ${prepared.derived.deposit} ${session.config.denom} are in its escrow`,
+  );
+  const delivery = new Delivery(session, {
+    owner,
+    dseq: prepared.dseq,
+    wallet: await session.tenantWallet(),
+    built: prepared.built,
+  });
+  const follower = new DeploymentFollower(session, { owner, dseq: prepared.dseq });
+  const view = await follower.until((now) => delivery.reach(now), { timeoutBlocks, since: BigInt(tx.height) });
+  if (view === undefined) throw await noBid(session, prepared.derived, { owner, dseq: prepared.dseq, timeoutBlocks });
+  const endpoints = delivery.endpoints(view);
+  const facts = {
+    dseq: prepared.dseq,
+    owner,
+    hash: sent.hash,
+    height: view.height,
+    endpoints,
+    first_address_ms: Math.round(performance.now() - startedAt),
+  };
+  output.result(facts, () =>
+    endpoints.map(({ infrastructure, endpoint }) => `${infrastructure} answers at ${endpoint}`).join('\n'),
+  );
+  if (options.watch === true) await follower.forever((now) => delivery.reach(now));
+  client.disconnect();
+}
+
+export async function cancelDeployment(session: Session, dseqText: string): Promise<void> {
+  const dseq = wholeNumber(dseqText, 'DSEQ');
+  const [{ MsgCancelDeployment }, { toEncodeObject }] = await Promise.all([
+    import('@mu/proto/deployment'),
+    import('@mu/client/chain/registry'),
+  ]);
+  const sender = await session.sender();
+  reportTx(session, await sender.sendAndWait([toEncodeObject(MsgCancelDeployment, { owner: sender.address, dseq })]), {
+    dseq,
+  });
+}
+
+/** Adds coins to the escrow of a deployment, one's own or another's. */
+export async function depositInto(
+  session: Session,
+  dseqText: string,
+  amount: string,
+  ownerFlag: string | undefined,
+): Promise<void> {
+  const dseq = wholeNumber(dseqText, 'DSEQ');
+  const [{ MsgDeposit }, { toEncodeObject }, { parseCoin }] = await Promise.all([
+    import('@mu/proto/billing'),
+    import('@mu/client/chain/registry'),
+    import('@mu/lib/amounts'),
+  ]);
+  let coin: { denom: string; amount: string };
+  try {
+    coin = parseCoin(amount);
+  } catch (error) {
+    throw usageError(
+      `"${amount}" is no amount: write it like 1000umu (${error instanceof Error ? error.message : ''})`,
+    );
+  }
+  const sender = await session.sender();
+  const owner = ownerFlag ?? sender.address;
+  const message = toEncodeObject(MsgDeposit, { depositor: sender.address, owner, dseq, amount: coin });
+  reportTx(session, await sender.sendAndWait([message]), { owner, dseq, amount });
+}
+
+/** Delivers the manifest again to every holder of a lease that lacks it. */
+export async function sendManifest(session: Session, dseqText: string): Promise<void> {
+  const dseq = wholeNumber(dseqText, 'DSEQ');
+  const client = await session.client();
+  const owner = await session.address();
+  const { manifestFolder } = await import('../prepare.ts');
+  const built = manifestFolder(session).latest({ chainId: client.chainId, owner, dseq });
+  if (built === undefined)
+    throw new CliError(
+      `no manifest of deployment ${dseq} is kept in ${session.config.home}: it was created elsewhere; run this where it was`,
+    );
+  const { viewDeployment } = await import('@mu/client/deployment/follow');
+  const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built });
+  const sentTo = await delivery.deliver(await viewDeployment(client, owner, dseq));
+  session.output.result({ dseq, delivered_to: sentTo }, () =>
+    sentTo.length === 0 ? 'every holder of a lease has the manifest' : `delivered to ${sentTo.join(', ')}`,
+  );
+}
+
+async function choicesOf(session: Session, options: CreateOptions): Promise<{ flags: Choices; config: Choices }> {
+  const { parsePrice } = await import('@mu/client/stack/units');
+  const priceOf = (text: string | undefined, where: string): Pick<Choices, 'maxPrice'> => {
+    if (text === undefined || text === '') return {};
+    const maxPrice = parsePrice(text);
+    if (maxPrice === undefined)
+      throw usageError(`${where}: "${text}" is no price; write umu per block as a decimal above 0`);
+    return { maxPrice };
+  };
+  const regionOf = (text: string | undefined): Pick<Choices, 'region'> =>
+    text === undefined || text === '' ? {} : { region: text };
+  const deposit =
+    options.deposit === undefined
+      ? {}
+      : { deposit: wholeNumber(options.deposit.replace(new RegExp(`${session.config.denom}$`), ''), '--deposit') };
+  return {
+    flags: { ...regionOf(options.region), ...priceOf(options.maxPrice, '--max-price'), ...deposit },
+    config: { ...regionOf(session.config.region), ...priceOf(session.config.max_price, 'max_price') },
+  };
+}
+
+function showPlan(session: Session, derived: DerivedDeployment): void {
+  session.output.step('This is what will be ordered:');
+  for (const { what, value, from } of derived.choices) session.output.step(`  ${what}: ${value} (${from})`);
+  session.output.step(`  in all at most ${derived.pricePerBlock.toPlain()} ${session.config.denom} per block`);
+}
+
+async function confirm(): Promise<void> {
+  const { confirm: ask } = await import('@inquirer/prompts');
+  if (!(await ask({ message: 'Sign and send it?', default: true }))) throw new CliError('nothing was sent');
+}
+
+/** What to say when the time is over: who could not bid, and how to get the money back. */
+async function noBid(
+  session: Session,
+  derived: DerivedDeployment,
+  at: { owner: string; dseq: bigint; timeoutBlocks: bigint },
+): Promise<CliError> {
+  const client = await session.client();
+  const { ProviderState } = await import('@mu/proto/provider');
+  const { providers } = await client.provider.providers({ state: ProviderState.PROVIDER_STATE_ACTIVE });
+  const missing = derived.infrastructure.flatMap(({ name, region, services }) => {
+    const there = providers.filter(({ regions }) => regions.includes(region));
+    const nobody = services.filter((service) => !there.some((provider) => provider.services.includes(service)));
+    if (there.length === 0) return [`${name}: no provider serves region ${region}`];
+    if (nobody.length > 0) return [`${name}: nobody in ${region} offers ${nobody.join(', ')}`];
+    return [
+      `${name}: ${there.length} providers of ${region} offer the services, none at this price or with this much room`,
+    ];
+  });
+  const cancel = `mucli tx deployment cancel ${at.dseq}`;
+  return new CliError(
+    [`no bid in ${at.timeoutBlocks} blocks`, ...missing, `cancel it and get the deposit back with: ${cancel}`].join(
+      '\n',
+    ),
+    exitCodes.noBid,
+  );
+}
+
+export function wholeNumber(text: string, what: string): bigint {
+  if (!/^\d{1,19}$/.test(text)) throw usageError(`${what}: "${text}" is no whole number`);
+  return BigInt(text);
+}
+
+export type { DeploymentView };

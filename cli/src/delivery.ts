@@ -1,0 +1,84 @@
+/** Brings the manifest to the providers that hold a lease and lack it. */
+import { answering, type DeploymentView, isLive, lackingManifest } from '@mu/client/deployment/follow';
+import type { BuiltManifest } from '@mu/client/manifest/build';
+import type { Lease } from '@mu/proto/market';
+import type { Session } from './session.ts';
+import type { TenantWallet } from './tenant-wallet.ts';
+
+export interface DeliveryOptions {
+  readonly owner: string;
+  readonly dseq: bigint;
+  readonly wallet: TenantWallet;
+  readonly built: BuiltManifest;
+}
+
+export class Delivery {
+  readonly #session: Session;
+  readonly #options: DeliveryOptions;
+  /** leases whose provider has taken the manifest, though the chain may not say so yet */
+  readonly #delivered = new Set<bigint>();
+
+  constructor(session: Session, options: DeliveryOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  /** Delivers to whoever lacks it. @returns the providers that took it just now */
+  async deliver(view: DeploymentView): Promise<string[]> {
+    const taken: string[] = [];
+    const revision = BigInt(this.#options.built.head.revision);
+    for (const lease of lackingManifest(view, revision)) {
+      if (this.#delivered.has(lease.number)) continue;
+      if (await this.#deliverTo(lease)) taken.push(lease.provider);
+    }
+    return taken;
+  }
+
+  /** Delivers, and says whether every infrastructure answers. */
+  async reach(view: DeploymentView): Promise<boolean> {
+    await this.deliver(view);
+    const infrastructures = new Set(view.orders.map(({ id }) => id?.infrastructure));
+    return (
+      infrastructures.size > 0 &&
+      infrastructures.size === new Set(answering(view).map(({ order }) => order?.infrastructure)).size
+    );
+  }
+
+  /** Where each infrastructure answers. */
+  endpoints(view: DeploymentView): { infrastructure: string; provider: string; lease: bigint; endpoint: string }[] {
+    return answering(view)
+      .filter(isLive)
+      .flatMap((lease) =>
+        lease.endpoints.map((endpoint) => ({
+          infrastructure: this.#nameOf(view, lease),
+          provider: lease.provider,
+          lease: lease.number,
+          endpoint,
+        })),
+      );
+  }
+
+  #nameOf(view: DeploymentView, lease: Lease): string {
+    return view.orders.find(({ id }) => id?.infrastructure === lease.order?.infrastructure)?.spec?.name ?? '';
+  }
+
+  async #deliverTo(lease: Lease): Promise<boolean> {
+    const { output } = this.#session;
+    const client = await this.#session.client();
+    const { deliverManifest } = await import('./provider-connection.ts');
+    try {
+      const { provider } = await client.provider.provider({ owner: lease.provider });
+      if (provider === undefined) return false;
+      await deliverManifest(this.#session, { provider, lease, ...this.#options });
+      this.#delivered.add(lease.number);
+      output.step(`${lease.provider} has the manifest and has checked it against the chain`);
+      return true;
+    } catch (error) {
+      // A provider that is just starting, or away: the next look tries again.
+      output.step(
+        `${lease.provider} did not take the manifest: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return false;
+    }
+  }
+}
