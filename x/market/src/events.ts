@@ -1,5 +1,6 @@
 /** Events of the market. Each carries what an indexer needs, so that it asks nothing back. */
 import type { Context } from '@mu/framework/context';
+import type { Failure } from '@mu/framework/errors';
 import type { EventAttribute } from '@mu/framework/events';
 import {
   CloseReason,
@@ -139,6 +140,16 @@ export function emitLeaseEnded(ctx: Context, lease: Lease, division: Division, p
     ['to_provider', `${division.toProvider}`],
     ['to_user', `${division.toUser}`],
     ['burnt', `${division.burnt}`],
+  ]);
+}
+
+/** What the block itself had to do for an order or a lease failed: it is closed for that. */
+export function emitMatchFailed(ctx: Context, record: Order | Lease, failure: Failure): void {
+  ctx.events.emit('match_failed', [
+    ...idAttributes(orderIdOf(record)),
+    ['lease', `${'number' in record ? record.number : record.lease}`],
+    ['code', `${failure.code}`],
+    ['codespace', failure.codespace],
   ]);
 }
 

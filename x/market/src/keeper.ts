@@ -23,6 +23,7 @@ import {
   emitLeaseOutOfFunds,
   emitLeaseResumed,
   emitLeaveAnnounced,
+  emitMatchFailed,
 } from './events.ts';
 import type { MarketDeps } from './expected-keepers.ts';
 import {
@@ -293,7 +294,7 @@ export class MarketKeeper {
   }
 
   /** Closes an order whose match failed, so that it is not due again. Throws nothing that a user causes. */
-  settleFailedOrder(ctx: Context, id: OrderId, _failure: Failure): void {
+  settleFailedOrder(ctx: Context, id: OrderId, failure: Failure): void {
     const order = orders.get(ctx, [
       addressBytes(id.owner, ctx.chain.bech32Prefix),
       id.dseq,
@@ -301,14 +302,16 @@ export class MarketKeeper {
       id.round,
     ]);
     if (order?.state !== OrderState.ORDER_STATE_OPEN) return;
+    emitMatchFailed(ctx, order, failure);
     this.#book.close(ctx, order, CloseReason.CLOSE_REASON_MATCH_FAILED);
     ctx.isolated((own) => this.#tellWhenAllIsOver(own, id));
   }
 
   /** Ends a lease whose end failed, without payment and without a new order. Throws nothing that a user causes. */
-  settleFailedLease(ctx: Context, number: bigint, _failure: Failure): void {
+  settleFailedLease(ctx: Context, number: bigint, failure: Failure): void {
     const lease = leases.get(ctx, number);
     if (lease === undefined || !isLive(lease)) return;
+    emitMatchFailed(ctx, lease, failure);
     const wasUnfunded = lease.state === LeaseState.LEASE_STATE_OUT_OF_FUNDS;
     const reason = wasUnfunded ? CloseReason.CLOSE_REASON_OUT_OF_FUNDS : CloseReason.CLOSE_REASON_MATCH_FAILED;
     this.endLease(ctx, lease, reason, { withDeployment: true });
