@@ -89,3 +89,7 @@ export function emitPayoutFailed(
     ['code', failure.code.toString()],
   ]);
 }
+
+export function emitParamsUpdated(ctx: Context, authority: string): void {
+  ctx.events.emit('billing_params_updated', [['authority', authority]]);
+}

@@ -11,6 +11,7 @@ import {
 } from '@mu/proto/billing';
 import { errInvalidAmount, errInvalidParams, errWrongDenom } from './errors.ts';
 import { canonicalAddress } from './escrows.ts';
+import { emitParamsUpdated } from './events.ts';
 import type { BillingKeeper } from './keeper.ts';
 import { validateParams } from './params.ts';
 import * as state from './state.ts';
@@ -38,6 +39,7 @@ export function createMsgServer(keeper: BillingKeeper): Handlers<MsgDefinition['
       validateParams(params);
       if (params.commissionAccount !== '') canonicalAddress(ctx, params.commissionAccount);
       state.params.set(ctx, params);
+      emitParamsUpdated(ctx, authority);
       return MsgUpdateParamsResponse.create();
     },
   };

@@ -231,8 +231,12 @@ export class World implements BillingDeps {
     return signed(usageReport(parts), key, sender);
   }
 
+  /** On a branch that is dropped when it is refused, as a transaction's. @returns umu paid to the provider */
   usage(message: MsgUpdateUsage): bigint {
-    return BigInt(this.msgs.updateUsage(this.ctx, message).paid);
+    const { ctx, write } = this.ctx.branch();
+    const { paid } = this.msgs.updateUsage(ctx, message);
+    write();
+    return BigInt(paid);
   }
 }
 
