@@ -1,0 +1,158 @@
+/**
+ * What the daemon must know after `kill -9` and cannot ask the chain for: which manifests it holds, what leases have used
+ * and have not yet been billed for, and what was started for them. One LMDB environment; a transaction is written whole
+ * or not at all, and lasts when it returns.
+ */
+import { mkdirSync } from 'node:fs';
+import { fromBase64, toBase64 } from '@mu/lib/bytes';
+import { UsageReport } from '@mu/proto/billing';
+import { open } from 'lmdb';
+import * as z from 'zod';
+import type { UsageState } from '../usage/report.ts';
+import { createTable, JournalError, numberKey, type Table, type TableForm } from './table.ts';
+
+export { JournalError, type Table } from './table.ts';
+
+/** A deployment's manifest of a revision; the chain is the journal's. */
+export interface ManifestKey {
+  readonly owner: string;
+  readonly dseq: bigint;
+  readonly revision: bigint;
+}
+
+/** A manifest that is held. */
+export interface ManifestRecord extends ManifestKey {
+  /** Name of its folder in the manifest store. */
+  readonly folder: string;
+  /** 32 bytes, as on the chain. */
+  readonly version: Uint8Array;
+  /** Infrastructures whose keys and files are held. */
+  readonly infrastructures: readonly string[];
+}
+
+/** What was started for a lease. */
+export interface LeaseRecord {
+  readonly lease: bigint;
+  /** Revision of the manifest that runs; 0 for none. */
+  readonly revision: bigint;
+  readonly endpoints: readonly string[];
+}
+
+/** Whose journal it is: one of another chain or node is refused, since its reports would be wrong. */
+export interface JournalOwner {
+  readonly chainId: string;
+  readonly provider: string;
+  readonly nodeId: string;
+}
+
+export interface Journal {
+  readonly manifests: Table<ManifestKey, ManifestRecord>;
+  /** By the number of the lease. */
+  readonly usage: Table<bigint, UsageState>;
+  readonly leases: Table<bigint, LeaseRecord>;
+  /** All writes of `work` together, or none when it throws. */
+  atomically<T>(work: () => T): T;
+  close(): Promise<void>;
+}
+
+/** Version of what stands in the files. */
+const format = 1;
+
+/** Opens the journal, or makes it. @throws JournalError when it is of another chain, node or version */
+export function openJournal(folder: string, owner: JournalOwner): Journal {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Without overlapping sync a commit returns when the disk has it.
+  const root = open<string, string>({ path: folder, encoding: 'string', overlappingSync: false, maxDbs: 8 });
+  const meta = JSON.stringify({ format, chain_id: owner.chainId, provider: owner.provider, node_id: owner.nodeId });
+  const found = root.get('owner');
+  if (found !== undefined && found !== meta) {
+    root.close();
+    throw new JournalError(`the journal in ${folder} belongs to ${found}, not to ${meta}; choose another data folder`);
+  }
+  if (found === undefined) root.putSync('owner', meta);
+  const table = <K, V>(form: TableForm<K, V>): Table<K, V> =>
+    createTable(root.openDB<string, string>({ name: form.name, encoding: 'string' }), form);
+  return {
+    manifests: table(manifestForm),
+    usage: table(usageForm),
+    leases: table(leaseForm),
+    atomically: (work) => root.transactionSync(work),
+    close: () => root.close(),
+  };
+}
+
+const integer = z.string().regex(/^(0|[1-9]\d*)$/);
+const base64 = z.string().transform((text) => fromBase64(text));
+
+const manifestSchema = z.strictObject({
+  owner: z.string(),
+  dseq: integer.transform(BigInt),
+  revision: integer.transform(BigInt),
+  folder: z.string().regex(/^[0-9a-f]{32}$/),
+  version: base64,
+  infrastructures: z.array(z.string()),
+});
+
+const manifestForm: TableForm<ManifestKey, ManifestRecord> = {
+  name: 'manifests',
+  key: ({ owner, dseq, revision }) => `${owner}/${numberKey(dseq)}/${numberKey(revision)}`,
+  write: ({ owner, dseq, revision, folder, version, infrastructures }) => ({
+    owner,
+    dseq: String(dseq),
+    revision: String(revision),
+    folder,
+    version: toBase64(version),
+    infrastructures,
+  }),
+  read: (value) => manifestSchema.parse(value),
+};
+
+const usageSchema = z.strictObject({
+  sequence: integer.transform(BigInt),
+  to_height: integer.transform(BigInt),
+  counted: z.array(z.strictObject({ service: z.string(), metric: z.string(), quantity: integer.transform(BigInt) })),
+  pending: z.strictObject({ report: base64, signature: base64 }).optional(),
+});
+
+const usageForm: TableForm<bigint, UsageState> = {
+  name: 'usage',
+  key: numberKey,
+  write: ({ sequence, toHeight, counted, pending }) => ({
+    sequence: String(sequence),
+    to_height: String(toHeight),
+    counted: counted.map(({ service, metric, quantity }) => ({ service, metric, quantity: String(quantity) })),
+    ...(pending === undefined
+      ? {}
+      : {
+          pending: {
+            report: toBase64(UsageReport.encode(pending.report).finish()),
+            signature: toBase64(pending.signature),
+          },
+        }),
+  }),
+  read: (value) => {
+    const { sequence, to_height, counted, pending } = usageSchema.parse(value);
+    return {
+      sequence,
+      toHeight: to_height,
+      counted,
+      pending:
+        pending === undefined
+          ? undefined
+          : { report: UsageReport.decode(pending.report), signature: pending.signature },
+    };
+  },
+};
+
+const leaseSchema = z.strictObject({
+  lease: integer.transform(BigInt),
+  revision: integer.transform(BigInt),
+  endpoints: z.array(z.string()),
+});
+
+const leaseForm: TableForm<bigint, LeaseRecord> = {
+  name: 'leases',
+  key: numberKey,
+  write: ({ lease, revision, endpoints }) => ({ lease: String(lease), revision: String(revision), endpoints }),
+  read: (value) => leaseSchema.parse(value),
+};
