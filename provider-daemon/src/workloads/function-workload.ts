@@ -1,0 +1,232 @@
+/** One function: its instances, each a sandbox process that runs one call at a time, and the calls that wait for one. */
+import { isCgiName } from './cgi-names.ts';
+import {
+  defaultTimeoutMs,
+  type Invocation,
+  type InvocationResult,
+  type OutputSink,
+  type Workload,
+  WorkloadError,
+  type WorkloadLog,
+  type WorkloadSpec,
+  type WorkloadUsage,
+} from './driver.ts';
+import { LineSplitter } from './line-splitter.ts';
+import type { SandboxPool } from './sandbox-pool.ts';
+import type { CallOutcome, SandboxProcess } from './sandbox-process.ts';
+import { UsageMeter } from './usage-meter.ts';
+
+export interface FunctionLimits {
+  /** Processes of one function at most. */
+  readonly maxInstances: number;
+  /** Calls that wait at most; one more is `busy`. */
+  readonly maxQueued: number;
+  /** A call that has waited so long is `busy`. */
+  readonly maxQueuedMs: number;
+  /** An instance beyond the first that had nothing to do for so long is ended. */
+  readonly idleMs: number;
+}
+
+interface Instance {
+  readonly process: SandboxProcess;
+  busy: boolean;
+  idleTimer: NodeJS.Timeout | undefined;
+}
+
+interface Waiting {
+  readonly invocation: Invocation;
+  readonly output: OutputSink;
+  readonly settle: PromiseWithResolvers<InvocationResult>;
+  /** Takes away its timer and its listener. */
+  readonly leave: () => void;
+}
+
+const stopped = () => new WorkloadError('stopped', 'the function has been stopped');
+
+export class FunctionWorkload implements Workload {
+  readonly spec: WorkloadSpec;
+  readonly #module: Uint8Array;
+  readonly #pool: SandboxPool;
+  readonly #limits: FunctionLimits;
+  readonly #log: WorkloadLog;
+  readonly #onStop: () => void;
+  readonly #meter: UsageMeter;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #instances = new Set<Instance>();
+  readonly #queue: Waiting[] = [];
+  #starting = 0;
+  #stopped = false;
+
+  /** `module`: the spec's, its memory limited. */
+  constructor(
+    spec: WorkloadSpec,
+    options: { module: Uint8Array; pool: SandboxPool; limits: FunctionLimits; log: WorkloadLog; onStop: () => void },
+  ) {
+    this.spec = spec;
+    this.#module = options.module;
+    this.#pool = options.pool;
+    this.#limits = options.limits;
+    this.#log = options.log;
+    this.#onStop = options.onStop;
+    this.#meter = new UsageMeter(spec.memoryBytes);
+    this.#env = Object.fromEntries(Object.entries(spec.env ?? {}).filter(([name]) => !isCgiName(name)));
+  }
+
+  /** Makes the first instance ready. @throws WorkloadError */
+  async start(): Promise<void> {
+    await this.#addInstance();
+  }
+
+  invoke(invocation: Invocation, output: OutputSink): Promise<InvocationResult> {
+    if (this.#stopped) return Promise.reject(stopped());
+    if (invocation.signal?.aborted === true) return Promise.reject(canceled());
+    const hasRoom = this.#queue.length < this.#limits.maxQueued || this.#idle() !== undefined;
+    if (!hasRoom) {
+      return Promise.reject(new WorkloadError('busy', `${this.#queue.length} calls are waiting already`));
+    }
+    const settle = Promise.withResolvers<InvocationResult>();
+    const drop = (error: WorkloadError) => {
+      const at = this.#queue.findIndex((other) => other.settle === settle);
+      if (at < 0) return;
+      this.#queue.splice(at, 1)[0]!.leave();
+      settle.reject(error);
+    };
+    const onAbort = () => drop(canceled());
+    const timer = setTimeout(() => {
+      drop(new WorkloadError('busy', `no instance was free for ${this.#limits.maxQueuedMs} ms`));
+    }, this.#limits.maxQueuedMs);
+    invocation.signal?.addEventListener('abort', onAbort, { once: true });
+    const leave = () => {
+      clearTimeout(timer);
+      invocation.signal?.removeEventListener('abort', onAbort);
+    };
+    this.#queue.push({ invocation, output, settle, leave });
+    this.#pump();
+    return settle.promise;
+  }
+
+  usage(): WorkloadUsage {
+    return this.#meter.total();
+  }
+
+  takeUsage(): WorkloadUsage {
+    return this.#meter.take();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#onStop();
+    this.#rejectQueue(stopped());
+    const processes = [...this.#instances].map(({ process }) => process);
+    for (const process of processes) process.kill(stopped());
+    await Promise.all(processes.map((process) => process.exited()));
+  }
+
+  #idle(): Instance | undefined {
+    for (const instance of this.#instances) if (!instance.busy && instance.process.alive) return instance;
+    return undefined;
+  }
+
+  /** Gives waiting calls to free instances, and asks for more instances where calls still wait. */
+  #pump(): void {
+    while (this.#queue.length > 0) {
+      const instance = this.#idle();
+      if (instance === undefined) break;
+      const waiting = this.#queue.shift()!;
+      waiting.leave();
+      void this.#run(instance, waiting);
+    }
+    const room = this.#limits.maxInstances - this.#instances.size - this.#starting;
+    const wanted = Math.min(this.#queue.length - this.#starting, room);
+    for (let i = 0; i < wanted; i++) this.#grow();
+  }
+
+  #grow(): void {
+    this.#addInstance().catch((error: WorkloadError) => {
+      if (this.#stopped) return;
+      this.#log(this.spec, 'system', `an instance could not be started: ${error.message}`);
+      if (this.#instances.size === 0 && this.#starting === 0) this.#rejectQueue(error);
+    });
+  }
+
+  async #addInstance(): Promise<void> {
+    this.#starting += 1;
+    const process = this.#pool.take();
+    const instance: Instance = { process, busy: false, idleTimer: undefined };
+    try {
+      await process.load(this.#module);
+      if (this.#stopped) throw stopped();
+    } catch (error) {
+      process.kill(stopped());
+      throw error;
+    } finally {
+      this.#starting -= 1;
+    }
+    this.#instances.add(instance);
+    void process.exited().then(() => this.#lost(instance));
+    this.#rest(instance);
+    this.#pump();
+  }
+
+  async #run(instance: Instance, { invocation, output, settle }: Waiting): Promise<void> {
+    instance.busy = true;
+    clearTimeout(instance.idleTimer);
+    const lines = new LineSplitter((line) => this.#log(this.spec, 'stderr', line));
+    // The caller's variables stand above the stack's.
+    const env = { ...this.#env, ...invocation.env };
+    const outcome = await instance.process.call(
+      { ...invocation, env },
+      { stdout: output, stderr: (chunk) => lines.push(chunk), timeoutMs: this.spec.timeoutMs ?? defaultTimeoutMs },
+    );
+    lines.flush();
+    this.#meter.add(outcome.runMicros);
+    this.#settle(outcome, settle);
+    instance.busy = false;
+    this.#rest(instance);
+    this.#pump();
+  }
+
+  #settle({ error, exitCode, runMicros }: CallOutcome, settle: PromiseWithResolvers<InvocationResult>): void {
+    if (error === undefined) {
+      settle.resolve({ exitCode: exitCode ?? 0, runMicros });
+      return;
+    }
+    this.#log(this.spec, 'system', `call ended after ${Math.round(runMicros / 1000)} ms by ${nameOf(error)}`);
+    settle.reject(error);
+  }
+
+  /** Ends an instance that nobody needs for long; the first stays. */
+  #rest(instance: Instance): void {
+    clearTimeout(instance.idleTimer);
+    if (!instance.process.alive) return;
+    instance.idleTimer = setTimeout(() => {
+      if (this.#instances.size > 1) instance.process.kill(stopped());
+    }, this.#limits.idleMs).unref();
+  }
+
+  /** After a call past its limit, a crash, or idleness. Without any instance left, the next is made ready at once. */
+  #lost(instance: Instance): void {
+    clearTimeout(instance.idleTimer);
+    this.#instances.delete(instance);
+    if (this.#stopped) return;
+    if (this.#instances.size + this.#starting === 0) this.#grow();
+    else this.#pump();
+  }
+
+  #rejectQueue(error: WorkloadError): void {
+    for (const { settle, leave } of this.#queue.splice(0)) {
+      leave();
+      settle.reject(error);
+    }
+  }
+}
+
+function canceled(): WorkloadError {
+  return new WorkloadError('canceled', 'the caller is gone');
+}
+
+function nameOf({ reason, message }: WorkloadError): string {
+  if (reason === 'trap') return `a trap: ${message}`;
+  if (reason === 'memory') return `its memory limit: ${message}`;
+  return message;
+}

@@ -1,0 +1,113 @@
+/** WASI functions in sandbox processes of their own (design §7). */
+import { limitModule, ModuleError } from '@mu/client/wasm-module';
+import { type Workload, type WorkloadDriver, WorkloadError, type WorkloadLog, type WorkloadSpec } from './driver.ts';
+import { type FunctionLimits, FunctionWorkload } from './function-workload.ts';
+import { detectIsolation, type Isolation, type SandboxCode, sandboxCode } from './isolation.ts';
+import { SandboxPool } from './sandbox-pool.ts';
+
+/** The longest that a function may be allowed to run. */
+const maxTimeoutMs = 300_000;
+
+export interface WasmDriverOptions extends Partial<FunctionLimits> {
+  /** Warm processes that belong to no function yet; 1. Each takes about 120 MB. */
+  readonly spares?: number;
+  readonly log?: WorkloadLog;
+  /** Lines about the driver itself: what isolation holds. */
+  readonly logger?: (line: string) => void;
+}
+
+const defaults: FunctionLimits = { maxInstances: 2, maxQueued: 64, maxQueuedMs: 10_000, idleMs: 60_000 };
+
+export class WasmDriver implements WorkloadDriver {
+  readonly name = 'wasm';
+  readonly artifacts = ['wasm'] as const;
+  readonly isolation: Isolation;
+  readonly #code: SandboxCode;
+  readonly #pool: SandboxPool;
+  readonly #limits: FunctionLimits;
+  readonly #log: WorkloadLog;
+  readonly #workloads = new Set<FunctionWorkload>();
+  #closed = false;
+
+  /** Use `WasmDriver.create`. */
+  private constructor(
+    parts: { isolation: Isolation; code: SandboxCode; pool: SandboxPool },
+    options: WasmDriverOptions,
+  ) {
+    this.isolation = parts.isolation;
+    this.#code = parts.code;
+    this.#pool = parts.pool;
+    const { maxInstances, maxQueued, maxQueuedMs, idleMs } = { ...defaults, ...options };
+    this.#limits = { maxInstances, maxQueued, maxQueuedMs, idleMs };
+    this.#log = options.log ?? (() => {});
+  }
+
+  /**
+   * Finds out what isolation the system gives and makes the first sandbox warm.
+   * @throws WorkloadError `failed` where no sandbox process can be started
+   */
+  static async create(options: WasmDriverOptions = {}): Promise<WasmDriver> {
+    const isolation = await detectIsolation();
+    const code = await sandboxCode(isolation.uid);
+    const pool = new SandboxPool({ isolation, code }, options.spares ?? 1);
+    try {
+      await pool.warmUp();
+    } catch (error) {
+      await pool.close();
+      await code.remove();
+      throw error;
+    }
+    options.logger?.(`functions run isolated by: ${isolation.description}`);
+    return new WasmDriver({ isolation, code, pool }, options);
+  }
+
+  check(spec: WorkloadSpec): void {
+    this.#limited(spec);
+  }
+
+  async start(spec: WorkloadSpec): Promise<Workload> {
+    if (this.#closed) throw new WorkloadError('failed', 'the driver is closed');
+    const module = this.#limited(spec);
+    const workload = new FunctionWorkload(spec, {
+      module,
+      pool: this.#pool,
+      limits: this.#limits,
+      log: this.#log,
+      onStop: () => this.#workloads.delete(workload),
+    });
+    this.#workloads.add(workload);
+    try {
+      await workload.start();
+    } catch (error) {
+      await workload.stop();
+      throw error;
+    }
+    return workload;
+  }
+
+  /** Live sandbox processes, spares included. */
+  get processCount(): number {
+    return this.#pool.size;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#workloads].map((workload) => workload.stop()));
+    this.#workloads.clear();
+    await this.#pool.close();
+    await this.#code.remove();
+  }
+
+  #limited(spec: WorkloadSpec): Uint8Array {
+    const { timeoutMs } = spec;
+    if (timeoutMs !== undefined && !(timeoutMs >= 1 && timeoutMs <= maxTimeoutMs)) {
+      throw new WorkloadError('invalid', `a time limit of ${timeoutMs} ms, it must be from 1 to ${maxTimeoutMs}`);
+    }
+    try {
+      return limitModule(spec.artifact.bytes, spec.memoryBytes);
+    } catch (error) {
+      if (error instanceof ModuleError) throw new WorkloadError('invalid', `${spec.service}: ${error.message}`);
+      throw error;
+    }
+  }
+}
