@@ -1,6 +1,5 @@
 /** Collateral in the module account: locked by bids, returned or divided at their end. */
 import type { Context } from '@mu/framework/context';
-import { errOutOfGas } from '@mu/framework/errors';
 import { moduleAddress } from '@mu/lib/address';
 import { makeCoin } from '@mu/lib/amounts';
 import { toBech32 } from '@mu/lib/bech32';
@@ -53,10 +52,8 @@ export class Collateral {
     for (const account of accounts) {
       const failure = ctx.isolated((own) => this.#deps.bank.sendFromModuleToAccount(own, moduleName, account, coins));
       if (failure === undefined) return;
-      // Only the receiver may be at fault: a transaction out of gas fails as a whole.
-      if (failure.code === errOutOfGas.code && failure.codespace === errOutOfGas.codespace)
-        throw errOutOfGas.wrap(failure.log);
     }
+    // Out of gas is no fault of a receiver: it comes back here at the first access of the store.
     this.#burn(ctx, amount);
   }
 

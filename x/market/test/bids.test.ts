@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { GasMeter } from '@mu/framework/gas';
 import { Fulfillment, FulfillmentState, type MsgSubmitFulfillment, type OrderId, OrderState } from '@mu/proto/market';
 import { ProviderState } from '@mu/proto/provider';
 import {
   address,
+  dump,
   infrastructure,
   initialFunds,
   marketAccount,
@@ -344,6 +346,21 @@ describe('a cancellation is refused', () => {
     world.msgs.cancelFulfillment(world.ctx, { sender: providerA, number: 1n });
     world.refused('market', 21, (ctx) => world.msgs.cancelFulfillment(ctx, { sender: providerA, number: 1n }));
   });
+});
+
+test('a cancellation that runs out of gas anywhere fails as a whole (sdk 11): no collateral is burnt for it', () => {
+  const { world, order } = open();
+  world.bid(order, providerA, '9');
+  const cancel = (ctx: typeof world.ctx) => world.msgs.cancelFulfillment(ctx, { sender: providerA, number: 1n });
+  const meter = new GasMeter();
+  world.ctx.with({ gas: meter }).branch().ctx.isolated(cancel);
+  const before = dump(world.ctx);
+  for (let limit = 1_000n; limit < meter.consumed; limit += 500n) {
+    const failure = world.ctx.with({ gas: new GasMeter(limit) }).isolated(cancel);
+    expect(failure).toMatchObject({ codespace: 'sdk', code: 11 });
+    expect(dump(world.ctx)).toEqual(before);
+  }
+  expect(world.ctx.with({ gas: new GasMeter(meter.consumed) }).isolated(cancel)).toBeUndefined();
 });
 
 test('an order asks for no more collateral than the bound (36)', () => {

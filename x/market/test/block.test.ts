@@ -32,6 +32,7 @@ import {
   ResponseProcessProposal_ProposalStatus as Status,
 } from 'cosmjs-types/tendermint/abci/types';
 import { createMarketModule } from '../src/module.ts';
+import { paramsItem } from '../src/state.ts';
 import { createMarketSystemTx } from '../src/system-tx.ts';
 import {
   chain,
@@ -310,6 +311,14 @@ describe('a stale lease', () => {
     net.block();
     expect(net.world.leaseAt(3n)).toMatchObject({ provider: providerA, createdHeight: 6n });
   });
+});
+
+test('a cost bound lowered below the bids of a standing order does not keep it due for ever', () => {
+  const net = new Chain(1);
+  net.block(net.bidTx(1, providerA, '10'), net.bidTx(1, providerB, '10'));
+  const ctx = net.app.queryContext();
+  paramsItem.set(ctx, { ...paramsItem.get(ctx), maxBidsPerOrder: 1, maxInjectedCost: 2 });
+  expect(createMarketSystemTx(net.world.keeper).due(ctx, 4n)).toHaveLength(1);
 });
 
 describe('an item that fails', () => {

@@ -1,6 +1,5 @@
 /** The market with everything around it played: a bank in a store, providers, deployments and escrows by hand. */
 import { expect } from '@jest/globals';
-import type { MessageCodec } from '@mu/framework/collections';
 import { type Context, freshContext } from '@mu/framework/context';
 import { errInsufficientFunds, type Failure } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
@@ -13,6 +12,7 @@ import { fromUtf8, utf8 } from '@mu/lib/bytes';
 import { Dec } from '@mu/lib/dec';
 import { Deployment, type DeploymentId, DeploymentInfrastructure, DeploymentState } from '@mu/proto/deployment';
 import {
+  type CloseReason,
   type Fulfillment,
   type GenesisState,
   type Lease,
@@ -349,7 +349,25 @@ export function dump(ctx: Context): string[] {
   );
 }
 
-/** The message as its codec reads its own bytes: what comes over the wire. */
-export function overTheWire<T>(codec: MessageCodec<T>, message: T): T {
-  return codec.decode(codec.encode(message).finish());
+/** A world with a lease. */
+export interface Leased {
+  readonly world: World;
+  readonly order: OrderId;
+  readonly lease: Lease;
 }
+
+/** Provider A has a lease of 20 umu per block and 200 umu of collateral since block 4. */
+export function leased(
+  spec: Partial<DeploymentInfrastructure> = {},
+  params: Partial<Params> = {},
+  escrow = 100_000n,
+): Leased {
+  const world = World.begun(params);
+  const [order] = world.deploy(1n, [infrastructure(spec)], escrow) as [OrderId];
+  const lease = world.lease(order);
+  return { world, order, lease };
+}
+
+/** Ends a lease by a message. */
+export const close = (world: World, lease: bigint, reason: CloseReason, sender = user) =>
+  world.msgs.closeLease(world.ctx, { sender, lease, reason });
