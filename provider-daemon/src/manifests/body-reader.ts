@@ -39,6 +39,11 @@ export class BodyReader {
     return new Uint8Array(this.#hash.digest());
   }
 
+  /** Lets go of the body: what is still to come is somebody else's. */
+  async release(): Promise<void> {
+    await this.#source.return?.();
+  }
+
   /** Waits for bytes; false at the end. */
   async #more(): Promise<boolean> {
     for (;;) {

@@ -31,11 +31,24 @@ export async function receiveDelivery(
   store: Pick<ManifestStore, 'begin'>,
 ): Promise<ManifestRecord> {
   const reader = new BodyReader(body.chunks);
+  try {
+    return await take(reader, body.sha256, facts, store);
+  } finally {
+    await reader.release();
+  }
+}
+
+async function take(
+  reader: BodyReader,
+  sha256: Uint8Array,
+  facts: DeploymentFacts,
+  store: Pick<ManifestStore, 'begin'>,
+): Promise<ManifestRecord> {
   const accepted = await readHead(reader, facts);
   const incoming = await store.begin(accepted);
   try {
     for (const entry of accepted.files) await incoming.file(entry, reader.chunks(entry.size));
-    if (!equalBytes(await reader.end(), body.sha256)) {
+    if (!equalBytes(await reader.end(), sha256)) {
       throw new Refusal('incomplete', 'the delivery is not the one that was signed');
     }
     return await incoming.commit();

@@ -1,0 +1,152 @@
+/** The provider's own listener (design §6, Addresses): HTTPS with TLS 1.3, told apart by ALPN; plain clients are welcome too. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { apiProtocol } from '@mu/client/provider/provider-tls';
+import { createNonceSet } from '@mu/client/tenant/nonces';
+import { toApiError } from './errors.ts';
+import { type ApiContext, answer, handle } from './handlers.ts';
+import { findRoute, methodsOf } from './routes.ts';
+import type { ApiSources } from './sources.ts';
+
+/** What the API logs to; pino's loggers fit. */
+export interface ApiLogger {
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+}
+
+export interface ApiServerOptions {
+  readonly address: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly chainId: string;
+  /** The provider's owner address. */
+  readonly provider: string;
+  readonly nodeId: string;
+  /** From `tlsCredentials`. */
+  readonly credentials: TlsCredentials;
+  readonly sources: ApiSources;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly logger: ApiLogger;
+}
+
+export interface TlsCredentials {
+  readonly key: string;
+  readonly cert: string;
+}
+
+/** A refused body is read on for so long, so that the answer arrives before the connection breaks. */
+const lingerMs = 5_000;
+/** The longest that a request, its body included, may take to come. */
+const requestTimeoutMs = 10 * 60_000;
+const maxConnections = 1_024;
+/** Connections that are idle, or stuck, are cut so long after the close began. */
+const closeGraceMs = 2_000;
+
+export interface ApiServer {
+  /** The port that is listened on. */
+  readonly port: number;
+  /** A renewed certificate, for connections from now on. */
+  renew(credentials: TlsCredentials): void;
+  /** Ends streams, lets the rest finish, and closes. */
+  close(): Promise<void>;
+}
+
+/** Starts listening. @throws when the address is taken */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const closing = new AbortController();
+  const { chainId, provider, nodeId, sources, now, logger } = options;
+  const context: ApiContext = {
+    ...{ chainId, provider, nodeId, sources, now },
+    nonces: createNonceSet(),
+    startedMs: now(),
+    closing: closing.signal,
+    deliveries: { count: 0 },
+  };
+  const tls = { minVersion: 'TLSv1.3', ALPNProtocols: [apiProtocol, 'http/1.1'] } as const;
+  const server = createServer({ ...tls, ...options.credentials, requestTimeout: requestTimeoutMs });
+  server.maxConnections = maxConnections;
+  server.on('request', (request, response) => void serve(request, response, context, logger));
+  server.on('tlsClientError', (error) => logger.info({ reason: error.message }, 'a TLS handshake failed'));
+  await listen(server, options);
+  return {
+    port: (server.address() as AddressInfo).port,
+    renew: (credentials) => server.setSecureContext({ ...tls, ...credentials }),
+    close: () => close(server, closing),
+  };
+}
+
+function listen(server: Server, { port, address }: ApiServerOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(port, address, () => {
+    server.off('error', reject);
+    resolve();
+  });
+  return promise;
+}
+
+async function close(server: Server, closing: AbortController): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  closing.abort();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+  await promise;
+  clearTimeout(timer);
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: ApiContext,
+  logger: ApiLogger,
+): Promise<void> {
+  const target = request.url ?? '';
+  // A connection that breaks shows in the body's iteration; here it would end the process.
+  request.on('error', () => undefined);
+  response.on('error', () => undefined);
+  try {
+    const route = findRoute(request.method ?? '', target);
+    await handle(route, request, response, context);
+    logger.info({ method: request.method, path: pathOf(target), status: response.statusCode }, 'api request');
+  } catch (error) {
+    const refused = toApiError(error);
+    const facts = { method: request.method, path: pathOf(target), status: refused.status, code: refused.code };
+    if (refused.code === 'internal') logger.warn({ ...facts, err: error }, 'api request failed');
+    else logger.info({ ...facts, reason: refused.message }, 'api request refused');
+    refuse(request, response, refused, methodsOf(pathOf(target)));
+  }
+}
+
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, code, message, hint }: ReturnType<typeof toApiError>,
+  methods: readonly string[],
+): void {
+  if (response.headersSent) {
+    // The answer had begun: only a broken connection can say that it is not whole.
+    response.destroy();
+    return;
+  }
+  if (code === 'method_not_allowed') response.setHeader('allow', methods.join(', '));
+  if (!request.complete) {
+    response.setHeader('connection', 'close');
+    linger(request);
+  }
+  answer(response, { code, error: message, hint }, status);
+}
+
+/** Reads what still comes and drops it, for a while. */
+function linger(request: IncomingMessage): void {
+  if (request.destroyed) return;
+  const timer = setTimeout(() => request.destroy(), lingerMs).unref();
+  request.once('close', () => clearTimeout(timer));
+  request.resume();
+}
+
+function pathOf(target: string): string {
+  return target.split('?', 1)[0] ?? '';
+}
