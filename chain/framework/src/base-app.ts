@@ -214,7 +214,13 @@ export class BaseApp implements Application {
     // Computed before anything of this block is written: a function of the state committed at H−1 and of H alone.
     const systemTx = this.#systemTx(request.height);
     const stores = new BranchMultiStore(this.#base());
-    const ctx = freshContext({ chain: this.chain, block, mode: 'finalize', stores });
+    const ctx = freshContext({
+      chain: this.chain,
+      block,
+      mode: 'finalize',
+      stores,
+      blockGasLimit: this.#gasLimit,
+    });
     const done = this.#executor.execute(ctx, { txs: request.txs, systemTx, gasLimit: this.#gasLimit });
     const changes = this.#allChanges(stores);
     this.#pending = { record: block, changes };
@@ -324,6 +330,7 @@ export class BaseApp implements Application {
       block: this.#lastBlock(),
       mode: 'check',
       stores: new BranchMultiStore(this.#base()),
+      blockGasLimit: this.#gasLimit,
     });
   }
 

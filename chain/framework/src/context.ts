@@ -37,6 +37,8 @@ export interface ContextParts {
   readonly events: EventLog;
   /** the transaction's bytes; empty outside of one */
   readonly txBytes: Uint8Array;
+  /** gas that all transactions of a block may want together; undefined for no limit */
+  readonly blockGasLimit: bigint | undefined;
 }
 
 export class Context implements ContextParts {
@@ -47,6 +49,7 @@ export class Context implements ContextParts {
   readonly gas: GasMeter;
   readonly events: EventLog;
   readonly txBytes: Uint8Array;
+  readonly blockGasLimit: bigint | undefined;
   readonly #metered = new Map<string, KVStore>();
 
   constructor(parts: ContextParts) {
@@ -57,6 +60,7 @@ export class Context implements ContextParts {
     this.gas = parts.gas;
     this.events = parts.events;
     this.txBytes = parts.txBytes;
+    this.blockGasLimit = parts.blockGasLimit;
   }
 
   get height(): bigint {
@@ -83,6 +87,7 @@ export class Context implements ContextParts {
       gas: this.gas,
       events: this.events,
       txBytes: this.txBytes,
+      blockGasLimit: this.blockGasLimit,
       ...parts,
     });
   }
@@ -117,6 +122,10 @@ export class Context implements ContextParts {
 }
 
 /** A context for a fresh piece of work: no gas limit, no events yet. */
-export function freshContext(parts: Pick<ContextParts, 'chain' | 'block' | 'mode' | 'stores'>): Context {
-  return new Context({ ...parts, gas: new GasMeter(), events: new EventLog(), txBytes: new Uint8Array() });
+export function freshContext(
+  parts: Pick<ContextParts, 'chain' | 'block' | 'mode' | 'stores'> & Partial<Pick<ContextParts, 'blockGasLimit'>>,
+): Context {
+  const { blockGasLimit } = parts;
+  const txBytes = new Uint8Array();
+  return new Context({ ...parts, gas: new GasMeter(), events: new EventLog(), txBytes, blockGasLimit });
 }

@@ -107,6 +107,10 @@ export const errLogic = sdk(35, 'internal logic error');
 export const errConflict = sdk(36, 'conflict');
 export const errNotSupported = sdk(37, 'feature not supported');
 export const errNotFound = sdk(38, 'not found');
+export const errInvalidGasLimit = sdk(41, 'invalid gas limit');
+export const errTxTimeout = sdk(42, 'tx timeout');
+/** Parameters are changed by the authority alone; every module answers others with this error of x/gov, as in the SDK. */
+export const errInvalidAuthority = registerError('gov', 13, 'expected gov account as only signer for proposal message');
 /** A fault of ours, met while carrying out a message: it fails with this code, it does not stop the node. */
 export const errPanic = registerError('sdk', 111222, 'panic');
 
