@@ -10,17 +10,17 @@ export type Standing =
   | { readonly at: 'new'; readonly order: Order }
   | { readonly at: 'skipped'; readonly reason: string }
   | { readonly at: 'bidding' }
-  | { readonly at: 'bid'; readonly number: bigint };
+  | { readonly at: 'bid' };
 
 export type BiddingState = ReadonlyMap<string, Standing>;
 
 export type BiddingEvent =
   | { readonly type: 'order'; readonly order: Order }
   /** bids that stand on the chain: after a restart nothing is bid twice */
-  | { readonly type: 'known-bid'; readonly key: string; readonly number: bigint }
+  | { readonly type: 'known-bid'; readonly key: string }
   | { readonly type: 'skipped'; readonly key: string; readonly reason: string }
   | { readonly type: 'bidding'; readonly key: string }
-  | { readonly type: 'bid'; readonly key: string; readonly number: bigint }
+  | { readonly type: 'bid'; readonly key: string }
   | { readonly type: 'failed'; readonly key: string; readonly reason: string };
 
 /** The state after an event. Orders that are over are forgotten. */
@@ -35,7 +35,7 @@ export function bidding(state: BiddingState, event: BiddingEvent): BiddingState 
     }
     case 'known-bid':
     case 'bid':
-      return next.set(event.key, { at: 'bid', number: event.number });
+      return next.set(event.key, { at: 'bid' });
     case 'skipped':
     case 'failed':
       return next.set(event.key, { at: 'skipped', reason: event.reason });

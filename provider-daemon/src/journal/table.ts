@@ -22,6 +22,8 @@ export interface Table<K, V> {
   delete(key: K): void;
   /** All values in the order of their keys. */
   all(): V[];
+  /** The texts of all keys, in their order. */
+  keys(): string[];
 }
 
 export function createTable<K, V>(database: Database<string, string>, form: TableForm<K, V>): Table<K, V> {
@@ -44,6 +46,7 @@ export function createTable<K, V>(database: Database<string, string>, form: Tabl
       database.removeSync(form.key(key));
     },
     all: () => [...database.getRange()].map(({ key, value }) => read(key, value)),
+    keys: () => [...database.getKeys()],
   };
 }
 

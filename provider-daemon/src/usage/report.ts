@@ -13,7 +13,7 @@ export interface UsageState {
   readonly sequence: bigint;
   /** last block of that report; before the first, the block of the match */
   readonly toHeight: bigint;
-  /** used since then, what the pending report carries included */
+  /** used since then, and not carried by the pending report */
   readonly counted: readonly Quantity[];
   /** signed and perhaps sent, not known to be taken */
   readonly pending: { readonly report: UsageReport; readonly signature: Uint8Array } | undefined;
@@ -67,7 +67,7 @@ function sharedLimits(lease: Lease, items: readonly Quantity[], blocks: bigint):
 export function taken(state: UsageState): UsageState {
   if (state.pending === undefined) return state;
   const { report } = state.pending;
-  return { sequence: report.sequence, toHeight: report.toHeight, counted: [], pending: undefined };
+  return { ...state, sequence: report.sequence, toHeight: report.toHeight, pending: undefined };
 }
 
 /**

@@ -105,7 +105,7 @@ test('an order is decided once, however often it is heard of, and forgotten when
   state = bidding(state, { type: 'order', order: order() });
   expect(undecided(state)).toHaveLength(1);
   state = bidding(state, { type: 'bidding', key });
-  state = bidding(bidding(state, { type: 'order', order: order() }), { type: 'bid', key, number: 4n });
+  state = bidding(bidding(state, { type: 'order', order: order() }), { type: 'bid', key });
   expect(undecided(state)).toEqual([]);
   state = bidding(state, { type: 'order', order: { ...order(), state: OrderState.ORDER_STATE_MATCHED } });
   expect(state.size).toBe(0);

@@ -1,0 +1,248 @@
+/**
+ * The daemon: puts its services together and starts them in the order in which a restart rebuilds. First the disk, then
+ * the chain; nothing is bid for, confirmed or ended before both have been read.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { ChainClient } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
+import type { PriceList } from '@mu/proto/provider';
+import type { Logger } from 'pino';
+import { type ApiServer, startApiServer } from './api/api-server.ts';
+import { LogBook } from './api/log-book.ts';
+import { Bidder } from './bidding/bidder.ts';
+import type { ProviderConfig } from './config/schema.ts';
+import { Gateway } from './gateway/gateway.ts';
+import {
+  type Identity,
+  loadIdentity,
+  renewNodeCertificate,
+  signUsageReport,
+  tlsCredentials,
+} from './identity/identity.ts';
+import { type Journal, openJournal } from './journal/journal.ts';
+import { ChainFacts } from './leases/chain-facts.ts';
+import { Databases } from './leases/databases.ts';
+import { LeaseKeeper } from './leases/lease-keeper.ts';
+import { LeaseRunner } from './leases/lease-runner.ts';
+import { ManifestStore } from './manifests/manifest-store.ts';
+import { connectChain, senderOf } from './setup/connect.ts';
+import { gatewayUri, identityFolder } from './setup/places.ts';
+import { UsageReporter } from './usage/usage-reporter.ts';
+import { MarketWatch } from './watch/market-watch.ts';
+import type { WorkloadLog } from './workloads/driver.ts';
+import { WasmDriver } from './workloads/wasm-driver.ts';
+
+export interface Daemon {
+  readonly gatewayUri: string;
+  readonly hostPort: number;
+  /** Stops taking requests, ends workloads, and leaves everything on disk as it must be found again. */
+  stop(): Promise<void>;
+}
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+const around = { now: Date.now, random };
+/** Usage is brought to the disk so often: a crash loses no more. */
+const countEveryMs = 1_000;
+
+/** @throws Error with what is wrong with config, keys, journal or chain */
+export async function startDaemon(config: ProviderConfig, log: Logger): Promise<Daemon> {
+  const identity = await renewNodeCertificate(loadIdentity(identityFolder(config)), around);
+  const { provider } = identity.name;
+  const journal = openJournal(join(config.node.dataFolder, 'journal'), identity.name);
+  const client = await connectChain(config);
+  const priceList = await registeredPrices(client, provider);
+  const parts = await build(config, { identity, journal, client, priceList, log });
+  await parts.bidder.rebuild();
+  const { address, port } = config.gateway;
+  await parts.gateway.listen({ host: address, port });
+  parts.watch.start();
+  const counting = setInterval(() => parts.count(), countEveryMs);
+  log.info({ provider, gateway: gatewayUri(config), host_port: parts.api.port }, 'provider is ready');
+  return {
+    gatewayUri: gatewayUri(config),
+    hostPort: parts.api.port,
+    async stop() {
+      clearInterval(counting);
+      await parts.watch.stop();
+      await parts.keeper.settled();
+      await Promise.all([parts.gateway.close(), parts.api.close()]);
+      await parts.driver.close();
+      parts.count();
+      await parts.databases.close();
+      await journal.close();
+      client.disconnect();
+    },
+  };
+}
+
+interface Foundation {
+  readonly identity: Identity;
+  readonly journal: Journal;
+  readonly client: ChainClient;
+  readonly priceList: PriceList | undefined;
+  readonly log: Logger;
+}
+
+interface Parts {
+  readonly gateway: Gateway;
+  readonly driver: WasmDriver;
+  readonly databases: Databases;
+  readonly keeper: LeaseKeeper;
+  readonly bidder: Bidder;
+  readonly watch: MarketWatch;
+  readonly api: ApiServer;
+  /** Brings what was used to the disk. */
+  count(): void;
+}
+
+async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
+  const { identity, journal, client, log } = of;
+  const { provider } = identity.name;
+  const logs = new LogBook({ now: Date.now });
+  const onLog: WorkloadLog = ({ deployment, service }, stream, line) =>
+    logs.append(BigInt(deployment), { service, stream, line });
+  const driver = await WasmDriver.create({
+    maxInstances: config.workloads.maxInstances,
+    log: onLog,
+    logger: (line) => log.info({ part: 'wasm' }, line),
+  });
+  const gateway = new Gateway({
+    ...(config.gateway.domain === '' ? {} : { domain: config.gateway.domain }),
+    bodyLimitBytes: Number(config.gateway.maxBody),
+    onLog,
+  });
+  const databases = new Databases(join(config.node.dataFolder, 'databases'));
+  const manifests = new ManifestStore({
+    folder: join(config.node.dataFolder, 'manifests'),
+    index: journal.manifests,
+    random,
+  });
+  const runner = new LeaseRunner({
+    driver,
+    gateway,
+    manifests,
+    databases,
+    gatewayUri: gatewayUri(config),
+    domain: config.gateway.domain,
+  });
+  const sender = await senderOf(config, client, 'operator');
+  const usage = new UsageReporter({
+    client,
+    sender,
+    journal,
+    nodeId: identity.name.nodeId,
+    sign: (report) => signUsageReport(identity, report),
+    takeUsage: (lease, height) => runner.takeUsage(lease, height),
+    reportEveryBlocks: config.usage.reportEveryBlocks,
+    log: log.child({ part: 'usage' }),
+  });
+  const keeper = new LeaseKeeper({
+    client,
+    sender,
+    journal,
+    manifests,
+    runner,
+    usage,
+    rules: { confirmEveryBlocks: config.bidding.confirmEveryBlocks },
+    onEnd: (lease) => logs.forget(lease),
+    log: log.child({ part: 'leases' }),
+  });
+  const bidder = new Bidder({
+    client,
+    sender,
+    offer: () => ({
+      provider,
+      ...config.offer,
+      capacity: config.capacity,
+      rates: config.pricing,
+      maxCollateral: config.bidding.maxCollateral,
+      priceList: of.priceList,
+    }),
+    leases: () => keeper.leases(),
+    log: log.child({ part: 'bidding' }),
+  });
+  const seen = { height: 0n };
+  const watch = marketWatch(config, { client, provider, keeper, bidder, seen, log });
+  const api = await startApiServer({
+    address: config.host.address,
+    port: config.host.port,
+    chainId: config.chain.id,
+    provider,
+    nodeId: identity.name.nodeId,
+    credentials: tlsCredentials(identity),
+    sources: {
+      facts: new ChainFacts(client, provider),
+      manifests,
+      logs,
+      status: () => ({
+        height: seen.height,
+        leases: keeper.leases().length,
+        services: config.offer.services,
+        regions: config.offer.regions,
+      }),
+      leaseStatus: (lease) => keeper.status(lease),
+      onManifest: (record) => keeper.manifest(record),
+    },
+    now: Date.now,
+    logger: log.child({ part: 'api' }),
+  });
+  const count = (): void => {
+    for (const lease of keeper.leases()) usage.count(lease, seen.height);
+  };
+  return { gateway, driver, databases, keeper, bidder, watch, api, count };
+}
+
+function marketWatch(
+  config: ProviderConfig,
+  of: {
+    client: ChainClient;
+    provider: string;
+    keeper: LeaseKeeper;
+    bidder: Bidder;
+    seen: { height: bigint };
+    log: Logger;
+  },
+): MarketWatch {
+  const { client, provider, keeper, bidder, seen, log } = of;
+  let arriving: Promise<void> = Promise.resolve();
+  return new MarketWatch({
+    client,
+    provider,
+    regions: config.offer.regions,
+    pollMs: config.chain.pollMs,
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    onTrouble: (error) =>
+      log.warn(
+        { reason: error instanceof Error ? error.message : String(error) },
+        'the node does not answer as it should; trying again',
+      ),
+    listener: {
+      order: (order) => bidder.order(order),
+      lease(lease) {
+        arriving = arriving.then(() => keeper.lease(lease));
+      },
+      async height(height) {
+        seen.height = height;
+        // A failure here is the watch's to tell and to try again; the next lease must not inherit it.
+        const arrived = arriving;
+        arriving = Promise.resolve();
+        await arrived;
+        await keeper.height(height);
+        bidder.tick();
+      },
+    },
+  });
+}
+
+/** The price list that bids refer to. @throws Error when the provider is not on the chain */
+async function registeredPrices(client: ChainClient, owner: string): Promise<PriceList | undefined> {
+  try {
+    const { provider } = await client.provider.provider({ owner });
+    if (provider === undefined || provider.priceListVersion === 0n) return undefined;
+    return (await client.provider.priceList({ owner, version: provider.priceListVersion })).priceList;
+  } catch (error) {
+    if (!(error instanceof ChainError) || !error.notFound) throw error;
+    throw new Error(`the provider ${owner} is not on the chain yet: run \`mu-provider register\` first`);
+  }
+}

@@ -1,0 +1,52 @@
+/** What the provider's own listener asks of the chain: deployments and leases, as they stand now. */
+import type { ChainClient } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
+import { LeaseState } from '@mu/proto/market';
+import type { LeaseFact, LeaseFacts } from '../api/sources.ts';
+import type { DeploymentFacts } from '../manifests/verify-delivery.ts';
+
+export class ChainFacts implements LeaseFacts {
+  readonly #client: ChainClient;
+  readonly #provider: string;
+
+  constructor(client: ChainClient, provider: string) {
+    this.#client = client;
+    this.#provider = provider;
+  }
+
+  async deployment(owner: string, dseq: bigint): Promise<DeploymentFacts | undefined> {
+    const found = await unlessMissing(this.#client.deployment.deployment({ owner, dseq }));
+    const deployment = found?.deployment;
+    if (deployment === undefined) return undefined;
+    const { leases } = await this.#client.market.leases({ owner, dseq, state: LeaseState.LEASE_STATE_UNSPECIFIED });
+    const held = leases
+      .filter(
+        ({ provider, state }) =>
+          provider === this.#provider &&
+          (state === LeaseState.LEASE_STATE_ACTIVE || state === LeaseState.LEASE_STATE_OUT_OF_FUNDS),
+      )
+      .map(({ number, order }) => ({
+        lease: number,
+        infrastructure: deployment.infrastructure[order?.infrastructure ?? 0]?.name ?? '',
+      }));
+    const { version, revision } = deployment;
+    return { chainId: this.#client.chainId, owner, dseq, version, revision, held };
+  }
+
+  async lease(number: bigint): Promise<LeaseFact | undefined> {
+    const lease = (await unlessMissing(this.#client.market.lease({ number })))?.lease;
+    if (lease?.order === undefined || lease.provider !== this.#provider) return undefined;
+    const { owner, dseq, infrastructure } = lease.order;
+    const { deployment } = await this.#client.deployment.deployment({ owner, dseq });
+    return { lease: number, owner, dseq, infrastructure: deployment?.infrastructure[infrastructure]?.name ?? '' };
+  }
+}
+
+async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ChainError && error.notFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * Keeps the leases: plays each one's machine, carries its effects out one after the other, and confirms those that are
+ * due with one transaction per block.
+ */
+import type { ChainClient } from '@mu/client/chain/chain-client';
+import { toEncodeObject } from '@mu/client/chain/registry';
+import type { Sender } from '@mu/client/chain/sender';
+import {
+  type Confirmation,
+  type Lease,
+  ManifestState,
+  MsgSubmitLeaseConfirmation,
+  MsgSubmitLeaseConfirmations,
+  MsgSubmitLeaseConfirmationsResponse,
+} from '@mu/proto/market';
+import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
+import type { Logger } from 'pino';
+import type { LeaseStatus } from '../api/sources.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { ManifestRecord, ManifestStore } from '../manifests/manifest-store.ts';
+import type { UsageReporter } from '../usage/usage-reporter.ts';
+import { type LeaseEffect, type LeaseEvent, type LeaseLife, type LeaseRules, step } from './lease-machine.ts';
+import type { LeasePlace, LeaseRunner } from './lease-runner.ts';
+
+export interface LeaseKeeperOptions {
+  readonly client: ChainClient;
+  readonly sender: Sender;
+  readonly journal: Journal;
+  readonly manifests: ManifestStore;
+  readonly runner: LeaseRunner;
+  readonly usage: UsageReporter;
+  readonly rules: LeaseRules;
+  readonly onEnd: (lease: bigint) => void;
+  readonly log: Logger;
+}
+
+/** The most that one message may confirm (design §5). */
+const maxConfirmations = 500;
+
+interface Entry {
+  life: LeaseLife;
+  readonly place: LeasePlace;
+  /** effects run one after the other */
+  turn: Promise<void>;
+}
+
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  readonly #entries = new Map<bigint, Entry>();
+  #height = 0n;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  leases(): Lease[] {
+    return [...this.#entries.values()].map(({ life }) => life.lease);
+  }
+
+  place(lease: bigint): LeasePlace | undefined {
+    return this.#entries.get(lease)?.place;
+  }
+
+  status(lease: bigint): LeaseStatus | undefined {
+    const entry = this.#entries.get(lease);
+    if (entry === undefined) return undefined;
+    const { work } = entry.life;
+    const revision = work.at === 'waiting' ? 0n : work.revision;
+    const endpoints = work.at === 'running' ? work.endpoints : [];
+    return { work: work.at, revision, endpoints, ...(work.at === 'failed' ? { reason: work.reason } : {}) };
+  }
+
+  /** A lease as the chain has it. */
+  async lease(lease: Lease): Promise<void> {
+    const known = this.#entries.get(lease.number);
+    if (known !== undefined) {
+      this.#play(known, { type: 'lease', lease });
+      return;
+    }
+    const [life] = step(undefined, { type: 'lease', lease }, this.#options.rules);
+    if (life === undefined) return;
+    const entry: Entry = { life, place: await this.#placeOf(lease), turn: Promise.resolve() };
+    this.#entries.set(lease.number, entry);
+    this.#options.log.info(
+      { lease: lease.number.toString(), owner: lease.order?.owner, dseq: lease.order?.dseq.toString() },
+      'lease',
+    );
+    this.#startHeld(entry);
+  }
+
+  /** A manifest has come and is stored. */
+  manifest(record: ManifestRecord): void {
+    for (const entry of this.#entries.values()) {
+      const { owner, dseq, infrastructure } = entry.place;
+      if (owner !== record.owner || dseq !== record.dseq || !record.infrastructures.includes(infrastructure)) continue;
+      this.#play(entry, { type: 'manifest', revision: record.revision });
+    }
+  }
+
+  /** A block: confirms what is due, reports what is due. */
+  async height(height: bigint): Promise<void> {
+    this.#height = height;
+    const due: Entry[] = [];
+    for (const entry of this.#entries.values()) {
+      const effects = this.#play(entry, { type: 'height', height });
+      if (effects.some(({ type }) => type === 'confirm')) due.push(entry);
+      await this.#options.usage.tick(entry.life.lease, height);
+    }
+    for (let at = 0; at < due.length; at += maxConfirmations) this.#confirm(due.slice(at, at + maxConfirmations));
+    await this.#finishEnded();
+  }
+
+  /** Waits until what is under way has ended. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ turn }) => turn));
+  }
+
+  #play(entry: Entry, event: LeaseEvent): readonly LeaseEffect[] {
+    const [life, effects] = step(entry.life, event, this.#options.rules);
+    if (life !== undefined) entry.life = life;
+    for (const effect of effects) {
+      if (effect.type !== 'confirm') entry.turn = entry.turn.then(() => this.#carryOut(entry, effect));
+    }
+    return effects;
+  }
+
+  async #carryOut(entry: Entry, effect: Exclude<LeaseEffect, { type: 'confirm' }>): Promise<void> {
+    const { lease } = entry.place;
+    if (effect.type === 'start') await this.#start(entry, effect.revision);
+    else if (effect.type === 'pause') await this.#options.runner.stop(lease);
+    else await this.#end(entry, effect.lease);
+  }
+
+  async #start(entry: Entry, revision: bigint): Promise<void> {
+    const { runner, journal, log } = this.#options;
+    const { lease } = entry.place;
+    try {
+      const endpoints = await runner.start(entry.place, revision, this.#height);
+      journal.leases.put(lease, { lease, revision, endpoints });
+      log.info({ lease: lease.toString(), revision: revision.toString(), endpoints }, 'workloads run');
+      this.#play(entry, { type: 'started', revision, endpoints });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error({ lease: lease.toString(), reason }, 'workloads cannot be started');
+      this.#play(entry, { type: 'start-failed', revision, reason });
+    }
+  }
+
+  async #end(entry: Entry, lease: Lease): Promise<void> {
+    const { runner, journal, usage, log, onEnd } = this.#options;
+    const databases = runner.databasesOf(lease.number);
+    await runner.stop(lease.number);
+    await usage.finish(lease);
+    await runner.erase(entry.place, databases);
+    journal.leases.delete(lease.number);
+    this.#entries.delete(lease.number);
+    this.#forgetManifests(entry.place);
+    onEnd(lease.number);
+    log.info({ lease: lease.number.toString(), state: lease.state, reason: lease.closeReason }, 'lease is over');
+  }
+
+  /** A manifest is kept as long as any lease of its deployment lives here. */
+  #forgetManifests(place: LeasePlace): void {
+    const others = [...this.#entries.values()].some(
+      (entry) => entry.place.owner === place.owner && entry.place.dseq === place.dseq,
+    );
+    if (others) return;
+    for (const record of this.#options.manifests.list()) {
+      if (record.owner === place.owner && record.dseq === place.dseq) this.#options.manifests.remove(record);
+    }
+  }
+
+  /** What is on the disk for a lease is started without anybody's doing: after a restart, and when it was there first. */
+  #startHeld(entry: Entry): void {
+    const held = this.#options.manifests
+      .list()
+      .filter(
+        ({ owner, dseq, infrastructures }) =>
+          owner === entry.place.owner &&
+          dseq === entry.place.dseq &&
+          infrastructures.includes(entry.place.infrastructure),
+      )
+      .sort((a, b) => (a.revision < b.revision ? 1 : -1));
+    if (held[0] !== undefined) this.#play(entry, { type: 'manifest', revision: held[0].revision });
+  }
+
+  /** Leases that ended while the daemon was away and still owe a report. */
+  async #finishEnded(): Promise<void> {
+    for (const number of this.#options.usage.owing()) {
+      if (this.#entries.has(number)) continue;
+      const { lease } = await this.#options.client.market.lease({ number });
+      if (lease !== undefined && lease.closedHeight > 0n) await this.#options.usage.finish(lease);
+    }
+  }
+
+  #confirm(entries: readonly Entry[]): void {
+    const { sender, log } = this.#options;
+    const confirmations = entries.map((entry) => confirmationOf(entry.life));
+    const [only] = confirmations;
+    const message =
+      confirmations.length === 1
+        ? toEncodeObject(MsgSubmitLeaseConfirmation, { sender: sender.address, confirmation: only })
+        : toEncodeObject(MsgSubmitLeaseConfirmations, { sender: sender.address, confirmations });
+    sender
+      .sendAndWait([message])
+      .then((tx) => {
+        const failed = failedOf(tx.data);
+        for (const entry of entries) {
+          const type = failed.has(entry.place.lease)
+            ? ({ type: 'confirm-failed' } as const)
+            : ({ type: 'confirmed', height: BigInt(tx.height) } as const);
+          this.#play(entry, type);
+        }
+        log.info({ leases: entries.map(({ place }) => place.lease.toString()), height: tx.height }, 'leases confirmed');
+      })
+      .catch((error: unknown) => {
+        log.warn(
+          { reason: error instanceof Error ? error.message : String(error) },
+          'confirmation failed, it will be sent again',
+        );
+        for (const entry of entries) this.#play(entry, { type: 'confirm-failed' });
+      });
+  }
+
+  async #placeOf(lease: Lease): Promise<LeasePlace> {
+    const { owner = '', dseq = 0n, infrastructure = 0 } = lease.order ?? {};
+    const { deployment } = await this.#options.client.deployment.deployment({ owner, dseq });
+    return { lease: lease.number, owner, dseq, infrastructure: deployment?.infrastructure[infrastructure]?.name ?? '' };
+  }
+}
+
+function confirmationOf({ lease, work }: LeaseLife): Confirmation {
+  const running = work.at === 'running';
+  const received = work.at === 'starting' || work.at === 'failed';
+  const state = running
+    ? ManifestState.MANIFEST_STATE_RUNNING
+    : received
+      ? ManifestState.MANIFEST_STATE_RECEIVED
+      : ManifestState.MANIFEST_STATE_WAITING;
+  return {
+    lease: lease.number,
+    endpoints: running ? [...work.endpoints] : [],
+    manifestState: state,
+    manifestRevision: work.at === 'waiting' ? 0n : work.revision,
+  };
+}
+
+/** Leases of a batch whose confirmation the chain refused. */
+function failedOf(data: Uint8Array): Set<bigint> {
+  const [response] = TxMsgData.decode(data).msgResponses;
+  if (response?.typeUrl !== `/${MsgSubmitLeaseConfirmationsResponse.$type}`) return new Set();
+  const { results } = MsgSubmitLeaseConfirmationsResponse.decode(response.value);
+  return new Set(results.filter(({ code }) => code !== 0).map(({ lease }) => lease));
+}

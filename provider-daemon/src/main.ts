@@ -1,0 +1,137 @@
+/** `mu-provider`: sells what a datacenter has to spare. */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { loadConfig } from './config/config.ts';
+import { type ProviderConfig, settings } from './config/schema.ts';
+import { configFileName, gatewayUri, hostUri, identityFolder } from './setup/places.ts';
+
+const print = (value: unknown): void =>
+  void process.stdout.write(
+    `${JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part))}\n`,
+  );
+
+function folderOf(command: Command): string {
+  const { home } = command.optsWithGlobals() as { home?: string };
+  return resolve(home ?? process.env['MU_PROVIDER_HOME'] ?? join(homedir(), '.mu-provider'));
+}
+
+/** Settings given as flags: `--chain-id` → value. */
+function flagsOf(command: Command): Record<string, string> {
+  const given = command.optsWithGlobals() as Readonly<Record<string, string | undefined>>;
+  return Object.fromEntries(
+    settings.flatMap(({ flag }) => {
+      const value = given[flag.slice(2).replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase())];
+      return value === undefined ? [] : [[flag, value]];
+    }),
+  );
+}
+
+function configOf(command: Command): ProviderConfig {
+  return loadConfig(join(folderOf(command), configFileName), { environment: process.env, flags: flagsOf(command) });
+}
+
+async function init(_flags: object, command: Command): Promise<void> {
+  const { initProvider } = await import('./setup/init.ts');
+  print(await initProvider(folderOf(command), flagsOf(command)));
+}
+
+async function register(_flags: object, command: Command): Promise<void> {
+  const [{ connectChain, senderOf }, { missingMessages }, { loadIdentity }] = await Promise.all([
+    import('./setup/connect.ts'),
+    import('./setup/register.ts'),
+    import('./identity/identity.ts'),
+  ]);
+  const config = configOf(command);
+  const client = await connectChain(config);
+  try {
+    const owner = await senderOf(config, client, 'owner');
+    const operator = await senderOf(config, client, 'operator');
+    const identity = loadIdentity(identityFolder(config));
+    const messages = await missingMessages({
+      client,
+      config,
+      identity,
+      owner: owner.address,
+      operator: operator.address,
+    });
+    const tx = messages.length === 0 ? undefined : await owner.sendAndWait(messages);
+    const did = messages.map(({ typeUrl }) => typeUrl.slice(typeUrl.lastIndexOf('.') + 1));
+    print({ provider: owner.address, operator: operator.address, sent: did, height: tx?.height, hash: tx?.hash });
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function start(_flags: object, command: Command): Promise<void> {
+  const [{ pino }, { startDaemon }] = await Promise.all([import('pino'), import('./daemon.ts')]);
+  const config = configOf(command);
+  const log = pino({ level: config.node.logLevel, base: { node: config.node.id } }, pino.destination(2));
+  const daemon = await startDaemon(config, log);
+  print({ gateway: daemon.gatewayUri, host_port: daemon.hostPort });
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ask());
+  await asked;
+  await daemon.stop();
+}
+
+/** What the chain knows of this provider, and what its own listener says. */
+async function status(_flags: object, command: Command): Promise<void> {
+  const [{ connectChain }, { loadIdentity }, { LeaseState }] = await Promise.all([
+    import('./setup/connect.ts'),
+    import('./identity/identity.ts'),
+    import('@mu/proto/market'),
+  ]);
+  const config = configOf(command);
+  const { provider } = loadIdentity(identityFolder(config)).name;
+  const client = await connectChain(config);
+  try {
+    const { leases } = await client.market.leases({ provider, state: LeaseState.LEASE_STATE_ACTIVE });
+    const known = await client.provider.provider({ owner: provider }).then(
+      () => true,
+      () => false,
+    );
+    const host = { host: hostUri(config), gateway: gatewayUri(config) };
+    print({
+      provider,
+      registered: known,
+      height: await client.height(),
+      ...host,
+      leases: leases.map(({ number, order, endpoints }) => ({
+        lease: number,
+        owner: order?.owner,
+        dseq: order?.dseq,
+        endpoints,
+      })),
+    });
+  } finally {
+    client.disconnect();
+  }
+}
+
+function program(): Command {
+  const provider = new Command('mu-provider')
+    .description('sells what a datacenter has to spare')
+    .version('0.1.0')
+    .exitOverride();
+  provider.option('--home <folder>', 'folder of config, keys and data (~/.mu-provider)');
+  for (const { flag, path, setting } of settings) provider.option(`${flag} <value>`, `${setting.doc} (${path})`);
+  provider.command('init').description('make keys, certificates and a config').action(init);
+  provider
+    .command('register')
+    .description('enter provider, prices and node on the chain; what stands there is left')
+    .action(register);
+  provider.command('start').description('bid, serve and report until SIGTERM').action(start);
+  provider.command('status').description('what the chain knows of this provider').action(status);
+  return provider;
+}
+
+try {
+  await program().parseAsync(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`mu-provider: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

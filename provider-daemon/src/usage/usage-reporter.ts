@@ -1,0 +1,125 @@
+/**
+ * Counts usage onto the disk and reports it. Every report is on the disk before it is sent, and leaves it when the chain
+ * has taken it; what a crash can lose is what was used since the last count.
+ */
+import type { ChainClient } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
+import { toEncodeObject } from '@mu/client/chain/registry';
+import type { Sender } from '@mu/client/chain/sender';
+import { MsgUpdateUsage, type UsageReport } from '@mu/proto/billing';
+import type { Lease } from '@mu/proto/market';
+import type { Logger } from 'pino';
+import type { Journal } from '../journal/journal.ts';
+import { Counters, type Quantity } from './counters.ts';
+import { freshUsage, nextReport, reconciled, taken, type UsageState } from './report.ts';
+
+export interface UsageReporterOptions {
+  readonly client: ChainClient;
+  readonly sender: Sender;
+  readonly journal: Journal;
+  readonly nodeId: string;
+  readonly sign: (report: UsageReport) => Uint8Array;
+  readonly takeUsage: (lease: bigint, height: bigint) => Quantity[];
+  readonly reportEveryBlocks: bigint;
+  readonly log: Logger;
+}
+
+export class UsageReporter {
+  readonly #options: UsageReporterOptions;
+  /** leases whose report is on its way */
+  readonly #sending = new Set<bigint>();
+  readonly #reconciled = new Set<bigint>();
+
+  constructor(options: UsageReporterOptions) {
+    this.#options = options;
+  }
+
+  /** Adds what a lease has used to what stands on the disk. */
+  count(lease: Lease, height: bigint): void {
+    const used = this.#options.takeUsage(lease.number, height);
+    if (used.length === 0) return;
+    const state = this.#state(lease);
+    const counters = new Counters(state.counted);
+    for (const { service, metric, quantity } of used) counters.add(service, metric, quantity);
+    this.#options.journal.usage.put(lease.number, { ...state, counted: counters.items() });
+  }
+
+  /** Reports a live lease when it is time. */
+  async tick(lease: Lease, height: bigint): Promise<void> {
+    this.count(lease, height);
+    const state = await this.#known(lease);
+    if (state.pending === undefined && height - state.toHeight < this.#options.reportEveryBlocks) return;
+    this.#report(lease, state, height);
+  }
+
+  /** The last report of a lease that is over. */
+  async finish(lease: Lease): Promise<void> {
+    this.count(lease, lease.closedHeight);
+    this.#report(lease, await this.#known(lease), lease.closedHeight);
+  }
+
+  /** Leases with usage on the disk: those that have ended still owe a report. */
+  owing(): bigint[] {
+    return this.#options.journal.usage.keys().map(BigInt);
+  }
+
+  #state(lease: Lease): UsageState {
+    return this.#options.journal.usage.get(lease.number) ?? freshUsage(lease);
+  }
+
+  /** The state in the light of the chain, asked once after a start. */
+  async #known(lease: Lease): Promise<UsageState> {
+    if (this.#reconciled.has(lease.number)) return this.#state(lease);
+    const { records } = await this.#options.client.billing.usage({ lease: lease.number });
+    const record = records.find(({ nodeId }) => nodeId === this.#options.nodeId);
+    const state = this.#state(lease);
+    const known = record === undefined ? state : reconciled(state, record);
+    if (known !== state) this.#options.journal.usage.put(lease.number, known);
+    this.#reconciled.add(lease.number);
+    return known;
+  }
+
+  #report(lease: Lease, state: UsageState, toHeight: bigint): void {
+    if (this.#sending.has(lease.number)) return;
+    const { journal, nodeId, sign } = this.#options;
+    const report = nextReport(lease, state, nodeId, toHeight);
+    if (report === undefined) {
+      if (lease.closedHeight > 0n) journal.usage.delete(lease.number);
+      return;
+    }
+    const pending = state.pending ?? { report, signature: sign(report) };
+    if (state.pending === undefined) journal.usage.put(lease.number, { ...state, counted: [], pending });
+    this.#sending.add(lease.number);
+    this.#send(lease, pending)
+      .catch((error: unknown) =>
+        this.#options.log.warn(
+          { lease: lease.number.toString(), err: error },
+          'usage report failed, it will be sent again',
+        ),
+      )
+      .finally(() => this.#sending.delete(lease.number));
+  }
+
+  async #send(lease: Lease, pending: NonNullable<UsageState['pending']>): Promise<void> {
+    const { sender, journal, log } = this.#options;
+    const message = toEncodeObject(MsgUpdateUsage, { sender: sender.address, ...pending });
+    try {
+      const tx = await sender.sendAndWait([message]);
+      log.info(
+        { lease: lease.number.toString(), sequence: pending.report.sequence.toString(), height: tx.height },
+        'usage reported',
+      );
+    } catch (error) {
+      if (!(error instanceof ChainError) || error.codespace !== 'billing') throw error;
+      // The chain will never take this report: keeping it would block every later one.
+      log.error(
+        { lease: lease.number.toString(), code: error.code, reason: error.message },
+        'usage report refused, it is dropped',
+      );
+      this.#reconciled.delete(lease.number);
+      journal.usage.put(lease.number, { ...this.#state(lease), pending: undefined });
+      return;
+    }
+    journal.usage.put(lease.number, taken(this.#state(lease)));
+  }
+}
