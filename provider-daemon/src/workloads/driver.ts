@@ -82,9 +82,9 @@ export interface WorkloadDriver {
   close(): Promise<void>;
 }
 
-export type LogStream = 'stdout' | 'stderr' | 'system';
+export type LogStream = 'stderr' | 'system' | 'request';
 
-/** A line of a workload's log: what it wrote itself, or (`system`) what the provider says about it. */
+/** A line of a service's log: what it wrote itself, what the provider says about it (`system`), or a request it answered. */
 export type WorkloadLog = (workload: WorkloadName, stream: LogStream, line: string) => void;
 
 /**

@@ -113,6 +113,11 @@ export class FunctionWorkload implements Workload {
     return this.#meter.take();
   }
 
+  /** Of its instances. */
+  get processIds(): number[] {
+    return [...this.#instances].flatMap(({ process }) => process.pid ?? []);
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#onStop();

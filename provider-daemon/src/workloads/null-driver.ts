@@ -86,7 +86,7 @@ class NullWorkload implements Workload {
       const running = Promise.resolve(this.#handler(this.spec, { ...invocation, env }));
       const answer = await Promise.race([running, late.promise, this.#stop.promise]);
       runMicros = answer.runMicros ?? runMicros;
-      if (answer.stderr !== undefined) this.#log(this.spec, 'stderr', answer.stderr);
+      for (const line of answer.stderr?.split('\n') ?? []) this.#log(this.spec, 'stderr', line);
       if (answer.stdout !== undefined) await output(Buffer.from(answer.stdout));
       return { exitCode: answer.exitCode ?? 0, runMicros };
     } finally {

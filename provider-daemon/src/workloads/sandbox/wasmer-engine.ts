@@ -17,6 +17,8 @@ const idleModule = Uint8Array.from([
 const warmUpRuns = 3;
 /** How long a guest's thread is waited for when it is asked for the size of its memory. */
 const memoryAnswerMs = 250;
+/** Allocators ask for more than a page at a time: a memory used to this part counts as full. */
+const fullShare = 0.75;
 const pageBytes = 65_536;
 
 export class WasmerEngine implements Engine {
@@ -62,8 +64,9 @@ export class WasmerEngine implements Engine {
       ]);
       await outputs;
       const { exitCode } = await process.wait();
-      const full = exitCode === 0 ? undefined : await this.#fullMemory();
-      if (full !== undefined) throw new GuestFailure('memory', `${full} (exit code ${exitCode})`);
+      const memory = exitCode === 0 ? undefined : await this.#grownMemory();
+      if (memory?.full === true)
+        throw new GuestFailure('memory', `out of memory: ${memory.text} (exit code ${exitCode})`);
       return exitCode;
     } catch (error) {
       throw WasmerError.is(error, 'EXECUTION_ERROR') ? await this.#failureOf(error) : error;
@@ -74,21 +77,26 @@ export class WasmerEngine implements Engine {
 
   async #failureOf(error: Error): Promise<GuestFailure> {
     const trap = trapOf(error);
-    const full = await this.#fullMemory();
-    if (full !== undefined) return new GuestFailure('memory', `${full} (${trap})`);
-    return new GuestFailure('trap', trap);
+    const memory = await this.#grownMemory();
+    if (memory?.full === true) return new GuestFailure('memory', `out of memory: ${memory.text} (${trap})`);
+    return new GuestFailure('trap', memory === undefined ? trap : `${trap} (${memory.text})`);
   }
 
   /**
-   * A program finds its memory full when memory.grow fails; what it does then is a trap or an exit like any other. One
-   * that has grown to its last page is taken to have ended of that.
+   * How much of its memory the last guest had; undefined where it has not grown. Nothing tells of a memory.grow that
+   * failed, and what a program does then is a trap or an exit like any other; one that ends so with most of its limit
+   * in use is taken to have ended of that.
    */
-  async #fullMemory(): Promise<string | undefined> {
+  async #grownMemory(): Promise<{ full: boolean; text: string } | undefined> {
     const { minimum, maximum } = this.#memory;
     const used = maximum > minimum ? await guestMemoryBytes() : undefined;
-    if (used === undefined || used < maximum) return undefined;
-    return `out of memory: it has grown to its limit of ${Math.round((maximum / 1024 / 1024) * 100) / 100} MiB`;
+    if (used === undefined || used <= minimum) return undefined;
+    return { full: used >= maximum * fullShare, text: `${mebibytes(used)} of ${mebibytes(maximum)} MiB in use` };
   }
+}
+
+function mebibytes(bytes: number): string {
+  return String(Math.round((bytes / 1024 / 1024) * 10) / 10);
 }
 
 /** "unreachable" of "command execution failed: RuntimeError: js: unreachable\n at …". */
