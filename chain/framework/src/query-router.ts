@@ -9,8 +9,9 @@ export type RawQuery = (ctx: Context, request: Uint8Array) => Uint8Array;
 export class QueryRouter {
   readonly #byPath = new Map<string, RawQuery>();
 
-  register<M extends Methods>(service: ServiceDefinition<M>, handlers: Handlers<M>): void {
-    for (const key of Object.keys(service.methods).sort()) {
+  /** Adds the queries of a service that have a handler. */
+  register<M extends Methods>(service: ServiceDefinition<M>, handlers: Partial<Handlers<M>>): void {
+    for (const key of Object.keys(handlers).sort()) {
       const method = service.methods[key] as MethodDefinition<unknown, unknown>;
       const handler = handlers[key] as MsgHandler<unknown, unknown>;
       this.registerRaw(`/${service.fullName}/${method.name}`, (ctx, bytes) => {

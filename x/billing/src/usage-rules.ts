@@ -20,7 +20,7 @@ import {
   errWrongSequence,
   errZeroQuantity,
 } from './errors.ts';
-import { signatureLength } from './node-signature.ts';
+import { signatureLength } from '@mu/framework/ed25519';
 
 const logRootLength = 32;
 /** As x/provider has it. */

@@ -14,7 +14,7 @@ import {
   errWrongSignature,
 } from './errors.ts';
 import type { BillingKeeper, PaidLease } from './keeper.ts';
-import { verifyGas, verifyNodeSignature } from './node-signature.ts';
+import { verifyGas, verifyEd25519 } from '@mu/framework/ed25519';
 import * as state from './state.ts';
 import { checkNode, checkPeriod, checkQuantity, checkReport, checkWindow, quantitiesByMetric } from './usage-rules.ts';
 import { intFromWire, intToWire } from './wire.ts';
@@ -50,7 +50,7 @@ function checkSigner(
   checkNode(node, report.toHeight);
   ctx.gas.consume(verifyGas, 'usage report: ed25519');
   const signed = usageSignBytes(ctx.chain.chainId, UsageReport.encode(report).finish());
-  if (!verifyNodeSignature(node.publicKey, signed, signature)) throw errWrongSignature.wrap(report.nodeId);
+  if (!verifyEd25519(node.publicKey, signed, signature)) throw errWrongSignature.wrap(report.nodeId);
 }
 
 /** Checks the quantities over all nodes of the lease and writes the node's record and the lease's totals. */

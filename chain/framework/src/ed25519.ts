@@ -11,7 +11,7 @@ export const verifyGas = 590n;
 const spkiPrefix = fromHex('302a300506032b6570032100');
 
 /** True when the signature over the message is the key's; false too for a key or signature of another length. */
-export function verifyNodeSignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== publicKeyLength || signature.length !== signatureLength) return false;
   try {
     const der = Buffer.from(concatBytes(spkiPrefix, publicKey));

@@ -1,0 +1,76 @@
+/** Pages of records over an index of their keys: a query reads its page and what its filter drops, not the module. */
+
+import { compareBytes, concatBytes } from '@mu/lib/bytes';
+import type { KeyCodec, Range } from './collections.ts';
+import type { Context } from './context.ts';
+import { errInvalidRequest } from './errors.ts';
+
+/** The parts of cosmos.base.query.v1beta1.PageRequest. */
+export interface PageRequest {
+  readonly key: Uint8Array;
+  readonly offset: bigint;
+  readonly limit: bigint;
+  readonly countTotal: boolean;
+  readonly reverse: boolean;
+}
+
+/** A table or an index, and how its keys lead to records. */
+export interface Source<K, T> {
+  readonly store: string;
+  readonly keys: { bounds(range: Range<K>): [Uint8Array, Uint8Array | undefined] };
+  readonly codec: KeyCodec<K>;
+  readonly prefix: readonly unknown[];
+  load(ctx: Context, key: K, value: Uint8Array): T;
+}
+
+export interface Page<T> {
+  readonly items: T[];
+  readonly pagination: { readonly nextKey: Uint8Array; readonly total: bigint };
+}
+
+const defaultLimit = 100n;
+const maxLimit = 1_000n;
+
+/** @throws AbciError invalid request (18) for key and offset together, a limit above 1000 or a foreign key */
+export function listPage<K, T>(
+  ctx: Context,
+  source: Source<K, T>,
+  request: PageRequest | undefined,
+  keeps: (item: T) => boolean,
+): Page<T> {
+  const { key = new Uint8Array(), offset = 0n, countTotal = false, reverse = false } = request ?? {};
+  const limit = request === undefined || request.limit === 0n ? defaultLimit : request.limit;
+  if (limit > maxLimit) throw errInvalidRequest.wrap(`pagination.limit is ${limit}, at most ${maxLimit}`);
+  if (key.length > 0 && offset > 0n) throw errInvalidRequest.wrap('pagination has either key or offset');
+  const [start, end] = startingAt(source.keys.bounds({ prefix: source.prefix }), key, reverse);
+  const counts = countTotal && key.length === 0;
+  const items: T[] = [];
+  let nextKey = new Uint8Array();
+  let seen = 0n;
+  for (const [at, value] of ctx.store(source.store).iterate(start, end, reverse)) {
+    const item = source.load(ctx, source.codec.decode(at, 1)[0], value);
+    if (!keeps(item)) continue;
+    seen += 1n;
+    if (seen <= offset) continue;
+    if (BigInt(items.length) < limit) {
+      items.push(item);
+      continue;
+    }
+    if (nextKey.length === 0) nextKey = Uint8Array.from(at);
+    if (!counts) break;
+  }
+  return { items, pagination: { nextKey, total: counts ? seen : 0n } };
+}
+
+/** The bounds of a list that goes on at a key of it. */
+function startingAt(
+  [start, end]: [Uint8Array, Uint8Array | undefined],
+  key: Uint8Array,
+  reverse: boolean,
+): [Uint8Array, Uint8Array | undefined] {
+  if (key.length === 0) return [start, end];
+  if (compareBytes(key, start) < 0 || (end !== undefined && compareBytes(key, end) >= 0)) {
+    throw errInvalidRequest.wrap('pagination.key is not one of this list');
+  }
+  return reverse ? [start, concatBytes(key, Uint8Array.of(0))] : [key, end];
+}
