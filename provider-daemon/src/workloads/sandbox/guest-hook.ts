@@ -1,9 +1,11 @@
 /**
  * Loaded first (`--import`) by every thread of a sandbox process. wasmer-js neither lets the first argument of a program
- * be chosen nor tells how large its memory was when it trapped; both are had where it instantiates a guest.
+ * be chosen, nor completes its writes, nor tells how large its memory was when it trapped; all three are had where it
+ * instantiates a guest.
  */
 import { BroadcastChannel, getEnvironmentData, isMainThread } from 'node:worker_threads';
 import { GuestLink, guestLinkKey, guestMemoryChannel } from './guest-link.ts';
+import { completeWrite, type FdWrite } from './guest-write.ts';
 
 interface Memory {
   readonly buffer: ArrayBuffer;
@@ -24,7 +26,10 @@ function watchGuests(link: GuestLink): void {
       const slot: { memory?: Memory } = {};
       const wasi = imports?.[namespace];
       // Read now: the arguments belong to the call that this guest is begun for.
-      const own = wasi === undefined ? imports : { ...imports, [namespace]: { ...wasi, ...argumentsOf(link, slot) } };
+      const own =
+        wasi === undefined
+          ? imports
+          : { ...imports, [namespace]: { ...wasi, ...argumentsOf(link, slot), ...writes(wasi, slot) } };
       const instance = new target(module, own);
       if (typeof instance.exports['_start'] === 'function') {
         slot.memory = instance.exports['memory'] as Memory;
@@ -39,6 +44,12 @@ function watchGuests(link: GuestLink): void {
     const memory = last?.number === link.lastGuest ? last.memory.deref() : undefined;
     if (memory !== undefined) channel.postMessage(memory.buffer.byteLength);
   };
+}
+
+function writes(wasi: Record<string, unknown>, slot: { memory?: Memory }): Record<string, unknown> {
+  const original = wasi['fd_write'];
+  if (typeof original !== 'function') return {};
+  return { fd_write: completeWrite(original as FdWrite, () => new DataView(slot.memory!.buffer)) };
 }
 
 /** WASI's args_sizes_get and args_get over the shared arguments; 21 is EFAULT. */
