@@ -29,7 +29,7 @@ export class Delivery {
     const revision = BigInt(this.#options.built.head.revision);
     for (const lease of lackingManifest(view, revision)) {
       if (this.#delivered.has(lease.number)) continue;
-      if (await this.#deliverTo(lease)) taken.push(lease.provider);
+      if (await this.#deliverTo(view, lease)) taken.push(lease.provider);
     }
     return taken;
   }
@@ -62,14 +62,16 @@ export class Delivery {
     return view.orders.find(({ id }) => id?.infrastructure === lease.order?.infrastructure)?.spec?.name ?? '';
   }
 
-  async #deliverTo(lease: Lease): Promise<boolean> {
+  async #deliverTo(view: DeploymentView, lease: Lease): Promise<boolean> {
     const { output } = this.#session;
     const client = await this.#session.client();
     const { deliverManifest } = await import('./provider-connection.ts');
     try {
       const { provider } = await client.provider.provider({ owner: lease.provider });
       if (provider === undefined) return false;
-      await deliverManifest(this.#session, { provider, lease, ...this.#options });
+      const held = view.leases.filter((other) => other.provider === lease.provider && isLive(other));
+      const infrastructures = held.map((other) => this.#nameOf(view, other));
+      await deliverManifest(this.#session, { provider, infrastructures, ...this.#options });
       this.#delivered.add(lease.number);
       output.step(`${lease.provider} has the manifest and has checked it against the chain`);
       return true;

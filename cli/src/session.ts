@@ -6,11 +6,15 @@ import type { Keystore } from '@mu/client/keys/keystore';
 import type { Config } from './config.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Output } from './output.ts';
+import type { TenantWallet } from './tenant-wallet.ts';
+
+type Wallet = Awaited<ReturnType<Keystore['unlock']>>;
 
 export class Session {
   readonly config: Config;
   readonly output: Output;
   #client: ChainClient | undefined;
+  #wallet: Wallet | undefined;
 
   constructor(config: Config, output: Output) {
     this.config = config;
@@ -76,10 +80,18 @@ export class Session {
     return password({ message: question, mask: true });
   }
 
-  /** A wallet of the key that signs. */
-  async wallet(): Promise<Awaited<ReturnType<Keystore['unlock']>>> {
+  /** A wallet of the key that signs; its password is asked for once. */
+  async wallet(): Promise<Wallet> {
+    if (this.#wallet !== undefined) return this.#wallet;
     const name = await this.keyName();
-    return (await this.keys()).unlock(name, await this.password(`Password of key ${name}`));
+    this.#wallet = await (await this.keys()).unlock(name, await this.password(`Password of key ${name}`));
+    return this.#wallet;
+  }
+
+  /** What proves the user to providers. */
+  async tenantWallet(): Promise<TenantWallet> {
+    const { TenantWallet } = await import('./tenant-wallet.ts');
+    return new TenantWallet((await this.wallet()).mnemonic, this.config.bech32_prefix);
   }
 
   async sender(): Promise<Sender> {

@@ -11,6 +11,6 @@ export async function showLogs(
   const tail = Number(wholeNumber(flags.tail, '--tail'));
   const { streamLogs } = await import('../provider-connection.ts');
   for await (const line of streamLogs(session, number, { tail, follow: flags.follow === true })) {
-    session.output.result(line, () => `${line.time}  ${line.workload}  ${line.stream}  ${line.text}`);
+    session.output.result(line, () => `${line.time}  ${line.service}  ${line.stream}  ${line.line}`);
   }
 }

@@ -36,8 +36,8 @@ export interface LogLine {
   /** Milliseconds since 1970. */
   readonly timeMs: number;
   readonly service: string;
-  /** What the workload wrote itself, or (`system`) what the provider says about it. */
-  readonly stream: 'stdout' | 'stderr' | 'system';
+  /** What the workload wrote itself, or (`system`) what the provider says about it, or (`request`) a request at the gateway. */
+  readonly stream: 'stdout' | 'stderr' | 'system' | 'request';
   readonly line: string;
 }
 

@@ -1,0 +1,118 @@
+/**
+ * The Mu chain: which modules it has, in which order they act, and what each is handed of the others. No module knows
+ * another one; here they meet.
+ */
+import { BaseApp } from '@mu/framework/base-app';
+import type { AppModule, Json } from '@mu/framework/module';
+import type { CommitStore } from '@mu/framework/store/commit-store';
+import { registry } from '@mu/proto/registry';
+import { createAnte, parseGasPrices } from '@mu/x-auth/ante';
+import type { AccountKeeper } from '@mu/x-auth/keeper';
+import { createAuthModule } from '@mu/x-auth/module';
+import type { BankKeeper } from '@mu/x-bank/keeper';
+import { createBankModule } from '@mu/x-bank/module';
+import { BillingKeeper } from '@mu/x-billing/keeper';
+import { createBillingModule } from '@mu/x-billing/module';
+import { DeploymentKeeper } from '@mu/x-deployment/keeper';
+import { createDeploymentModule } from '@mu/x-deployment/module';
+import { MarketKeeper } from '@mu/x-market/keeper';
+import { createMarketModule } from '@mu/x-market/module';
+import { createMarketSystemTx } from '@mu/x-market/system-tx';
+import { ProviderKeeper } from '@mu/x-provider/keeper';
+import { createProviderModule } from '@mu/x-provider/module';
+
+/** Store names in the order of the modules. */
+export const muStoreNames: readonly string[] = ['acc', 'bank', 'provider', 'deployment', 'market', 'billing'];
+
+/** Accounts of modules and what they may do beyond holding coins (design §5). */
+const moduleAccounts = {
+  fee_collector: [],
+  provider: [],
+  market: ['burner'],
+  billing: ['minter'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export interface MuAppOptions {
+  readonly store: CommitStore;
+  /** this node's least prices of gas, like `0.001umu`; empty: none */
+  readonly minGasPrices?: string;
+  /** checks every invariant after each block: tests and simulations */
+  readonly checkInvariants?: boolean;
+}
+
+interface Wired {
+  readonly modules: readonly AppModule[];
+  readonly auth: AccountKeeper;
+  readonly bank: BankKeeper;
+  readonly market: MarketKeeper;
+}
+
+export function createMuApp(options: MuAppOptions): BaseApp {
+  const { modules, auth, bank, market } = wire();
+  const minGasPrices = parseGasPrices(options.minGasPrices ?? '');
+  return new BaseApp({
+    name: 'mu',
+    version: '0.1.0',
+    store: options.store,
+    modules,
+    descriptors: registry,
+    ante: createAnte({ auth, bank, minGasPrices }),
+    systemTx: createMarketSystemTx(market),
+    checkInvariants: options.checkInvariants ?? false,
+  });
+}
+
+/**
+ * Keepers need one another in a circle. Each is handed an object that is filled as the others are made; a keeper reads
+ * it when it acts, never while it is constructed.
+ */
+function wire(): Wired {
+  const auth = createAuthModule({ moduleAccounts });
+  const bank = createBankModule({ auth: auth.keeper });
+  const deps = { bank: bank.keeper, accounts: auth.keeper } as {
+    bank: BankKeeper;
+    accounts: AccountKeeper;
+    provider: ProviderKeeper;
+    deployment: DeploymentKeeper;
+    market: MarketKeeper;
+    billing: BillingKeeper;
+    hooks: DeploymentKeeper;
+  };
+  deps.provider = new ProviderKeeper(deps);
+  deps.deployment = new DeploymentKeeper(deps);
+  deps.hooks = deps.deployment;
+  deps.market = new MarketKeeper(deps);
+  deps.billing = new BillingKeeper(deps);
+  const modules = [
+    auth,
+    bank,
+    createProviderModule({ keeper: deps.provider }),
+    createDeploymentModule({ keeper: deps.deployment }),
+    createMarketModule({ keeper: deps.market, deps }),
+    createBillingModule({ keeper: deps.billing }),
+  ];
+  return { modules, auth: auth.keeper, bank: bank.keeper, market: deps.market };
+}
+
+/** Genesis state of a new chain: every module's defaults, in its own prefix and denomination. */
+export function defaultAppState(constants: { readonly bech32Prefix: string; readonly denom: string }): {
+  [module: string]: Json;
+} {
+  const state: { [module: string]: Json } = {
+    app: { bech32_prefix: constants.bech32Prefix, denom: constants.denom },
+  };
+  for (const module of wire().modules) state[module.name] = module.genesis.defaults();
+  return inDenom(state, constants.denom) as { [module: string]: Json };
+}
+
+/** Defaults name `umu`; a chain of another denomination has that one instead. */
+function inDenom(json: Json, denom: string): Json {
+  if (Array.isArray(json)) return json.map((item) => inDenom(item, denom));
+  if (typeof json !== 'object' || json === null) return json;
+  return Object.fromEntries(
+    Object.entries(json).map(([key, value]) => [
+      key,
+      key === 'denom' && value === 'umu' ? denom : inDenom(value, denom),
+    ]),
+  );
+}

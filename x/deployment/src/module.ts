@@ -1,0 +1,29 @@
+/** Deployments as a module of the application. */
+import { type AppModule, protoGenesis } from '@mu/framework/module';
+import { GenesisState, MsgDefinition, QueryDefinition } from '@mu/proto/deployment';
+import { registry } from '@mu/proto/registry';
+import { defaultGenesis, exportGenesis, initGenesis, validateGenesis } from './genesis.ts';
+import { deploymentInvariants } from './invariants.ts';
+import type { DeploymentKeeper } from './keeper.ts';
+import { moduleName } from './keys.ts';
+import { createMsgServer } from './msg-server.ts';
+import { createQueryServer } from './query-server.ts';
+
+export function createDeploymentModule({ keeper }: { readonly keeper: DeploymentKeeper }): AppModule {
+  return {
+    name: moduleName,
+    storeName: moduleName,
+    consensusVersion: 1n,
+    genesis: protoGenesis({
+      descriptors: registry,
+      codec: GenesisState,
+      defaults: defaultGenesis,
+      validate: validateGenesis,
+      init: initGenesis,
+      export: exportGenesis,
+    }),
+    invariants: deploymentInvariants,
+    registerMsgs: (messages) => messages.registerMsgs(MsgDefinition, createMsgServer(keeper)),
+    registerQueries: (router) => router.register(QueryDefinition, createQueryServer(keeper)),
+  };
+}
