@@ -1,4 +1,7 @@
-// As much of JSON as a greeting needs: one text field of an object, and a text written as JSON.
+// As much of JSON as a greeting needs: one short text field of an object, and a text written as JSON.
+
+/** More of a text is not read; no text of a greeting is longer. */
+const maxTextLength = 2048;
 
 /** The text of a field of the outermost object; "" where there is none, or it is not a text. */
 export function fieldOf(json: string, name: string): string {
@@ -12,7 +15,7 @@ export function fieldOf(json: string, name: string): string {
       if (end < 0) return "";
       const colon = skipSpace(json, end + 1);
       const isKey = colon < json.length && json.charCodeAt(colon) == 0x3a;
-      if (isKey && depth == 1 && unescaped(json.substring(i + 1, end)) == name) return textAt(json, colon + 1);
+      if (isKey && depth == 1 && end - i <= maxTextLength && unescaped(json.substring(i + 1, end)) == name) return textAt(json, colon + 1);
       i = end;
     }
   }
@@ -35,7 +38,7 @@ function textAt(json: string, from: i32): string {
   const start = skipSpace(json, from);
   if (start >= json.length || json.charCodeAt(start) != 0x22) return "";
   const end = closingQuote(json, start);
-  return end < 0 ? "" : unescaped(json.substring(start + 1, end));
+  return end < 0 ? "" : unescaped(json.substring(start + 1, min(end, start + 1 + maxTextLength)));
 }
 
 /** Where the text that begins at `open` ends; -1 where it does not. */
