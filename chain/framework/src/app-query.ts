@@ -84,10 +84,10 @@ function simulated(sources: QuerySources, data: Uint8Array): Uint8Array {
 function simulateResponse(result: TxResult): Uint8Array {
   const { failure } = result;
   if (failure !== undefined) {
-    // The text of a failed simulation ends with the gas that it had used, as clients expect.
+    // The text of a failed simulation ends with the gas that it had used, as in the SDK (x/auth/tx/service.go).
     throw new AbciError(
       errUnknownRequest,
-      `${failure.log} With gas wanted: '${result.gasWanted}' and gas used: '${result.gasUsed}' `,
+      `rpc error: code = Unknown desc = ${failure.log} with gas used: '${result.gasUsed}': ${errUnknownRequest.description}`,
     );
   }
   const events = toAbciEvents(result.events);

@@ -135,8 +135,9 @@ export function toAbciTxResult(result: TxResult): ExecTxResult {
     log: result.failure?.log ?? '',
     info: '',
     data: result.data,
-    gasWanted: result.gasWanted,
-    gasUsed: result.gasUsed,
+    // A limit above 2^63 − 1 is refused, and reported as its 64 bits read.
+    gasWanted: BigInt.asIntN(64, result.gasWanted),
+    gasUsed: BigInt.asIntN(64, result.gasUsed),
     events: toAbciEvents(result.events),
   };
 }

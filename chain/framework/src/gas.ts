@@ -12,7 +12,8 @@ export const kvGas = {
   iterateFlat: 30n,
 } as const;
 
-const maxUint64 = 2n ** 64n - 1n;
+/** The most gas that can be counted. */
+export const maxUint64 = 2n ** 64n - 1n;
 
 /** Counts gas up to a limit; one without a limit only counts. */
 export class GasMeter {

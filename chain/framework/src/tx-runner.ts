@@ -10,7 +10,7 @@ import type { AnteStep } from './ante.ts';
 import type { Context } from './context.ts';
 import { AbciError, errInvalidRequest, errOutOfGas, type Failure, toFailure } from './errors.ts';
 import { type Event, EventLog, withAttribute } from './events.ts';
-import { GasMeter } from './gas.ts';
+import { GasMeter, maxUint64 } from './gas.ts';
 import { refuseReservedSigners, type Tx, type TxMessage } from './tx.ts';
 
 /** What became of a transaction. */
@@ -38,7 +38,7 @@ export function runTx(runner: TxRunner, ctx: Context, tx: Tx, blockGas?: GasMete
   if (blockGas?.isExhausted()) {
     return refused(errOutOfGas.wrap('no block gas left to run tx'));
   }
-  const run: Run = { txCtx: ctx.with({ gas: new GasMeter(), txBytes: tx.raw }), anteEvents: [] };
+  const run: Run = { txCtx: ctx.with({ gas: new GasMeter(), txBytes: tx.raw }), metered: false, anteEvents: [] };
   let result: TxResult;
   try {
     if (tx.messages.length === 0) throw errInvalidRequest.wrap('must contain at least one message');
@@ -46,8 +46,10 @@ export function runTx(runner: TxRunner, ctx: Context, tx: Tx, blockGas?: GasMete
     runAnte(runner.ante, run, tx);
     const { data, events } = runMessages(run, tx);
     // The block's gas counts before the writes: what does not fit the block leaves no trace but its fee.
-    blockGas?.consume(run.txCtx.gas.consumedToLimit(), 'block gas meter');
-    result = outcome(run, undefined, data, [...run.anteEvents, ...events]);
+    if (blockGas !== undefined) consumeBlockGas(run, blockGas);
+    // What is only checked has no events, as in the SDK: they would tell of what has not happened.
+    const happened = ctx.mode === 'finalize' || ctx.mode === 'simulate';
+    result = outcome(run, undefined, data, happened ? [...run.anteEvents, ...events] : []);
     run.writeMessages?.();
     return result;
   } catch (thrown) {
@@ -61,9 +63,22 @@ export function runTx(runner: TxRunner, ctx: Context, tx: Tx, blockGas?: GasMete
   return result;
 }
 
+/** @throws AbciError out of gas (11) whose text names the transaction's own gas, as the SDK's does */
+function consumeBlockGas(run: Run, blockGas: GasMeter): void {
+  try {
+    blockGas.consume(run.txCtx.gas.consumedToLimit(), 'block gas meter');
+  } catch {
+    const { consumed } = run.txCtx.gas;
+    const wanted = gasWanted(run);
+    throw errOutOfGas.wrap(`out of gas in location: block gas meter; gasWanted: ${wanted}, gasUsed: ${consumed}`);
+  }
+}
+
 /** The steps of a run that a failure needs to know of. */
 interface Run {
   txCtx: Context;
+  /** whether the meter is the transaction's own, which the first check sets */
+  metered: boolean;
   anteEvents: readonly Event[];
   writeMessages?: () => void;
 }
@@ -73,7 +88,12 @@ function refused(error: AbciError): TxResult {
 }
 
 function outcome(run: Run, failure: Failure | undefined, data: Uint8Array, events: readonly Event[]): TxResult {
-  return { failure, gasWanted: run.txCtx.gas.limit ?? 0n, gasUsed: run.txCtx.gas.consumed, data, events };
+  return { failure, gasWanted: gasWanted(run), gasUsed: run.txCtx.gas.consumed, data, events };
+}
+
+/** The limit of the meter; the greatest there is where it has none, as in a simulation. */
+function gasWanted({ metered, txCtx }: Run): bigint {
+  return metered ? (txCtx.gas.limit ?? maxUint64) : 0n;
 }
 
 function runAnte(steps: readonly AnteStep[], run: Run, tx: Tx): void {
@@ -85,6 +105,7 @@ function runAnte(steps: readonly AnteStep[], run: Run, tx: Tx): void {
     current = next;
     // From here on the transaction's own meter counts, also when a later check fails.
     run.txCtx = run.txCtx.with({ gas: next.gas });
+    run.metered = true;
   }
   write();
   run.anteEvents = ctx.events.events;

@@ -9,6 +9,7 @@ import { AuthInfo, type Fee, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta
 import { BoundedCache } from './bounded-cache.ts';
 import { errTxDecode, errUnauthorized } from './errors.ts';
 import { sha256 } from './hash.ts';
+import { IntegerCheck } from './integers.ts';
 import type { MessageRegistry, MessageType } from './message-registry.ts';
 import { toMapKey } from './store/sorted-map.ts';
 
@@ -49,11 +50,13 @@ const cachedTxs = 10_000;
 export class TxDecoder {
   readonly #descriptors: Registry;
   readonly #messages: MessageRegistry;
+  readonly #integers: IntegerCheck;
   readonly #cache = new BoundedCache<Tx>(cachedTxs);
 
   constructor(descriptors: Registry, messages: MessageRegistry) {
     this.#descriptors = descriptors;
     this.#messages = messages;
+    this.#integers = new IntegerCheck(descriptors);
   }
 
   /** @throws AbciError tx parse error (2) */
@@ -88,6 +91,7 @@ export class TxDecoder {
     const body = TxBody.decode(bodyBytes);
     const authInfo = AuthInfo.decode(authInfoBytes);
     if (authInfo.fee === undefined) throw new Error('auth_info.fee is missing');
+    this.#integers.check('cosmos.tx.v1beta1.AuthInfo', authInfo);
     if (body.messages.length > txLimits.messages) {
       throw new Error(`${body.messages.length} messages, at most ${txLimits.messages} are allowed`);
     }
@@ -95,6 +99,7 @@ export class TxDecoder {
       const type = this.#messages.get(typeUrl);
       if (type === undefined) throw new Error(`unable to resolve type URL ${typeUrl}`);
       const decoded = type.codec.decode(value);
+      this.#integers.check(typeUrl.slice(1), decoded);
       return { type, value: decoded, signers: type.signersOf(decoded, bech32Prefix) };
     });
     return {
