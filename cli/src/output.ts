@@ -4,7 +4,7 @@ export interface Output {
   readonly json: boolean;
   /** The result of a command: JSON as one line, or the text that people read. */
   result(value: unknown, text: () => string): void;
-  /** A step on the way; silent with --output json. */
+  /** A step on the way, on stderr: it never mixes with a result. */
   step(message: string): void;
 }
 
@@ -15,7 +15,7 @@ export function createOutput(json: boolean): Output {
       process.stdout.write(`${json ? toJson(value) : text()}\n`);
     },
     step(message) {
-      if (!json) process.stderr.write(`${message}\n`);
+      process.stderr.write(`${message}\n`);
     },
   };
 }

@@ -37,7 +37,10 @@ export function initHome(home: Home, options: InitOptions): { readonly nodeId: s
     validators: [
       {
         address,
-        pub_key: publicKeyToAmino({ ed25519: validator.publicKey }) as { type: 'tendermint/PubKeyEd25519'; value: string },
+        pub_key: publicKeyToAmino({ ed25519: validator.publicKey }) as {
+          type: 'tendermint/PubKeyEd25519';
+          value: string;
+        },
         power: '10',
         name: options.moniker,
       },

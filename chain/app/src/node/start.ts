@@ -36,8 +36,15 @@ export async function startNode(home: Home, config: NodeConfig): Promise<Running
     genesis,
     dataPath: home.engine,
     validator: loadOrCreateValidator({ key: home.validatorKey, state: home.validatorState }),
-    blocks: config.engine.block_interval_ms === 0 ? { mode: 'instant' } : { mode: 'timed', intervalMs: config.engine.block_interval_ms },
-    mempool: { count: config.mempool.size, bytes: config.mempool.max_txs_bytes, txBytes: config.mempool.max_tx_bytes },
+    blocks:
+      config.engine.block_interval_ms === 0
+        ? { mode: 'instant' }
+        : { mode: 'timed', intervalMs: config.engine.block_interval_ms },
+    mempool: {
+      size: config.mempool.size,
+      maxTxsBytes: config.mempool.max_txs_bytes,
+      maxTxBytes: config.mempool.max_tx_bytes,
+    },
     log: log.child({ part: 'engine' }),
     onFailure: reject,
   });
@@ -81,6 +88,8 @@ export function readAddresses(home: Home): { readonly rpc: string; readonly pid:
   try {
     return JSON.parse(readFileSync(addressesFile(home), 'utf8')) as { rpc: string; pid: number };
   } catch {
-    throw new Error(`no node of ${home.root} is running: start it with \`mud start --home ${home.root}\`, or name its address with --node`);
+    throw new Error(
+      `no node of ${home.root} is running: start it with \`mud start --home ${home.root}\`, or name its address with --node`,
+    );
   }
 }

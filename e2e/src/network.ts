@@ -1,0 +1,220 @@
+/** A small network of real processes in a folder of its own: a chain, providers, a user. Ports are free choice. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ChainClient } from '@mu/client/chain/chain-client';
+import { eventually, type Finished, Program, runCommand } from './process.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const bin = {
+  mud: join(root, 'chain/app/bin/mud'),
+  provider: join(root, 'provider-daemon/bin/mu-provider'),
+  mucli: join(root, 'cli/bin/mucli'),
+};
+/** Every genesis account has so much. */
+const genesisCoins = '1000000000000umu';
+
+export interface NetworkOptions {
+  /** a folder of its own; removed by `stop` unless it is to be kept */
+  readonly folder: string;
+  readonly chainId: string;
+  readonly blockIntervalMs: number;
+  /** log lines of all programs, behind the program's name */
+  readonly onLog?: (program: string, line: string) => void;
+  /** changes of genesis `app_state`, by module */
+  readonly genesis?: (appState: Record<string, Record<string, unknown>>) => void;
+}
+
+export interface ProviderOptions {
+  readonly name: string;
+  /** factor on the default rates: the cheaper one has the smaller */
+  readonly price: { readonly cpu: string; readonly memoryMib: string };
+  /** further settings by flag, `--usage-report-every-blocks` → '3' */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface NetworkProvider {
+  readonly name: string;
+  readonly home: string;
+  readonly owner: string;
+  readonly operator: string;
+  readonly gatewayUri: string;
+}
+
+/** Prices of usage that the providers of a test network ask. */
+const usagePrices = [
+  'database-byte-blocks=0.000001/1024',
+  'function-invocations=2',
+  'function-megabyte-milliseconds=0.5/1000',
+  'gateway-bytes=1/1024',
+  'gateway-requests=1',
+].join(',');
+
+export class Network {
+  readonly options: NetworkOptions;
+  readonly #programs = new Map<string, Program>();
+  #rpc = '';
+
+  constructor(options: NetworkOptions) {
+    this.options = options;
+    mkdirSync(options.folder, { recursive: true });
+  }
+
+  /** RPC address of the chain. */
+  get rpc(): string {
+    return this.#rpc;
+  }
+
+  path(...parts: string[]): string {
+    return join(this.options.folder, ...parts);
+  }
+
+  program(name: string): Program {
+    const program = this.#programs.get(name);
+    if (program === undefined) throw new Error(`${name} has not been started`);
+    return program;
+  }
+
+  /** Makes the chain's home. Accounts are added before it starts. */
+  async initChain(): Promise<void> {
+    const settings = [
+      '--set',
+      'rpc.laddr=127.0.0.1:0',
+      '--set',
+      `engine.block_interval_ms=${this.options.blockIntervalMs}`,
+    ];
+    await must(runCommand(bin.mud, ['init', this.options.chainId, '--home', this.path('chain'), ...settings]));
+    if (this.options.genesis === undefined) return;
+    const file = this.path('chain', 'config', 'genesis.json');
+    const { readFileSync } = await import('node:fs');
+    const genesis = JSON.parse(readFileSync(file, 'utf8')) as { app_state: Record<string, Record<string, unknown>> };
+    this.options.genesis(genesis.app_state);
+    writeFileSync(file, JSON.stringify(genesis));
+  }
+
+  async addAccount(address: string): Promise<void> {
+    await must(runCommand(bin.mud, ['genesis', 'add-account', address, genesisCoins, '--home', this.path('chain')]));
+  }
+
+  /** Starts the chain, or starts it again after it was killed; at a restart its address stays. */
+  async startChain(): Promise<void> {
+    const laddr = this.#rpc === '' ? [] : ['--set', `rpc.laddr=${new URL(this.#rpc).host}`];
+    const program = this.#start('chain', bin.mud, ['start', '--home', this.path('chain'), ...laddr]);
+    this.#rpc = ((await program.ready) as { rpc: string }).rpc;
+  }
+
+  async client(): Promise<ChainClient> {
+    return ChainClient.connect(this.#rpc);
+  }
+
+  /** Makes a provider's home with free ports, before the chain starts. */
+  async initProvider(options: ProviderOptions): Promise<NetworkProvider> {
+    const home = this.path(options.name);
+    const flags = {
+      '--chain-id': this.options.chainId,
+      '--offer-regions': 'local',
+      '--host-address': '127.0.0.1',
+      '--host-port': '0',
+      '--gateway-address': '127.0.0.1',
+      '--gateway-port': '0',
+      '--network-allow-private-peers': 'true',
+      '--pricing-cpu': options.price.cpu,
+      '--pricing-memory-mib': options.price.memoryMib,
+      '--usage-prices': usagePrices,
+      '--usage-report-every-blocks': '3',
+      '--bidding-confirm-every-blocks': '3',
+      '--chain-poll-ms': '100',
+      ...options.settings,
+    };
+    const args = Object.entries(flags).flat();
+    const made = JSON.parse((await must(runCommand(bin.provider, ['--home', home, ...args, 'init']))).stdout) as {
+      owner: string;
+      operator: string;
+      gatewayUri: string;
+    };
+    return { name: options.name, home, ...made };
+  }
+
+  async registerProvider(provider: NetworkProvider): Promise<void> {
+    await must(runCommand(bin.provider, ['--home', provider.home, 'register'], { env: this.#providerEnv() }));
+  }
+
+  async startProvider(provider: NetworkProvider): Promise<Program> {
+    const program = this.#start(provider.name, bin.provider, ['--home', provider.home, 'start'], this.#providerEnv());
+    await program.ready;
+    return program;
+  }
+
+  /** Makes the user's home with one key. @returns the address */
+  async initUser(): Promise<string> {
+    const home = this.path('user');
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, 'password'), 'a password of a test network\n', { mode: 0o600 });
+    const { stdout } = await must(this.mucli(['keys', 'add', 'user', '--output', 'json']));
+    return (JSON.parse(stdout) as { address: string }).address;
+  }
+
+  /** Environment in which `mucli` is the user of this network. */
+  userEnv(): Record<string, string> {
+    const home = this.path('user');
+    return {
+      MUCLI_HOME: home,
+      MUCLI_PASSWORD_FILE: join(home, 'password'),
+      MUCLI_ALLOW_PRIVATE_PEERS: 'true',
+      ...(this.#rpc === '' ? {} : { MUCLI_NODE: this.#rpc }),
+    };
+  }
+
+  mucli(
+    args: readonly string[],
+    options: { readonly onStderr?: (line: string) => void; readonly signal?: AbortSignal } = {},
+  ): Promise<Finished> {
+    return runCommand(bin.mucli, args, { env: this.userEnv(), ...options });
+  }
+
+  /** Starts a `mucli` that stays, like `create --watch`. */
+  startMucli(name: string, args: readonly string[]): Program {
+    return this.#start(name, bin.mucli, args, this.userEnv());
+  }
+
+  /** Waits until the chain has made a block of this height. */
+  async untilHeight(height: number): Promise<void> {
+    const client = await this.client();
+    try {
+      await eventually(`height ${height}`, async () => ((await client.height()) >= height ? true : undefined));
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  /** Stops everything; the folder goes too unless it is to be kept. */
+  async stop({ keepFolder = false } = {}): Promise<void> {
+    const programs = [...this.#programs.values()].reverse();
+    for (const program of programs) await program.stop();
+    if (!keepFolder) rmSync(this.options.folder, { recursive: true, force: true });
+  }
+
+  #providerEnv(): Record<string, string> {
+    return { MU_PROVIDER_CHAIN_RPC_URL: this.#rpc };
+  }
+
+  #start(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+    const { onLog } = this.options;
+    const program = new Program({
+      name,
+      command,
+      args,
+      env,
+      ...(onLog === undefined ? {} : { onLog: (line) => onLog(name, line) }),
+    });
+    this.#programs.set(name, program);
+    return program;
+  }
+}
+
+/** @throws Error with what the command wrote when it failed */
+export async function must(running: Promise<Finished>): Promise<Finished> {
+  const finished = await running;
+  if (finished.code !== 0)
+    throw new Error(`a command ended with code ${finished.code}:\n${finished.stderr}${finished.stdout}`);
+  return finished;
+}
