@@ -146,11 +146,18 @@ describe('on disk', () => {
 
 describe('over TLS', () => {
   let server: Server | undefined;
-  afterEach(() => new Promise<void>((done) => (server === undefined ? done() : server.close(() => done()))));
+  const sockets = new Set<{ destroy(): void }>();
+  afterEach(async () => {
+    // A client that was let in by mistake must fail its test and not keep the server open.
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+    await new Promise<void>((done) => (server === undefined ? done() : server.close(() => done())));
+  });
 
   const listen = async (options: TlsOptions): Promise<string> => {
     server = createServer({ minVersion: 'TLSv1.3', ALPNProtocols: ['mu-api/1', 'http/1.1'], ...options }, (socket) => {
       socket.on('error', () => undefined);
+      sockets.add(socket);
       socket.end('hello');
     });
     await new Promise<void>((done) => server?.listen(0, '127.0.0.1', done));
