@@ -1,4 +1,5 @@
 /** Turns requests into texts of answers, whatever carried them. */
+
 import {
   errorText,
   parseJson,
@@ -9,7 +10,8 @@ import {
   successText,
   uriId,
 } from './jsonrpc.ts';
-import { methods, type RpcContext, type RpcMethod } from './methods.ts';
+import type { RpcContext, RpcMethod } from './method.ts';
+import { methods } from './methods.ts';
 import { paramsFromJson, paramsFromUri } from './params.ts';
 
 /** Requests in one batch. */

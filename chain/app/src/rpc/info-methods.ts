@@ -4,8 +4,15 @@ import { blockProtocol, cometVersion, p2pProtocol } from '../engine/block.ts';
 import { genesisJson } from '../engine/genesis.ts';
 import { Query } from '../engine/query/query.ts';
 import type { SoloEngine } from '../engine/solo-engine.ts';
-import { heightOrLatest, isDescending, latestHeight, maxQueryLength, method, pageOf } from './method.ts';
-import type { RpcMethod } from './methods.ts';
+import {
+  heightOrLatest,
+  isDescending,
+  latestHeight,
+  maxQueryLength,
+  method,
+  pageOf,
+  type RpcMethod,
+} from './method.ts';
 import {
   blockMetaJson,
   blockResultJson,

@@ -1,12 +1,30 @@
-/** Helpers to define methods and to read the parameters that several of them share, with CometBFT's limits and texts. */
+/** What a method of the RPC is; helpers to define them and to read the parameters that several of them share, with CometBFT's limits and texts. */
 import type { SoloEngine } from '../engine/solo-engine.ts';
-import type { RpcContext, RpcMethod } from './methods.ts';
 import type { ParamSpec, Params } from './params.ts';
 
 const defaultPerPage = 30;
 const maxPerPage = 100;
 /** Characters of a query. */
 export const maxQueryLength = 512;
+
+/** What a method may use. */
+export interface RpcContext {
+  engine: SoloEngine;
+  nodeId: string;
+  moniker: string;
+  /** `tcp://host:port` of the RPC itself. */
+  rpcAddress(): string;
+  /** Milliseconds that broadcast_tx_commit waits for a block. */
+  commitTimeoutMs: number;
+}
+
+/** One method. Its parameters have been converted already; undefined is one that was not given. */
+export interface RpcMethod {
+  readonly params: ParamSpec;
+  /** Whether a successful answer never changes. */
+  readonly isCacheable: (params: Params<ParamSpec>) => boolean;
+  readonly call: (context: RpcContext, params: Params<ParamSpec>) => unknown;
+}
 
 /** A method whose implementation sees the types of its parameters. */
 export function method<S extends ParamSpec>(

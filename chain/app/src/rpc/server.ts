@@ -1,11 +1,13 @@
 /** The CometBFT RPC of an engine: JSON-RPC by POST, methods by GET, the websocket, one port. */
+
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { WebSocketServer } from 'ws';
 import type { EngineLog, SoloEngine } from '../engine/solo-engine.ts';
 import { answerBody, answerUri, type HttpAnswer } from './calls.ts';
 import { errorText, RpcError, uriId } from './jsonrpc.ts';
-import { methods, type RpcContext } from './methods.ts';
+import type { RpcContext } from './method.ts';
+import { methods } from './methods.ts';
 import { Connection, defaultSubscriptionLimits, type SubscriptionLimits } from './websocket.ts';
 
 /** CometBFT's limits, in bytes and connections. */

@@ -8,8 +8,7 @@ import { type EventMap, Query } from '../engine/query/query.ts';
 import { answerRequest } from './calls.ts';
 import { eventDataJson } from './event-shapes.ts';
 import { errorText, parseJson, RpcError, type RpcId, readRequest, successText } from './jsonrpc.ts';
-import { maxQueryLength } from './method.ts';
-import type { RpcContext } from './methods.ts';
+import { maxQueryLength, type RpcContext } from './method.ts';
 import { paramsFromJson } from './params.ts';
 import { goJson } from './shapes.ts';
 
