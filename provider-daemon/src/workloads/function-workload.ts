@@ -25,11 +25,16 @@ export interface FunctionLimits {
   readonly maxQueuedMs: number;
   /** An instance beyond the first that had nothing to do for so long is ended. */
   readonly idleMs: number;
+  /** An instance is replaced after so many calls: the engine keeps some 150 KB of each. */
+  readonly maxCalls: number;
 }
 
 interface Instance {
   readonly process: SandboxProcess;
   busy: boolean;
+  calls: number;
+  /** `leaving`: another is made ready in its place; `retired`: that one serves. */
+  state: 'serving' | 'leaving' | 'retired';
   idleTimer: NodeJS.Timeout | undefined;
 }
 
@@ -128,7 +133,9 @@ export class FunctionWorkload implements Workload {
   }
 
   #idle(): Instance | undefined {
-    for (const instance of this.#instances) if (!instance.busy && instance.process.alive) return instance;
+    for (const instance of this.#instances) {
+      if (!instance.busy && instance.state !== 'retired' && instance.process.alive) return instance;
+    }
     return undefined;
   }
 
@@ -157,7 +164,7 @@ export class FunctionWorkload implements Workload {
   async #addInstance(): Promise<void> {
     this.#starting += 1;
     const process = this.#pool.take();
-    const instance: Instance = { process, busy: false, idleTimer: undefined };
+    const instance: Instance = { process, busy: false, calls: 0, state: 'serving', idleTimer: undefined };
     try {
       await process.load(this.#module);
       if (this.#stopped) throw stopped();
@@ -187,6 +194,8 @@ export class FunctionWorkload implements Workload {
     this.#meter.add(outcome.runMicros);
     this.#settle(outcome, settle);
     instance.busy = false;
+    instance.calls += 1;
+    if (instance.calls >= this.#limits.maxCalls) this.#replace(instance);
     this.#rest(instance);
     this.#pump();
   }
@@ -198,6 +207,23 @@ export class FunctionWorkload implements Workload {
     }
     this.#log(this.spec, 'system', `call ended after ${Math.round(runMicros / 1000)} ms by ${nameOf(error)}`);
     settle.reject(error);
+  }
+
+  /** It goes on serving until the one in its place is ready, so that no call waits for the change. */
+  #replace(instance: Instance): void {
+    if (instance.state === 'retired') instance.process.kill(stopped());
+    if (instance.state !== 'serving' || this.#stopped) return;
+    instance.state = 'leaving';
+    this.#addInstance().then(
+      () => {
+        instance.state = 'retired';
+        if (!instance.busy) instance.process.kill(stopped());
+      },
+      (error: WorkloadError) => {
+        instance.state = 'serving';
+        if (!this.#stopped) this.#log(this.spec, 'system', `an instance could not be replaced: ${error.message}`);
+      },
+    );
   }
 
   /** Ends an instance that nobody needs for long; the first stays. */

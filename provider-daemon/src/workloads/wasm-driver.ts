@@ -16,7 +16,13 @@ export interface WasmDriverOptions extends Partial<FunctionLimits> {
   readonly logger?: (line: string) => void;
 }
 
-const defaults: FunctionLimits = { maxInstances: 2, maxQueued: 64, maxQueuedMs: 10_000, idleMs: 60_000 };
+const defaults: FunctionLimits = {
+  maxInstances: 2,
+  maxQueued: 64,
+  maxQueuedMs: 10_000,
+  idleMs: 60_000,
+  maxCalls: 1000,
+};
 
 export class WasmDriver implements WorkloadDriver {
   readonly name = 'wasm';
@@ -37,8 +43,8 @@ export class WasmDriver implements WorkloadDriver {
     this.isolation = parts.isolation;
     this.#code = parts.code;
     this.#pool = parts.pool;
-    const { maxInstances, maxQueued, maxQueuedMs, idleMs } = { ...defaults, ...options };
-    this.#limits = { maxInstances, maxQueued, maxQueuedMs, idleMs };
+    const { maxInstances, maxQueued, maxQueuedMs, idleMs, maxCalls } = { ...defaults, ...options };
+    this.#limits = { maxInstances, maxQueued, maxQueuedMs, idleMs, maxCalls };
     this.#log = options.log ?? (() => {});
   }
 

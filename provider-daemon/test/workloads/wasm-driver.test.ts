@@ -194,6 +194,23 @@ describe('sandboxes', () => {
     });
   });
 
+  test('an instance is replaced after its calls, and none of them fails', async () => {
+    const other = await WasmDriver.create({ maxInstances: 1, maxCalls: 5, spares: 1 });
+    try {
+      const workload = (await other.start(specOf(modules.hello))) as FunctionWorkload;
+      const [first] = workload.processIds;
+      let calls = 0;
+      while (workload.processIds.includes(first!)) {
+        expect((await callOf(workload)).stdout).toContain('hello');
+        calls += 1;
+      }
+      expect(calls).toBeGreaterThanOrEqual(5);
+      expect((await callOf(workload)).stdout).toContain('hello');
+    } finally {
+      await other.close();
+    }
+  });
+
   test('specs that cannot run are refused with the reason', () => {
     expect(() => driver.check(specOf(modules.wat('(module)')))).toThrow(/f: the module defines 0 memories/);
     expect(() => driver.check(specOf(modules.echo, { memoryBytes: 65_536 }))).toThrow(
