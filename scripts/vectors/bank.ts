@@ -13,6 +13,7 @@ import { fromHex, toBase64, toHex } from '@mu/lib/bytes';
 import { BaseAccount } from 'cosmjs-types/cosmos/auth/v1beta1/auth';
 import { Any } from 'cosmjs-types/google/protobuf/any';
 import { bankSteps, type CaseTx, type Step } from './bank-cases.ts';
+import { bankQueries } from './bank-queries.ts';
 import { Oracle, type OracleTx, peerdPath } from './oracle.ts';
 import { peerGenesis } from './peer-genesis.ts';
 import { signTx, type Wallet, walletAt } from './wallets.ts';
@@ -88,8 +89,15 @@ const start = { acc: await changesOf('acc'), bank: await changesOf('bank') };
 
 readSequences();
 const steps: object[] = [];
-for (const step of bankSteps({ rich, poor, third, stranger, prefix })) {
+const cast = { rich, poor, third, stranger, prefix };
+for (const step of bankSteps(cast)) {
   steps.push(step.kind === 'block' ? await runBlock(step) : await runQuestion(step));
+}
+const queries: object[] = [];
+for (const { name, path, data } of bankQueries(cast)) {
+  const query = { path, data: toBase64(data) };
+  const { code, codespace, log, value } = await oracle.ask({ query });
+  queries.push({ name, ...query, code, codespace, log, value });
 }
 oracle.close();
 
@@ -104,6 +112,7 @@ const vector = {
   genesis: { auth: exported.auth, bank: exported.bank },
   start,
   steps,
+  queries,
 };
 writeFileSync(target, `${JSON.stringify(vector, null, 1)}\n`);
 console.log(`${steps.length} steps written`);

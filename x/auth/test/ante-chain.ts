@@ -108,8 +108,20 @@ export function encodeTx(options: TxOptions = {}): Uint8Array {
   return TxRaw.encode({ bodyBytes, authInfoBytes, signatures: options.mangle?.(signatures) ?? signatures }).finish();
 }
 
+function accountJson({ text }: Key, at: number): Json {
+  return {
+    '@type': '/cosmos.auth.v1beta1.BaseAccount',
+    address: text,
+    pub_key: null,
+    account_number: at.toString(),
+    sequence: '0',
+  };
+}
+
 export interface AnteChainOptions extends Partial<Omit<AnteOptions, 'auth' | 'bank'>> {
   readonly blockGasLimit?: bigint;
+  /** of genesis, instead of alice and bob */
+  readonly accounts?: readonly Json[];
 }
 
 /** Accounts: alice is number 0, bob 1. Everybody has 1000 of every coin. */
@@ -125,7 +137,7 @@ export class AnteChain {
     const messages = new MessageRegistry(registry);
     this.auth.registerMsgs(messages);
     this.#decoder = new TxDecoder(registry, messages);
-    const { blockGasLimit, ...rest } = options;
+    const { blockGasLimit, accounts, ...rest } = options;
     this.#ante = createAnte({
       auth: this.auth.keeper,
       bank: {
@@ -145,13 +157,7 @@ export class AnteChain {
     });
     this.auth.genesis.init(this.ctx, {
       ...(this.auth.genesis.defaults() as { [key: string]: Json }),
-      accounts: [alice, bob].map(({ text }, at) => ({
-        '@type': '/cosmos.auth.v1beta1.BaseAccount',
-        address: text,
-        pub_key: null,
-        account_number: at.toString(),
-        sequence: '0',
-      })),
+      accounts: [...(accounts ?? [alice, bob].map(accountJson))],
     });
   }
 

@@ -1,6 +1,6 @@
 /** Answers to cosmos.bank.v1beta1.Query, with the SDK's texts. */
 import type { Context } from '@mu/framework/context';
-import { errInvalidRequest, errNotFound } from '@mu/framework/errors';
+import { AbciError, errInvalidRequest, errNotFound } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
 import { type RawPage, type RawPageRequest, rawPage } from '@mu/framework/raw-page';
 import { type Coin, isDenom } from '@mu/lib/amounts';
@@ -62,7 +62,11 @@ function toCoin(denom: Uint8Array, amount: Uint8Array): Coin {
 
 function balances(ctx: Context, address: string, request: RawPageRequest | undefined): RawPage<Coin> {
   const prefix = accountBalancesKey(parse(ctx, address));
-  return rawPage(ctx, storeName, { prefix, request, load: toCoin });
+  try {
+    return rawPage(ctx, storeName, { prefix, request, load: toCoin });
+  } catch (error) {
+    throw error instanceof AbciError ? error.at('paginate') : error;
+  }
 }
 
 function balanceOf(ctx: Context, address: string, denom: string): Coin {

@@ -9,7 +9,13 @@ import { registry } from '@mu/proto/registry';
 import { createAnte, parseGasPrices } from '@mu/x-auth/ante';
 import { createAuthModule } from '@mu/x-auth/module';
 import { SignatureVerifier } from '@mu/x-auth/signatures';
-import { type Event, RequestCheckTx, RequestFinalizeBlock, RequestInitChain } from 'cosmjs-types/tendermint/abci/types';
+import {
+  type Event,
+  RequestCheckTx,
+  RequestFinalizeBlock,
+  RequestInitChain,
+  RequestQuery,
+} from 'cosmjs-types/tendermint/abci/types';
 import type { BankKeeper } from '../src/keeper.ts';
 import { createBankModule } from '../src/module.ts';
 import { accountBalances } from '../src/state.ts';
@@ -52,6 +58,18 @@ export interface Vector {
   readonly genesis: { readonly auth: Json; readonly bank: Json };
   readonly start: Changes;
   readonly steps: readonly (BlockStep | QuestionStep)[];
+  readonly queries: readonly Query[];
+}
+
+/** A gRPC query over ABCI and its answer; bytes in base64. */
+export interface Query {
+  readonly name: string;
+  readonly path: string;
+  readonly data: string;
+  readonly code: number;
+  readonly codespace: string;
+  readonly log: string;
+  readonly value: string;
 }
 
 export function readVector(name: string): Vector {
@@ -142,6 +160,12 @@ export class GoldenChain {
 
   check(tx: string): Result {
     return toResult(this.app.checkTx(RequestCheckTx.fromPartial({ tx: fromBase64(tx) })));
+  }
+
+  query({ path, data }: Pick<Query, 'path' | 'data'>): Omit<Query, 'name' | 'path' | 'data'> {
+    const answer = this.app.query(RequestQuery.fromPartial({ path, data: fromBase64(data) }));
+    const { code, codespace, log, value } = answer;
+    return { code, codespace, log, value: toBase64(value) };
   }
 
   simulate(tx: string): Result {

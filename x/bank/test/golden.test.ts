@@ -48,6 +48,13 @@ describe('the same as the Cosmos SDK', () => {
     }
   }
 
+  for (const query of vector.queries) {
+    it(`query: ${query.name}`, () => {
+      const { code, codespace, log, value } = query;
+      expect(chain.query(query)).toEqual({ code, codespace, log, value });
+    });
+  }
+
   it('exports a genesis that leads to the same state', () => {
     const exported = chain.app.exportState();
     const again = new GoldenChain({ ...vector, genesis: { auth: exported['auth']!, bank: exported['bank']! } });
