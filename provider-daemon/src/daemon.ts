@@ -28,6 +28,7 @@ import { LeaseRunner } from './leases/lease-runner.ts';
 import { ManifestStore } from './manifests/manifest-store.ts';
 import { connectChain, senderOf } from './setup/connect.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
+import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
 import { MarketWatch } from './watch/market-watch.ts';
 import type { WorkloadLog } from './workloads/driver.ts';
@@ -100,8 +101,12 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   const { identity, journal, client, log } = of;
   const { provider } = identity.name;
   const logs = new LogBook({ now: Date.now });
-  const onLog: WorkloadLog = ({ deployment, service }, stream, line) =>
-    logs.append(BigInt(deployment), { service, stream, line });
+  const requests = new RequestLog();
+  const onLog: WorkloadLog = ({ deployment, service }, stream, line) => {
+    const lease = BigInt(deployment);
+    if (stream === 'request') requests.append(lease, line);
+    logs.append(lease, { service, stream, line });
+  };
   const driver = await WasmDriver.create({
     maxInstances: config.workloads.maxInstances,
     log: onLog,
@@ -133,6 +138,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     journal,
     nodeId: identity.name.nodeId,
     sign: (report) => signUsageReport(identity, report),
+    takeLogRoot: (lease) => requests.takeRoot(lease),
     takeUsage: (lease, height) => runner.takeUsage(lease, height),
     reportEveryBlocks: config.usage.reportEveryBlocks,
     log: log.child({ part: 'usage' }),
@@ -145,7 +151,10 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     runner,
     usage,
     rules: { confirmEveryBlocks: config.bidding.confirmEveryBlocks },
-    onEnd: (lease) => logs.forget(lease),
+    onEnd: (lease) => {
+      logs.forget(lease);
+      requests.forget(lease);
+    },
     log: log.child({ part: 'leases' }),
   });
   const bidder = new Bidder({

@@ -12,6 +12,7 @@ import {
   errNotFound,
   errUnauthorized,
   errUnknownRequest,
+  type Failure,
   toFailure,
 } from './errors.ts';
 import { toAbciEvents } from './events.ts';
@@ -41,7 +42,8 @@ export function answerQuery(sources: QuerySources, request: RequestQuery): Respo
     return answerPath(sources, request);
   } catch (thrown) {
     const { codespace, code, log } = toGrpcFailure(thrown);
-    return ResponseQuery.fromPartial({ codespace, code, log, height });
+    const info = thrown instanceof SimulationFailure ? thrown.info : '';
+    return ResponseQuery.fromPartial({ codespace, code, log, info, height });
   }
 }
 
@@ -85,10 +87,7 @@ function simulateResponse(result: TxResult): Uint8Array {
   const { failure } = result;
   if (failure !== undefined) {
     // The text of a failed simulation ends with the gas that it had used, as in the SDK (x/auth/tx/service.go).
-    throw new AbciError(
-      errUnknownRequest,
-      `rpc error: code = Unknown desc = ${failure.log} with gas used: '${result.gasUsed}': ${errUnknownRequest.description}`,
-    );
+    throw new SimulationFailure(failure, result.gasUsed);
   }
   const events = toAbciEvents(result.events);
   return SimulateResponse.encode(
@@ -97,6 +96,22 @@ function simulateResponse(result: TxResult): Uint8Array {
       result: { data: result.data, log: '', events },
     }),
   ).finish();
+}
+
+/**
+ * A simulation that failed. The SDK answers code 6 with the reason in the text only; the pair that the transaction itself
+ * would get stands beside it in `info`, which is no consensus and which other clients do not look at.
+ */
+class SimulationFailure extends AbciError {
+  readonly info: string;
+
+  constructor({ codespace, code, log }: Failure, gasUsed: bigint) {
+    super(
+      errUnknownRequest,
+      `rpc error: code = Unknown desc = ${log} with gas used: '${gasUsed}': ${errUnknownRequest.description}`,
+    );
+    this.info = JSON.stringify({ codespace, code });
+  }
 }
 
 /** gRPC status names by the error that stands for them, and the code they have over ABCI (cosmos.md). */

@@ -6,7 +6,12 @@ export interface AbciQuerier {
   abciQuery(params: {
     path: string;
     data: Uint8Array;
-  }): Promise<{ readonly code?: number | undefined; readonly value: Uint8Array; readonly log?: string | undefined }>;
+  }): Promise<{
+    readonly code?: number | undefined;
+    readonly value: Uint8Array;
+    readonly log?: string | undefined;
+    readonly info?: string;
+  }>;
 }
 
 interface Codec<T> {
@@ -55,6 +60,15 @@ export async function rawQuery(querier: AbciQuerier, path: string, data: Uint8Ar
   const code = answer.code ?? 0;
   if (code === 0) return answer.value;
   const text = answer.log ?? '';
+  const inner = simulatedFailure(answer.info);
+  if (inner !== undefined) throw new ChainError(`the transaction would fail: ${text}`, inner);
   const notFound = grpcStatusOf(text) === 'NotFound' || code === 22;
   throw new ChainError(`the query ${path} was refused: ${text}`, { code, notFound });
+}
+
+/** A Mu node says beside a failed simulation which code the transaction itself would get. */
+function simulatedFailure(info: string | undefined): { codespace: string; code: number } | undefined {
+  if (info === undefined || !info.startsWith('{')) return undefined;
+  const { codespace, code } = JSON.parse(info) as { codespace?: unknown; code?: unknown };
+  return typeof codespace === 'string' && typeof code === 'number' ? { codespace, code } : undefined;
 }

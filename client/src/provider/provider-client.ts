@@ -104,7 +104,7 @@ export async function leaseStatus(
 const lineSchema = z.object({
   time: z.iso.datetime(),
   service: z.string(),
-  stream: z.enum(['stdout', 'stderr', 'system']),
+  stream: z.enum(['stdout', 'stderr', 'system', 'request']),
   line: z.string(),
 });
 

@@ -26,8 +26,14 @@ export function freshUsage(lease: Lease): UsageState {
 /**
  * The report for the blocks up to `toHeight`; undefined where there is nothing to report. Quantities above what the
  * lease's limits allow for the period are cut to them: more is never billed.
+ * @param by the node, and the Merkle root of its request log of the period, 32 bytes
  */
-export function nextReport(lease: Lease, state: UsageState, nodeId: string, toHeight: bigint): UsageReport | undefined {
+export function nextReport(
+  lease: Lease,
+  state: UsageState,
+  by: { readonly nodeId: string; readonly logRoot: Uint8Array },
+  toHeight: bigint,
+): UsageReport | undefined {
   if (state.pending !== undefined) return state.pending.report;
   const blocks = toHeight - state.toHeight;
   if (blocks <= 0n) return undefined;
@@ -40,12 +46,12 @@ export function nextReport(lease: Lease, state: UsageState, nodeId: string, toHe
   if (items.length === 0) return undefined;
   return UsageReport.fromPartial({
     lease: lease.number,
-    nodeId,
+    nodeId: by.nodeId,
     sequence: state.sequence + 1n,
     fromHeight: state.toHeight + 1n,
     toHeight,
     items: sharedLimits(lease, items, blocks),
-    logRoot: new Uint8Array(),
+    logRoot: by.logRoot,
   });
 }
 

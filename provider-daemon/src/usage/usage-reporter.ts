@@ -19,6 +19,8 @@ export interface UsageReporterOptions {
   readonly journal: Journal;
   readonly nodeId: string;
   readonly sign: (report: UsageReport) => Uint8Array;
+  /** Merkle root of the request lines since the last report, 32 bytes */
+  readonly takeLogRoot: (lease: bigint) => Uint8Array;
   readonly takeUsage: (lease: bigint, height: bigint) => Quantity[];
   readonly reportEveryBlocks: bigint;
   readonly log: Logger;
@@ -81,8 +83,10 @@ export class UsageReporter {
 
   #report(lease: Lease, state: UsageState, toHeight: bigint): void {
     if (this.#sending.has(lease.number)) return;
-    const { journal, nodeId, sign } = this.#options;
-    const report = nextReport(lease, state, nodeId, toHeight);
+    const { journal, nodeId, sign, takeLogRoot } = this.#options;
+    const hasUsage = state.pending !== undefined || state.counted.length > 0;
+    const logRoot = hasUsage && state.pending === undefined ? takeLogRoot(lease.number) : new Uint8Array(32);
+    const report = nextReport(lease, state, { nodeId, logRoot }, toHeight);
     if (report === undefined) {
       if (lease.closedHeight > 0n) journal.usage.delete(lease.number);
       return;
@@ -93,7 +97,7 @@ export class UsageReporter {
     this.#send(lease, pending)
       .catch((error: unknown) =>
         this.#options.log.warn(
-          { lease: lease.number.toString(), err: error },
+          { lease: lease.number.toString(), reason: error instanceof Error ? error.message : String(error) },
           'usage report failed, it will be sent again',
         ),
       )

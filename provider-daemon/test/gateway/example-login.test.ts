@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jest } from '@jest/globals';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { Workload } from '../../src/workloads/driver.ts';
 import { WasmDriver } from '../../src/workloads/wasm-driver.ts';
+import { allowSeconds } from '../workloads/patience.ts';
 
-jest.setTimeout(60_000);
+allowSeconds(60);
 
 const folder = join(import.meta.dirname, '../../../examples/login');
 

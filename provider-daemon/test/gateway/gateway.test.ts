@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { jest } from '@jest/globals';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { RouteSpec } from '../../src/gateway/routes.ts';
 import type { Workload } from '../../src/workloads/driver.ts';
 import { WasmDriver } from '../../src/workloads/wasm-driver.ts';
 import { specOf } from '../workloads/driver-compliance.ts';
 import * as modules from '../workloads/modules.ts';
+import { allowSeconds } from '../workloads/patience.ts';
 
-jest.setTimeout(60_000);
+allowSeconds(60);
 
 const lines: string[] = [];
 const log = (_: unknown, stream: string, line: string) => void lines.push(`${stream}: ${line}`);

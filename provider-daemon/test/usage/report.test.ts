@@ -8,12 +8,13 @@ const lease = Lease.fromPartial({
   createdHeight: 10n,
   usageLimits: [{ metric: 'requests', maxPrice: '1', maxPricePer: 1n, maxQuantityPerBlock: 5n }],
 });
+const node = { nodeId: 'node-1', logRoot: new Uint8Array(32).fill(7) };
 const counted = [
   { service: 'web', metric: 'requests', quantity: 8n },
   { service: 'api', metric: 'bytes', quantity: 900n },
 ];
 const signed = (state: UsageState, toHeight: bigint): UsageState => {
-  const report = nextReport(lease, state, 'node-1', toHeight);
+  const report = nextReport(lease, state, node, toHeight);
   return {
     ...state,
     counted: [],
@@ -49,17 +50,17 @@ describe('the next report', () => {
 
   test('is the pending one until the chain has taken it, whatever was counted since', () => {
     const state = signed({ ...freshUsage(lease), counted }, 20n);
-    expect(nextReport(lease, { ...state, counted: [] }, 'node-1', 30n)).toBe(state.pending?.report);
+    expect(nextReport(lease, { ...state, counted: [] }, node, 30n)).toBe(state.pending?.report);
   });
 
   test('is none without usage, or without a new block', () => {
-    expect(nextReport(lease, freshUsage(lease), 'node-1', 20n)).toBeUndefined();
-    expect(nextReport(lease, { ...freshUsage(lease), counted }, 'node-1', 10n)).toBeUndefined();
+    expect(nextReport(lease, freshUsage(lease), node, 20n)).toBeUndefined();
+    expect(nextReport(lease, { ...freshUsage(lease), counted }, node, 10n)).toBeUndefined();
   });
 
   test('never asks for more than the limits of the lease, over all services of a metric', () => {
     const both = [...counted, { service: 'zoo', metric: 'requests', quantity: 8n }];
-    const report = nextReport(lease, { ...freshUsage(lease), counted: both }, 'node-1', 12n);
+    const report = nextReport(lease, { ...freshUsage(lease), counted: both }, node, 12n);
     expect(report?.items.map(({ service, quantity }) => `${service} ${quantity}`)).toEqual([
       'api 900',
       'web 8',

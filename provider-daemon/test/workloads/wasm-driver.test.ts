@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { jest } from '@jest/globals';
 import type { Workload } from '../../src/workloads/driver.ts';
 import type { FunctionWorkload } from '../../src/workloads/function-workload.ts';
 import { megabyteMilliseconds } from '../../src/workloads/usage-meter.ts';
 import { WasmDriver } from '../../src/workloads/wasm-driver.ts';
 import { callOf, describeDriver, failureOf, specOf } from './driver-compliance.ts';
 import * as modules from './modules.ts';
+import { allowSeconds } from './patience.ts';
 
-jest.setTimeout(60_000);
+allowSeconds(60);
 
 describeDriver('wasm', {
   create: (log) => WasmDriver.create({ log, maxInstances: 2 }),

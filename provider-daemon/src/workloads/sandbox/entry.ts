@@ -93,9 +93,10 @@ function fail(error: unknown): void {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`, () => process.exit(1));
 }
 
-// The daemon is gone: so is every reason to live.
-pipe.on('end', () => process.exit(0));
-pipe.on('error', () => process.exit(0));
+// The daemon is gone: so is every reason to live. An orderly exit would wait for a guest that spins.
+const die = () => process.kill(process.pid, 'SIGKILL');
+pipe.on('end', die);
+pipe.on('error', die);
 process.on('unhandledRejection', fail);
 
 const engine = new WasmerEngine();
