@@ -1,12 +1,14 @@
 /** Accounts and their numbers. Every access to the store is the SDK's, in its order: gas depends on it. */
 import type { Context } from '@mu/framework/context';
 import { type KVStore, prefixEnd } from '@mu/framework/store/kv-store';
+import { toMapKey } from '@mu/framework/store/sorted-map';
 import { moduleAddress } from '@mu/lib/address';
 import { fromBech32, toBech32 } from '@mu/lib/bech32';
 import { readU64be, u64be } from '@mu/lib/bytes';
 import { Params } from 'cosmjs-types/cosmos/auth/v1beta1/auth';
 import { Any } from 'cosmjs-types/google/protobuf/any';
 import { type Account, emptyAccount, fromAny, type ModuleRole, toAny } from './account.ts';
+import { DecodeCache } from './decode-cache.ts';
 import { accountKey, accountNumberKey, accountPrefix, numberIndexKey, paramsKey, storeName } from './keys.ts';
 
 /** Names of all module accounts of the chain, each with its permissions (`minter`, `burner`, `staking`). */
@@ -19,6 +21,8 @@ interface KnownModule extends ModuleRole {
 
 export class AccountKeeper {
   readonly #modules: ReadonlyMap<string, KnownModule>;
+  readonly #decodedAccounts = new DecodeCache<Account>(20_000);
+  readonly #decodedParams = new DecodeCache<Params>(1);
 
   constructor(options: { readonly moduleAccounts: ModuleAccounts }) {
     const names = Object.keys(options.moduleAccounts).sort((a, b) => (a < b ? -1 : 1));
@@ -39,7 +43,7 @@ export class AccountKeeper {
   params(ctx: Context): Params {
     const bytes = this.#store(ctx).get(paramsKey);
     if (bytes === undefined) throw new Error('the parameters of auth are read before genesis has set them');
-    return Params.decode(bytes);
+    return this.#decodedParams.read('', bytes, () => Params.decode(bytes));
   }
 
   setParams(ctx: Context, params: Params): void {
@@ -54,7 +58,8 @@ export class AccountKeeper {
   /** @param address raw bytes */
   getAccount(ctx: Context, address: Uint8Array): Account | undefined {
     const bytes = this.#store(ctx).get(accountKey(address));
-    return bytes === undefined ? undefined : fromAny(Any.decode(bytes), () => address);
+    if (bytes === undefined) return undefined;
+    return this.#decodedAccounts.read(toMapKey(address), bytes, () => fromAny(Any.decode(bytes), () => address));
   }
 
   /** The account and its entry in the index by number, touched as the SDK's unique index does. */
@@ -65,7 +70,9 @@ export class AccountKeeper {
     const indexKey = numberIndexKey(account.accountNumber);
     if (store.has(indexKey)) throw new Error(`account number ${account.accountNumber} is taken`);
     store.set(indexKey, account.address);
-    store.set(accountKey(account.address), Any.encode(toAny(account)).finish());
+    const bytes = Any.encode(toAny(account)).finish();
+    this.#decodedAccounts.remember(toMapKey(account.address), bytes, account);
+    store.set(accountKey(account.address), bytes);
   }
 
   /** A fresh account with the next number; it is not stored yet. @param address raw bytes */
