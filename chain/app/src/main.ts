@@ -1,9 +1,9 @@
 /** `mud`, the node of a Mu chain. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command, CommanderError } from 'commander';
 import { toHex } from '@mu/lib/bytes';
-import { homeAt, type Home } from './node/home.ts';
+import { Command, CommanderError } from 'commander';
+import { type Home, homeAt } from './node/home.ts';
 
 const print = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
 
@@ -57,7 +57,8 @@ async function showKeys(_flags: object, command: Command): Promise<void> {
   const { loadOrCreateNodeKey, loadOrCreateValidator } = await import('./engine/private-validator.ts');
   const { existsSync } = await import('node:fs');
   const home = homeOf(command);
-  if (!existsSync(home.validatorKey)) throw new Error(`${home.validatorKey} does not exist: make a home with \`mud init\``);
+  if (!existsSync(home.validatorKey))
+    throw new Error(`${home.validatorKey} does not exist: make a home with \`mud init\``);
   const validator = loadOrCreateValidator({ key: home.validatorKey, state: home.validatorState });
   print({
     node_id: loadOrCreateNodeKey(home.nodeKey).id,
@@ -90,7 +91,10 @@ function program(): Command {
     .option('--set <section.key=value>', 'a setting of the config, repeatable', collect, {})
     .action(init);
   const genesis = mud.command('genesis').description('the genesis file');
-  genesis.command('add-account <address> <coins>').description('give an account coins, like 1000umu').action(addGenesisAccount);
+  genesis
+    .command('add-account <address> <coins>')
+    .description('give an account coins, like 1000umu')
+    .action(addGenesisAccount);
   mud
     .command('start')
     .description('run the node until SIGTERM')
@@ -98,7 +102,11 @@ function program(): Command {
     .action(start);
   const keys = mud.command('keys').description('the keys of the node');
   keys.command('show').description('node id, validator address and public key').action(showKeys);
-  mud.command('status').description('what a running node says of itself').option('--node <url>', 'its RPC address').action(status);
+  mud
+    .command('status')
+    .description('what a running node says of itself')
+    .option('--node <url>', 'its RPC address')
+    .action(status);
   return mud;
 }
 

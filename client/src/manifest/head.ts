@@ -25,7 +25,7 @@ const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 /** A u64 of the chain, as text: JSON's numbers end at 2⁵³. */
 const u64 = z
   .string()
-  .regex(/^[1-9]\d{0,19}$/)
+  .regex(/^[1-9]\d{0,19}$/, { abort: true })
   .refine((text) => BigInt(text) < 1n << 64n);
 const natural = (least: number, most: number) => z.int().min(least).max(most);
 const bytes = natural(0, 2 ** 52);
