@@ -234,7 +234,7 @@ export function divide(lease: Lease, kind: End['collateral'], height: bigint, pa
   return { toProvider: 0n, toUser, burnt: collateral - toUser };
 }
 
-/** The lease at its end. */
+/** The lease at its end; what was not paid of it is dropped. */
 export function ended(lease: Lease, reason: Reason, height: bigint): Lease {
   const isBroken = ends[reason].collateral === 'broken';
   return {
@@ -243,6 +243,8 @@ export function ended(lease: Lease, reason: Reason, height: bigint): Lease {
     closeReason: reason,
     closedHeight: height,
     graceUntil: 0n,
+    // What is below one umu is the user's: it stays in the escrow.
+    remainder: '0',
   };
 }
 

@@ -132,6 +132,22 @@ describe('a close', () => {
     world.refused('market', 24, () => close(world, 1n, reason, sender));
   });
 
+  test.each([
+    [Reason.CLOSE_REASON_BY_USER, user, '119'],
+    [Reason.CLOSE_REASON_PROVIDER_AT_ONCE, providerA, '59'],
+  ])('for reason %d drops what is below one umu', (reason, sender, paid) => {
+    const world = World.begun();
+    const [order] = world.deploy(1n) as [OrderId];
+    world.lease(order, providerA, '9.99');
+    world.to(7n);
+    world.confirm(1n);
+    expect(world.leaseAt(1n)).toMatchObject({ paid: '59', remainder: umu('0.94') });
+    world.to(10n);
+    close(world, 1n, reason, sender);
+    expect(world.leaseAt(1n)).toMatchObject({ paid, remainder: '0' });
+    world.check();
+  });
+
   test('is refused for no lease (23) and by a stranger (sdk 4)', () => {
     const { world } = leased();
     world.refused('market', 23, () => close(world, 2n, Reason.CLOSE_REASON_BY_USER));
