@@ -173,12 +173,31 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   });
   const seen = { height: 0n };
   const watch = marketWatch(config, { client, provider, keeper, bidder, seen, log });
-  const api = await startApiServer({
+  const api = await startApi(config, { identity, client, manifests, logs, keeper, seen, log });
+  const count = (): void => {
+    for (const lease of keeper.leases()) usage.count(lease, seen.height);
+  };
+  return { gateway, driver, databases, keeper, bidder, watch, api, count };
+}
+
+/** The provider's own listener: manifests come in here, logs go out. */
+function startApi(
+  config: ProviderConfig,
+  of: Pick<Foundation, 'identity' | 'client' | 'log'> & {
+    readonly manifests: ManifestStore;
+    readonly logs: LogBook;
+    readonly keeper: LeaseKeeper;
+    readonly seen: { readonly height: bigint };
+  },
+): Promise<ApiServer> {
+  const { identity, client, manifests, logs, keeper, seen, log } = of;
+  const { provider, nodeId } = identity.name;
+  return startApiServer({
     address: config.host.address,
     port: config.host.port,
     chainId: config.chain.id,
     provider,
-    nodeId: identity.name.nodeId,
+    nodeId,
     credentials: tlsCredentials(identity),
     sources: {
       facts: new ChainFacts(client, provider),
@@ -196,10 +215,6 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     now: Date.now,
     logger: log.child({ part: 'api' }),
   });
-  const count = (): void => {
-    for (const lease of keeper.leases()) usage.count(lease, seen.height);
-  };
-  return { gateway, driver, databases, keeper, bidder, watch, api, count };
 }
 
 function marketWatch(

@@ -1,6 +1,8 @@
 /** The messages that transactions may carry: codec, handler and signers by type URL. */
+
 import { type DescMessage, getOption, type Registry } from '@bufbuild/protobuf';
 import { fromBech32 } from '@mu/lib/bech32';
+import { compareText } from '@mu/lib/text';
 import type { MessageCodec } from './collections.ts';
 import type { Context } from './context.ts';
 import { errInvalidAddress } from './errors.ts';
@@ -60,7 +62,7 @@ export class MessageRegistry {
    * @throws Error when a message has no signer option or is registered twice
    */
   registerMsgs<M extends Methods>(service: ServiceDefinition<M>, handlers: Partial<Handlers<M>>): void {
-    for (const key of Object.keys(handlers).sort()) {
+    for (const key of Object.keys(handlers).sort(compareText)) {
       const method = service.methods[key] as MethodDefinition<unknown, unknown>;
       const typeUrl = `/${typeNameOf(method.requestType)}`;
       if (this.#byTypeUrl.has(typeUrl)) throw new Error(`${typeUrl} is registered twice`);
@@ -80,7 +82,7 @@ export class MessageRegistry {
   }
 
   typeUrls(): string[] {
-    return [...this.#byTypeUrl.keys()].sort();
+    return [...this.#byTypeUrl.keys()].sort(compareText);
   }
 }
 

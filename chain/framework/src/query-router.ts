@@ -1,4 +1,5 @@
 /** Queries by gRPC path, `/mu.market.v1.Query/Order`. They read committed state and write nothing. */
+import { compareText } from '@mu/lib/text';
 import type { Context } from './context.ts';
 import { errInvalidRequest, errUnknownRequest } from './errors.ts';
 import type { Handlers, MethodDefinition, Methods, MsgHandler, ServiceDefinition } from './message-registry.ts';
@@ -11,7 +12,7 @@ export class QueryRouter {
 
   /** Adds the queries of a service that have a handler. */
   register<M extends Methods>(service: ServiceDefinition<M>, handlers: Partial<Handlers<M>>): void {
-    for (const key of Object.keys(handlers).sort()) {
+    for (const key of Object.keys(handlers).sort(compareText)) {
       const method = service.methods[key] as MethodDefinition<unknown, unknown>;
       const handler = handlers[key] as MsgHandler<unknown, unknown>;
       this.registerRaw(`/${service.fullName}/${method.name}`, (ctx, bytes) => {
@@ -39,7 +40,7 @@ export class QueryRouter {
   }
 
   paths(): string[] {
-    return [...this.#byPath.keys()].sort();
+    return [...this.#byPath.keys()].sort(compareText);
   }
 }
 

@@ -1,4 +1,6 @@
 /** The chain of trust from a lease to a report, as pure rules (design §5 billing, "UpdateUsage"). */
+
+import { signatureLength } from '@mu/framework/ed25519';
 import type { UsageItem, UsageRecord, UsageReport } from '@mu/proto/billing';
 import type { UsageLimit } from '@mu/proto/deployment';
 import type { Lease } from '@mu/proto/market';
@@ -20,7 +22,6 @@ import {
   errWrongSequence,
   errZeroQuantity,
 } from './errors.ts';
-import { signatureLength } from '@mu/framework/ed25519';
 
 const logRootLength = 32;
 /** As x/provider has it. */

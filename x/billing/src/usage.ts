@@ -1,5 +1,6 @@
 /** UpdateUsage: the ladder from the sender to the payment, cheap checks before dear ones. */
 import type { Context } from '@mu/framework/context';
+import { verifyEd25519, verifyGas } from '@mu/framework/ed25519';
 import { usageSignBytes } from '@mu/lib/sign-bytes';
 import { type MsgUpdateUsage, UsageRecord, UsageReport, UsageTotal } from '@mu/proto/billing';
 import type { Lease } from '@mu/proto/market';
@@ -14,7 +15,6 @@ import {
   errWrongSignature,
 } from './errors.ts';
 import type { BillingKeeper, PaidLease } from './keeper.ts';
-import { verifyGas, verifyEd25519 } from '@mu/framework/ed25519';
 import * as state from './state.ts';
 import { checkNode, checkPeriod, checkQuantity, checkReport, checkWindow, quantitiesByMetric } from './usage-rules.ts';
 import { intFromWire, intToWire } from './wire.ts';
