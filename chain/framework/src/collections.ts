@@ -105,9 +105,9 @@ export interface Range<K> {
 
 /** What all collections share: a store, a prefix and a key codec. */
 class Keyed<K> {
-  protected readonly storeName: string;
+  readonly storeName: string;
   protected readonly prefix: Uint8Array;
-  protected readonly keyCodec: KeyCodec<K>;
+  readonly keyCodec: KeyCodec<K>;
 
   constructor(storeName: string, prefix: number, keyCodec: KeyCodec<K>) {
     this.storeName = storeName;

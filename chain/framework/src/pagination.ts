@@ -1,7 +1,7 @@
 /** Pages of records over an index of their keys: a query reads its page and what its filter drops, not the module. */
 
 import { compareBytes, concatBytes } from '@mu/lib/bytes';
-import type { KeyCodec, Range } from './collections.ts';
+import type { Collection, KeyCodec, Range } from './collections.ts';
 import type { Context } from './context.ts';
 import { errInvalidRequest } from './errors.ts';
 
@@ -16,8 +16,7 @@ export interface PageRequest {
 
 /** A table or an index, and how its keys lead to records. */
 export interface Source<K, T> {
-  readonly store: string;
-  readonly keys: { bounds(range: Range<K>): [Uint8Array, Uint8Array | undefined] };
+  readonly keys: { readonly storeName: string; bounds(range: Range<K>): [Uint8Array, Uint8Array | undefined] };
   readonly codec: KeyCodec<K>;
   readonly prefix: readonly unknown[];
   load(ctx: Context, key: K, value: Uint8Array): T;
@@ -47,7 +46,7 @@ export function listPage<K, T>(
   const items: T[] = [];
   let nextKey = new Uint8Array();
   let seen = 0n;
-  for (const [at, value] of ctx.store(source.store).iterate(start, end, reverse)) {
+  for (const [at, value] of ctx.store(source.keys.storeName).iterate(start, end, reverse)) {
     const item = source.load(ctx, source.codec.decode(at, 1)[0], value);
     if (!keeps(item)) continue;
     seen += 1n;
@@ -60,6 +59,23 @@ export function listPage<K, T>(
     if (!counts) break;
   }
   return { items, pagination: { nextKey, total: counts ? seen : 0n } };
+}
+
+/** The records of a collection under leading parts of its key. @throws AbciError invalid request (18) */
+export function collectionPage<K, T>(
+  ctx: Context,
+  collection: Collection<K, T>,
+  request: PageRequest | undefined,
+  prefix: readonly unknown[],
+): Page<T> {
+  const { keyCodec: codec } = collection;
+  const source: Source<K, T> = {
+    keys: collection,
+    codec,
+    prefix,
+    load: (_ctx, _key, value) => collection.codec.decode(value),
+  };
+  return listPage(ctx, source, request, () => true);
 }
 
 /** The bounds of a list that goes on at a key of it. */

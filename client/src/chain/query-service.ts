@@ -3,10 +3,7 @@ import { ChainError, grpcStatusOf } from './errors.ts';
 
 /** What answers an ABCI query: a CosmJS Comet client, or anything of its shape. */
 export interface AbciQuerier {
-  abciQuery(params: {
-    path: string;
-    data: Uint8Array;
-  }): Promise<{
+  abciQuery(params: { path: string; data: Uint8Array }): Promise<{
     readonly code?: number | undefined;
     readonly value: Uint8Array;
     readonly log?: string | undefined;

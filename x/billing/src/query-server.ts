@@ -3,12 +3,11 @@
 import type { Context } from '@mu/framework/context';
 import { errKeyNotFound } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
-
+import { collectionPage } from '@mu/framework/pagination';
 import type { EscrowAccount, QueryDefinition } from '@mu/proto/billing';
 import type { DeploymentId } from '@mu/proto/deployment';
 import { escrowKey } from './escrows.ts';
 import type { BillingKeeper } from './keeper.ts';
-import { paginate } from './lists.ts';
 import { runwayOf } from './runway.ts';
 import * as state from './state.ts';
 import { intFromWire } from './wire.ts';
@@ -25,7 +24,7 @@ export function createQueryServer(keeper: BillingKeeper): Handlers<QueryDefiniti
     escrow: (ctx, { owner, dseq }) => ({ escrow: escrowOf(ctx, { owner, dseq }) }),
     depositors(ctx, { owner, dseq, pagination }) {
       const prefix = escrowKey(ctx, escrowOf(ctx, { owner, dseq }));
-      const page = paginate(ctx, state.shares, pagination, prefix);
+      const page = collectionPage(ctx, state.shares, pagination, prefix);
       return { shares: page.items, pagination: page.pagination };
     },
     runway(ctx, { owner, dseq }) {
@@ -35,7 +34,7 @@ export function createQueryServer(keeper: BillingKeeper): Handlers<QueryDefiniti
       return { height, pricePerBlock: pricePerBlock.toString() };
     },
     bill(ctx, { lease, pagination }) {
-      const page = paginate(ctx, state.billLines, pagination, [lease]);
+      const page = collectionPage(ctx, state.billLines, pagination, [lease]);
       return { lines: page.items, pagination: page.pagination };
     },
     usage(ctx, { lease }) {

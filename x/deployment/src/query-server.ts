@@ -5,7 +5,7 @@ import type { Handlers } from '@mu/framework/message-registry';
 import { listPage, type Source } from '@mu/framework/pagination';
 import { Deployment, DeploymentState, type QueryDefinition } from '@mu/proto/deployment';
 import type { DeploymentKeeper } from './keeper.ts';
-import { deploymentKey, moduleName, stateDeploymentKey } from './keys.ts';
+import { deploymentKey, stateDeploymentKey } from './keys.ts';
 import { byState, deployments, lastDseq, ownerKey, paramsItem } from './state.ts';
 
 type DeploymentQueries = Handlers<(typeof QueryDefinition)['methods']>;
@@ -33,7 +33,6 @@ export function createQueryServer(keeper: DeploymentKeeper): DeploymentQueries {
 
 function ofOwner(ctx: Context, owner: string): Source<readonly [Uint8Array, bigint], Deployment> {
   return {
-    store: moduleName,
     keys: deployments,
     codec: deploymentKey,
     prefix: owner === '' ? [] : [ownerKey(ctx, owner)],
@@ -43,7 +42,6 @@ function ofOwner(ctx: Context, owner: string): Source<readonly [Uint8Array, bigi
 
 function inState(state: DeploymentState): Source<readonly [number, Uint8Array, bigint], Deployment> {
   return {
-    store: moduleName,
     keys: byState,
     codec: stateDeploymentKey,
     prefix: [state],

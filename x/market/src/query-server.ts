@@ -3,6 +3,7 @@ import { type KeySet, u64Key } from '@mu/framework/collections';
 import type { Context } from '@mu/framework/context';
 import { errInvalidRequest, errKeyNotFound } from '@mu/framework/errors';
 import { addressBytes, type Handlers } from '@mu/framework/message-registry';
+import { listPage, type Source } from '@mu/framework/pagination';
 import {
   Fulfillment,
   FulfillmentState,
@@ -24,7 +25,6 @@ import {
   providerOrderKey,
   regionOrderKey,
 } from './keys.ts';
-import { listPage, type Source } from './lists.ts';
 import { sameAddress, specOf } from './orders.ts';
 import {
   fulfillments,
