@@ -25,3 +25,5 @@ export const errTooManyNodes = provider(19, 'too many nodes');
 export const errNodeRemoved = provider(20, 'node is removed already');
 export const errReason = provider(21, 'a node is removed as retired or compromised');
 export const errParams = provider(22, 'parameters are wrong');
+export const errBusy = provider(23, 'provider has open bids or live leases');
+export const errNoAttestation = provider(24, 'auditor states nothing of this provider');

@@ -1,14 +1,19 @@
 /** Events of the registry. Each carries what an indexer needs, so that it asks nothing back. */
 import type { Context } from '@mu/framework/context';
-import type { Node, PriceList, Provider } from '@mu/proto/provider';
+import type { Attestation, Node, PriceList, Provider } from '@mu/proto/provider';
 
-export function emitProvider(ctx: Context, type: 'provider_registered' | 'provider_updated', provider: Provider): void {
+export function emitProvider(
+  ctx: Context,
+  type: 'provider_registered' | 'provider_updated' | 'provider_leaving' | 'provider_gone',
+  provider: Provider,
+): void {
   ctx.events.emit(type, [
     ['provider', provider.owner],
     ['host_uri', provider.hostUri],
     ['gateway_uri', provider.gatewayUri],
     ['regions', provider.regions.join(',')],
     ['services', provider.services.join(',')],
+    ['unbonding_height', provider.unbondingHeight.toString()],
     ['deposit', `${provider.deposit?.amount ?? '0'}${provider.deposit?.denom ?? ''}`],
   ]);
 }
@@ -27,6 +32,15 @@ export function emitNode(ctx: Context, type: 'node_added' | 'node_removed', node
     ['region', node.region],
     ['valid_to_height', node.validToHeight.toString()],
     ['reason', node.removalReason.toString()],
+  ]);
+}
+
+/** An empty list of attributes withdraws what the auditor stated. */
+export function emitAttested(ctx: Context, { auditor, provider, attributes }: Attestation): void {
+  ctx.events.emit('provider_attested', [
+    ['provider', provider],
+    ['auditor', auditor],
+    ['attributes', attributes.map(({ key }) => key).join(',')],
   ]);
 }
 

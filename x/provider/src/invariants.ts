@@ -5,14 +5,19 @@ import type { Invariant } from '@mu/framework/module';
 import { moduleAddress } from '@mu/lib/address';
 import { parseAmount } from '@mu/lib/amounts';
 import { toBech32 } from '@mu/lib/bech32';
+import { toHex } from '@mu/lib/bytes';
+import { ProviderState } from '@mu/proto/provider';
 import type { ProviderDeps } from './expected-keepers.ts';
 import { moduleName } from './keys.ts';
-import { providers, providersByRegion } from './state.ts';
+import { isLeaving, leaving, nodeCount, nodes, priceLists, providers, providersByRegion } from './state.ts';
 
 export function providerInvariants(deps: ProviderDeps): Invariant[] {
   return [
     { name: 'PRV-1', check: (ctx) => depositsAreHeld(deps, unmetered(ctx)) },
     { name: 'PRV-2', check: (ctx) => regionsAgree(unmetered(ctx)) },
+    { name: 'PRV-3', check: (ctx) => leavingAgree(unmetered(ctx)) },
+    { name: 'PRV-4', check: (ctx) => nodesAgree(unmetered(ctx)) },
+    { name: 'PRV-5', check: (ctx) => listsAgree(unmetered(ctx)) },
   ];
 }
 
@@ -37,4 +42,48 @@ function regionsAgree(ctx: Context): string | undefined {
   }
   const indexed = [...providersByRegion.iterate(ctx)].length;
   return indexed === stated ? undefined : `${stated} regions are stated, ${indexed} are in the index`;
+}
+
+/** Who waits for a deposit stands in the queue, and nobody else; who is gone has none locked. */
+function leavingAgree(ctx: Context): string | undefined {
+  let waiting = 0;
+  for (const [key, provider] of providers.iterate(ctx)) {
+    const { owner, state, unbondingHeight, deposit } = provider;
+    if (state === ProviderState.PROVIDER_STATE_GONE && deposit?.amount !== '0')
+      return `${owner} is gone, not its deposit`;
+    if (!isLeaving(provider)) continue;
+    waiting += 1;
+    if (!leaving.has(ctx, [unbondingHeight, key])) return `${owner} leaves and is not in the queue`;
+  }
+  const queued = [...leaving.iterate(ctx)].length;
+  return queued === waiting ? undefined : `${waiting} providers leave, ${queued} are in the queue`;
+}
+
+/** Nodes are of providers, and the count of each owner is that of its standing nodes. */
+function nodesAgree(ctx: Context): string | undefined {
+  const standing = new Map<string, bigint>();
+  for (const [[owner], node] of nodes.iterate(ctx)) {
+    if (!providers.has(ctx, owner)) return `node ${node.nodeId} of ${node.provider} has no provider`;
+    if (node.removedHeight === 0n) standing.set(toHex(owner), (standing.get(toHex(owner)) ?? 0n) + 1n);
+  }
+  let counted = 0;
+  for (const [owner, count] of nodeCount.iterate(ctx)) {
+    counted += 1;
+    const real = standing.get(toHex(owner)) ?? 0n;
+    if (real !== count) return `${toHex(owner)} has ${real} nodes, the count says ${count}`;
+  }
+  return counted === standing.size ? undefined : `${standing.size} owners have nodes, ${counted} are counted`;
+}
+
+/** The price lists of a provider are the versions from 1 to its latest. */
+function listsAgree(ctx: Context): string | undefined {
+  for (const [key, { owner, priceListVersion }] of providers.iterate(ctx)) {
+    let next = 1n;
+    for (const [[, version]] of priceLists.iterate(ctx, { prefix: [key] })) {
+      if (version !== next) return `${owner} lacks price list ${next}`;
+      next += 1n;
+    }
+    if (next - 1n !== priceListVersion) return `${owner} has ${next - 1n} price lists, not ${priceListVersion}`;
+  }
+  return undefined;
 }

@@ -25,5 +25,6 @@ export function createProviderModule({ keeper }: { readonly keeper: ProviderKeep
     invariants: providerInvariants(keeper.deps),
     registerMsgs: (messages) => messages.registerMsgs(MsgDefinition, createMsgServer(keeper)),
     registerQueries: (router) => router.register(QueryDefinition, createQueryServer(keeper)),
+    endBlock: (ctx) => keeper.endBlock(ctx),
   };
 }

@@ -46,7 +46,8 @@ export function defaultParams(): Params {
   });
 }
 
-const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+/** Names of regions, services and metrics. */
+export const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 /** 100 years of one-second blocks: heights never overflow. */
 const maxBlocks = 3_155_760_000n;
 
@@ -54,7 +55,7 @@ const maxBlocks = 3_155_760_000n;
 export function validateParams(params: Params): void {
   const { deposit, regions, services, unbondingBlocks } = params;
   if (deposit === undefined || !isDenom(deposit.denom)) throw errParams.wrap('deposit is no coin');
-  parseAmount(deposit.amount);
+  requireAmount(deposit.amount);
   if (unbondingBlocks < 1n || unbondingBlocks > maxBlocks)
     throw errParams.wrap(`unbonding_blocks is from 1 to ${maxBlocks}`);
   requireNames('regions', regions, 1);
@@ -75,6 +76,20 @@ export function validateParams(params: Params): void {
     if (params[field] < 1 || params[field] > 1_000_000) throw errParams.wrap(`${field} is from 1 to 1000000`);
   }
   if (params.maxPriceLists < 1n) throw errParams.wrap('max_price_lists is at least 1');
+}
+
+function requireAmount(amount: string): void {
+  try {
+    parseAmount(amount);
+  } catch {
+    throw errParams.wrap('deposit is an amount of at most 256 bits');
+  }
+}
+
+/** A deposit in another coin than the chain's could not be told apart in the module account. */
+export function requireDenom({ deposit }: Pick<Params, 'deposit'>, denom: string): void {
+  if (deposit?.denom !== denom)
+    throw errParams.wrap(`the deposit is in ${deposit?.denom}, the chain’s denomination is ${denom}`);
 }
 
 function requireNames(field: string, names: readonly string[], least: number): void {

@@ -5,19 +5,14 @@ import type { Context } from '@mu/framework/context';
 import { errKeyNotFound } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
 import { listPage, type Source } from '@mu/framework/pagination';
-import {
-  Node,
-  PriceList,
-  Provider,
-  ProviderState,
-  type QueryDefinition,
-  type QueryProvidersRequest,
-} from '@mu/proto/provider';
+import { Attestation, Node, PriceList, Provider, ProviderState, type QueryDefinition } from '@mu/proto/provider';
+import { errRegion } from './errors.ts';
 import type { ProviderKeeper } from './keeper.ts';
-import { moduleName, nodeKey, priceListKey, regionOwnerKey } from './keys.ts';
-import { nodes, ownerKey, priceLists, providers, providersByRegion } from './state.ts';
+import { attestationKey, nodeKey, priceListKey, regionOwnerKey } from './keys.ts';
+import { namePattern } from './params.ts';
+import { attestations, nodes, ownerKey, priceLists, providers, providersByRegion } from './state.ts';
 
-type ProviderQueries = Partial<Handlers<(typeof QueryDefinition)['methods']>>;
+type ProviderQueries = Handlers<(typeof QueryDefinition)['methods']>;
 
 const all = (): boolean => true;
 
@@ -30,13 +25,12 @@ export function createQueryServer(keeper: ProviderKeeper): ProviderQueries {
       const { items, pagination } =
         request.region === ''
           ? listPage(ctx, allProviders, request.pagination, keeps)
-          : listPage(ctx, inRegion(request), request.pagination, keeps);
+          : listPage(ctx, inRegion(checkedRegion(request.region)), request.pagination, keeps);
       return { providers: items, pagination };
     },
     provider: (ctx, { owner }) => ({ provider: found(keeper.getProvider(ctx, owner), `provider ${owner}`) }),
     nodes(ctx, { owner, pagination: page }) {
       const source: Source<readonly [Uint8Array, string], Node> = {
-        store: moduleName,
         keys: nodes,
         codec: nodeKey,
         prefix: [ownerKey(ctx, owner)],
@@ -47,7 +41,6 @@ export function createQueryServer(keeper: ProviderKeeper): ProviderQueries {
     },
     priceLists(ctx, { owner, pagination: page }) {
       const source: Source<readonly [Uint8Array, bigint], PriceList> = {
-        store: moduleName,
         keys: priceLists,
         codec: priceListKey,
         prefix: [ownerKey(ctx, owner)],
@@ -55,6 +48,16 @@ export function createQueryServer(keeper: ProviderKeeper): ProviderQueries {
       };
       const { items, pagination } = listPage(ctx, source, page, all);
       return { priceLists: items, pagination };
+    },
+    attestations(ctx, { owner, pagination: page }) {
+      const source: Source<readonly [Uint8Array, Uint8Array], Attestation> = {
+        keys: attestations,
+        codec: attestationKey,
+        prefix: [ownerKey(ctx, owner)],
+        load: (_ctx, _key, value) => Attestation.decode(value),
+      };
+      const { items, pagination } = listPage(ctx, source, page, all);
+      return { attestations: items, pagination };
     },
     priceList(ctx, { owner, version }) {
       const latest = keeper.getProvider(ctx, owner)?.priceListVersion ?? 0n;
@@ -65,16 +68,20 @@ export function createQueryServer(keeper: ProviderKeeper): ProviderQueries {
 }
 
 const allProviders: Source<Uint8Array, Provider> = {
-  store: moduleName,
   keys: providers,
   codec: bytesKey,
   prefix: [],
   load: (_ctx, _key, value) => Provider.decode(value),
 };
 
-function inRegion({ region }: QueryProvidersRequest): Source<readonly [string, Uint8Array], Provider> {
+/** A text that can be no region makes no key. @throws AbciError unknown region (6) */
+function checkedRegion(region: string): string {
+  if (!namePattern.test(region)) throw errRegion.wrap(region.slice(0, 64));
+  return region;
+}
+
+function inRegion(region: string): Source<readonly [string, Uint8Array], Provider> {
   return {
-    store: moduleName,
     keys: providersByRegion,
     codec: regionOwnerKey,
     prefix: [region],

@@ -27,15 +27,30 @@ export const nodeIdPattern = /^[a-z0-9-]{1,64}$/;
 /** Host, and a port from 1 to 65535; an IPv6 address stands in brackets. */
 const authority = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([1-9]\d{0,4}))?$/i;
 
-/** @param schemes that are allowed; @throws AbciError not an address (5) */
-export function checkUri(field: string, uri: string, schemes: readonly string[]): void {
-  const [scheme = '', rest = ''] = uri.split('://', 2);
+/** Which addresses a field takes. */
+interface UriForm {
+  readonly schemes: readonly string[];
+  readonly needsPort: boolean;
+}
+
+/** The provider's own listener: always TLS, always with its port. */
+export const hostForm: UriForm = { schemes: ['https'], needsPort: true };
+/** The public door: the port may be the scheme's own. */
+export const gatewayForm: UriForm = { schemes: ['https', 'http'], needsPort: false };
+
+/** @throws AbciError not an address (5) */
+export function checkUri(field: string, uri: string, { schemes, needsPort }: UriForm): void {
+  const at = uri.indexOf('://');
+  const rest = uri.slice(at + 3);
   const port = authority.exec(rest)?.[1];
   const fits =
-    uri.length <= maxUriBytes && schemes.includes(scheme) && authority.test(rest) && Number(port ?? '1') <= 65_535;
+    uri.length <= maxUriBytes &&
+    schemes.includes(uri.slice(0, Math.max(at, 0))) &&
+    authority.test(rest) &&
+    (port === undefined ? !needsPort : Number(port) <= 65_535);
   if (!fits)
     throw errUri.wrap(
-      `${field} "${uri.slice(0, maxUriBytes)}" is not ${schemes.join(' or ')}://host[:port] of at most ${maxUriBytes} bytes`,
+      `${field} "${uri.slice(0, maxUriBytes)}" is not ${schemes.join(' or ')}://host${needsPort ? ':port' : '[:port]'} of at most ${maxUriBytes} bytes`,
     );
 }
 
@@ -55,7 +70,8 @@ export const checkServices = (services: readonly string[], params: Params): void
 export function checkOperators(operators: readonly string[], params: Params, prefix: string): void {
   if (operators.length > params.maxOperators)
     throw errOperator.wrap(`${operators.length}, at most ${params.maxOperators}`);
-  if (new Set(operators).size !== operators.length) throw errOperator.wrap('one stands twice');
+  if (new Set(operators.map((operator) => operator.toLowerCase())).size !== operators.length)
+    throw errOperator.wrap('one stands twice');
   for (const operator of operators) addressBytes(operator, prefix);
 }
 
@@ -70,8 +86,18 @@ export function checkRoots(roots: readonly RootCertificate[], params: Params): v
     const { length } = root.certificate;
     if (length === 0 || length > maxCertificateBytes)
       throw errRoot.wrap(`a certificate has ${length} bytes, at most ${maxCertificateBytes}`);
+    if (!isDerSequence(root.certificate)) throw errRoot.wrap('a certificate is not one DER sequence');
     checkHeights(errRoot, root);
   }
+}
+
+/** One ASN.1 SEQUENCE in DER that ends where the bytes end: the frame of every certificate, below 64 KiB. */
+function isDerSequence(bytes: Uint8Array): boolean {
+  const [tag, first = 0, second = 0, third = 0] = bytes;
+  if (tag !== 0x30) return false;
+  if (first < 0x80) return bytes.length === 2 + first;
+  if (first === 0x81) return second >= 0x80 && bytes.length === 3 + second;
+  return first === 0x82 && second > 0 && bytes.length === 4 + second * 256 + third;
 }
 
 export function checkEncryptionKeys(keys: readonly EncryptionKey[], params: Params): void {
