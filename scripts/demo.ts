@@ -193,7 +193,7 @@ async function main(): Promise<void> {
     endpoint: first.endpoint,
     answer,
     first_answer_ms: firstAnswerMs,
-    paid_umu: lease.paid,
+    paid_umu: Number(lease.paid),
     supply_unchanged: supplyBefore === supplyAfter,
   };
   client.disconnect();
