@@ -91,9 +91,9 @@ interface Created {
 }
 
 async function createDeployment(): Promise<Created> {
-  say('\nthe user: mucli tx deployment create examples/login/stack.yaml --max-price 50');
+  say('\nthe user: mucli tx deployment create examples/login/stack.yaml');
   const stack = join(import.meta.dirname, '..', 'examples', 'login', 'stack.yaml');
-  const args = ['tx', 'deployment', 'create', stack, '--max-price', '50', '--yes', '--output', 'json'];
+  const args = ['tx', 'deployment', 'create', stack, '--yes', '--output', 'json'];
   const onStderr = (line: string): void => {
     if (line.startsWith('submitted deployment')) broadcastAt = performance.now();
     say(`  ${line}`);
@@ -251,7 +251,7 @@ async function keepRunning(providers: readonly NetworkProvider[], created: Creat
   say(`  mucli query billing bill ${endpoint?.lease}`);
   say(`  mucli query billing escrow ${user} ${created.dseq}`);
   say(`  mucli logs ${endpoint?.lease}`);
-  say(`  mucli tx deployment create ${join(root, 'examples/login/stack.yaml')} --max-price 50`);
+  say(`  mucli tx deployment create ${join(root, 'examples/login/stack.yaml')}`);
   say(`  mucli tx deployment cancel ${created.dseq}`);
   say(`\nto stop it all:\n  kill ${pids.join(' ')}; rm -r ${network.options.folder}\n`);
 }

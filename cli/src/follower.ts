@@ -1,6 +1,13 @@
 /** Tells the steps of a deployment as they happen. */
-import { type DeploymentStep, type DeploymentView, stepsBetween, viewDeployment } from '@mu/client/deployment/follow';
-import { CloseReason, LeaseState } from '@mu/proto/market';
+import {
+  type DeploymentStep,
+  type DeploymentView,
+  isLive,
+  stepsBetween,
+  viewDeployment,
+} from '@mu/client/deployment/follow';
+import { CloseReason, LeaseState, OrderState } from '@mu/proto/market';
+import { CliError } from './errors.ts';
 import type { Session } from './session.ts';
 
 const pollMs = 200;
@@ -19,6 +26,7 @@ export class DeploymentFollower {
   /**
    * Follows until `reached` says so.
    * @returns the view then; undefined when no lease was made within the time
+   * @throws CliError when all orders and leases are over: nothing will come any more
    */
   async until(
     reached: (view: DeploymentView) => Promise<boolean>,
@@ -28,6 +36,8 @@ export class DeploymentFollower {
       const view = await this.#look();
       if (await reached(view)) return view;
       if (view.leases.length === 0 && view.height - limit.since >= limit.timeoutBlocks) return undefined;
+      if (view.orders.length > 0 && isOver(view))
+        throw new CliError('the deployment is over: its leases have ended and no order is open; see above why');
       await pause();
     }
   }
@@ -52,6 +62,10 @@ export class DeploymentFollower {
     this.#last = view;
     return view;
   }
+}
+
+function isOver(view: DeploymentView): boolean {
+  return !view.leases.some(isLive) && !view.orders.some(({ state }) => state === OrderState.ORDER_STATE_OPEN);
 }
 
 function inWords(step: DeploymentStep): string {

@@ -149,6 +149,7 @@ export class Network {
     const home = this.path('user');
     mkdirSync(home, { recursive: true });
     writeFileSync(join(home, 'password'), 'a password of a test network\n', { mode: 0o600 });
+    writeFileSync(join(home, 'mucli.toml'), 'max_price = "50"\nallow_private_peers = true\n');
     const { stdout } = await must(this.mucli(['keys', 'add', 'user', '--output', 'json']));
     return (JSON.parse(stdout) as { address: string }).address;
   }
@@ -159,7 +160,6 @@ export class Network {
     return {
       MUCLI_HOME: home,
       MUCLI_PASSWORD_FILE: join(home, 'password'),
-      MUCLI_ALLOW_PRIVATE_PEERS: 'true',
       ...(this.#rpc === '' ? {} : { MUCLI_NODE: this.#rpc }),
     };
   }
