@@ -6,7 +6,7 @@ import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import type { Sender } from '@mu/client/chain/sender';
-import { MsgUpdateUsage, type UsageReport } from '@mu/proto/billing';
+import { MsgUpdateUsage, type UsageRecord, type UsageReport } from '@mu/proto/billing';
 import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import type { Journal } from '../journal/journal.ts';
@@ -72,13 +72,18 @@ export class UsageReporter {
   /** The state in the light of the chain, asked once after a start. */
   async #known(lease: Lease): Promise<UsageState> {
     if (this.#reconciled.has(lease.number)) return this.#state(lease);
-    const { records } = await this.#options.client.billing.usage({ lease: lease.number });
-    const record = records.find(({ nodeId }) => nodeId === this.#options.nodeId);
+    const record = await this.#record(lease);
     const state = this.#state(lease);
     const known = record === undefined ? state : reconciled(state, record);
     if (known !== state) this.#options.journal.usage.put(lease.number, known);
     this.#reconciled.add(lease.number);
     return known;
+  }
+
+  /** How far this node's reports have come on the chain; undefined before the first. */
+  async #record(lease: Lease): Promise<UsageRecord | undefined> {
+    const { records } = await this.#options.client.billing.usage({ lease: lease.number });
+    return records.find(({ nodeId }) => nodeId === this.#options.nodeId);
   }
 
   #report(lease: Lease, state: UsageState, toHeight: bigint): void {
@@ -115,14 +120,17 @@ export class UsageReporter {
       );
     } catch (error) {
       if (!(error instanceof ChainError) || error.codespace !== 'billing') throw error;
-      // The chain will never take this report: keeping it would block every later one.
-      log.error(
-        { lease: lease.number.toString(), code: error.code, reason: error.message },
-        'usage report refused, it is dropped',
-      );
-      this.#reconciled.delete(lease.number);
-      journal.usage.put(lease.number, { ...this.#state(lease), pending: undefined });
-      return;
+      const record = await this.#record(lease);
+      if (record?.sequence !== pending.report.sequence) {
+        // The chain will never take this report: keeping it would block every later one.
+        log.error(
+          { lease: lease.number.toString(), code: error.code, reason: error.message },
+          'usage report refused, it is dropped',
+        );
+        journal.usage.put(lease.number, { ...this.#state(lease), pending: undefined });
+        return;
+      }
+      // It was taken before, and only the answer was lost.
     }
     journal.usage.put(lease.number, taken(this.#state(lease)));
   }

@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
+import type { Sender } from '@mu/client/chain/sender';
+import type { MsgUpdateUsage, UsageReport } from '@mu/proto/billing';
+import { Lease } from '@mu/proto/market';
+import { pino } from 'pino';
+import { type Journal, openJournal } from '../../src/journal/journal.ts';
+import type { Quantity } from '../../src/usage/counters.ts';
+import { UsageReporter } from '../../src/usage/usage-reporter.ts';
+
+const owner = { chainId: 'mu-1', provider: 'mu1provider', nodeId: 'node-1' };
+const lease = Lease.fromPartial({ number: 3n, createdHeight: 10n });
+
+/** A chain that takes a report when its sequence is the next one. */
+class FakeChain {
+  taken: UsageReport[] = [];
+  /** what happens to the next report: taken, taken but the answer is lost, refused, or not even reached */
+  next: 'taken' | 'answer lost' | 'refused' | 'away' = 'taken';
+  idle: Promise<unknown> = Promise.resolve();
+
+  client(): ChainClient {
+    const usage = () => {
+      const last = this.taken.at(-1);
+      return Promise.resolve({
+        records: last === undefined ? [] : [{ nodeId: 'node-1', sequence: last.sequence, toHeight: last.toHeight }],
+      });
+    };
+    return { billing: { usage } } as unknown as ChainClient;
+  }
+
+  sender(): Sender {
+    const sendAndWait = (messages: readonly { value: MsgUpdateUsage }[]): Promise<CommittedTx> => {
+      const sent = this.#take(messages[0]?.value.report as UsageReport);
+      this.idle = sent.catch(() => undefined);
+      return sent;
+    };
+    return { address: 'mu1operator', sendAndWait } as unknown as Sender;
+  }
+
+  async #take(report: UsageReport): Promise<CommittedTx> {
+    const how = this.next;
+    this.next = 'taken';
+    if (how === 'away') throw new Error('connect ECONNREFUSED');
+    if (how === 'refused') throw new ChainError('refused', { codespace: 'billing', code: 12 });
+    if (report.sequence !== BigInt(this.taken.length + 1))
+      throw new ChainError('wrong sequence', { codespace: 'billing', code: 20 });
+    this.taken.push(report);
+    if (how === 'answer lost') throw new Error('socket hang up');
+    return { height: 1 } as CommittedTx;
+  }
+}
+
+let folder: string;
+let journal: Journal;
+let chain: FakeChain;
+let used: Quantity[];
+
+function reporter(): UsageReporter {
+  return new UsageReporter({
+    client: chain.client(),
+    sender: chain.sender(),
+    journal,
+    nodeId: 'node-1',
+    sign: () => new Uint8Array(64),
+    takeUsage: () => used.splice(0),
+    takeLogRoot: () => new Uint8Array(32),
+    reportEveryBlocks: 5n,
+    log: pino({ level: 'silent' }),
+  });
+}
+
+/** One block of work for a reporter, until what it sent is settled. */
+async function block(of: UsageReporter, height: bigint, requests: bigint): Promise<void> {
+  if (requests > 0n) used.push({ service: 'web', metric: 'gateway-requests', quantity: requests });
+  await of.tick(lease, height);
+  await chain.idle;
+  // What follows the answer runs in microtasks.
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+const billed = (): bigint =>
+  chain.taken.flatMap(({ items }) => items).reduce((sum, { quantity }) => sum + quantity, 0n);
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mu-usage-'));
+  journal = openJournal(join(folder, 'journal'), owner);
+  chain = new FakeChain();
+  used = [];
+});
+
+afterEach(async () => {
+  await journal.close();
+  rmSync(folder, { recursive: true });
+});
+
+test('usage is reported when it is time, without gap, and nothing is billed twice', async () => {
+  const node = reporter();
+  for (let height = 11n; height <= 30n; height += 1n) await block(node, height, 2n);
+  expect(chain.taken.map(({ sequence, fromHeight, toHeight }) => [sequence, fromHeight, toHeight])).toEqual([
+    [1n, 11n, 15n],
+    [2n, 16n, 20n],
+    [3n, 21n, 25n],
+    [4n, 26n, 30n],
+  ]);
+  expect(billed()).toBe(40n);
+});
+
+test('a chain that is away gets the same report again', async () => {
+  const node = reporter();
+  for (let height = 11n; height <= 14n; height += 1n) await block(node, height, 1n);
+  chain.next = 'away';
+  await block(node, 15n, 1n);
+  expect(chain.taken).toEqual([]);
+  await block(node, 16n, 1n);
+  expect(chain.taken.map(({ toHeight }) => toHeight)).toEqual([15n]);
+  for (let height = 17n; height <= 20n; height += 1n) await block(node, height, 1n);
+  expect(billed()).toBe(10n);
+});
+
+test('a crash after the chain took a report, before the answer came, neither loses nor repeats anything', async () => {
+  const node = reporter();
+  for (let height = 11n; height <= 14n; height += 1n) await block(node, height, 1n);
+  chain.next = 'answer lost';
+  await block(node, 15n, 1n);
+  await block(node, 16n, 1n);
+  // The next process knows only what the journal and the chain say.
+  const restarted = reporter();
+  for (let height = 17n; height <= 25n; height += 1n) await block(restarted, height, 1n);
+  expect(chain.taken.map(({ sequence, fromHeight, toHeight }) => [sequence, fromHeight, toHeight])).toEqual([
+    [1n, 11n, 15n],
+    [2n, 16n, 20n],
+    [3n, 21n, 25n],
+  ]);
+  expect(billed()).toBe(15n);
+});
+
+test('a report that the chain refuses for good does not block the later ones', async () => {
+  const node = reporter();
+  for (let height = 11n; height <= 14n; height += 1n) await block(node, height, 1n);
+  chain.next = 'refused';
+  await block(node, 15n, 1n);
+  for (let height = 16n; height <= 20n; height += 1n) await block(node, height, 1n);
+  expect(chain.taken.map(({ sequence, fromHeight }) => [sequence, fromHeight])).toEqual([[1n, 11n]]);
+});
+
+test('the last report of a lease ends with it, and the journal forgets it', async () => {
+  const node = reporter();
+  await block(node, 12n, 4n);
+  const over = { ...lease, closedHeight: 13n };
+  await node.finish(over);
+  await chain.idle;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(chain.taken.map(({ toHeight }) => toHeight)).toEqual([13n]);
+  await node.finish(over);
+  expect(node.owing()).toEqual([]);
+});
