@@ -1,25 +1,45 @@
 /** Genesis: the records alone; indexes and counters are rebuilt from them. */
 import type { Context } from '@mu/framework/context';
 import { toBech32 } from '@mu/lib/bech32';
-import { GenesisState } from '@mu/proto/deployment';
+import { type Deployment, DeploymentState, GenesisState } from '@mu/proto/deployment';
 import { errParams } from './errors.ts';
 import { defaultParams, validateParams } from './params.ts';
-import { authorityItem, deployments, lastDseq, ownerKey, paramsItem, putDeployment } from './state.ts';
+import { authorityItem, deployments, isActive, lastDseq, ownerKey, paramsItem, putDeployment } from './state.ts';
 
 export function defaultGenesis(): GenesisState {
   return GenesisState.fromPartial({ params: defaultParams() });
 }
 
-/** @throws AbciError with what is wrong */
+/** @throws AbciError with the path of what is wrong */
 export function validateGenesis(state: GenesisState): void {
   validateParams(state.params ?? defaultParams());
-  const names = state.deployments.map(({ id }) => `${id?.owner}/${id?.dseq}`);
-  if (new Set(names).size !== names.length) throw errParams.wrap('genesis names a deployment twice');
-  for (const { id } of state.deployments) {
-    const last = state.lastDseqs.find(({ owner }) => owner === id?.owner)?.dseq ?? 0n;
-    if (id === undefined || id.dseq > last)
-      throw errParams.wrap(`deployment ${id?.owner}/${id?.dseq} is above the owner’s last dseq`);
+  const last = new Map<string, bigint>();
+  for (const [at, { owner, dseq }] of state.lastDseqs.entries()) {
+    if (last.has(owner)) throw errParams.wrap(`last_dseqs[${at}] names an owner twice`);
+    last.set(owner, dseq);
   }
+  const known = new Set<string>();
+  for (const [at, deployment] of state.deployments.entries()) {
+    const where = `deployments[${at}]`;
+    const { owner = '', dseq = 0n } = deployment.id ?? {};
+    const name = `${owner}/${dseq}`;
+    if (known.has(name)) throw errParams.wrap(`${where} stands twice`);
+    known.add(name);
+    if (dseq < 1n || dseq > (last.get(owner) ?? 0n))
+      throw errParams.wrap(`${where}.id.dseq is above the owner’s last dseq`);
+    checkRecord(where, deployment);
+  }
+}
+
+function checkRecord(where: string, deployment: Deployment): void {
+  const { state, closedHeight, infrastructure, version, revision } = deployment;
+  const isKnown = state >= DeploymentState.DEPLOYMENT_STATE_ACTIVE && state <= DeploymentState.DEPLOYMENT_STATE_CLOSED;
+  if (!isKnown) throw errParams.wrap(`${where}.state is unknown`);
+  if (isActive(deployment) !== (closedHeight === 0n))
+    throw errParams.wrap(`${where}.closed_height is 0 while active and only then`);
+  if (infrastructure.length === 0) throw errParams.wrap(`${where}.infrastructure is empty`);
+  if (version.length !== 32) throw errParams.wrap(`${where}.version has no 32 bytes`);
+  if (revision < 1n) throw errParams.wrap(`${where}.revision counts from 1`);
 }
 
 export function initGenesis(ctx: Context, state: GenesisState): void {

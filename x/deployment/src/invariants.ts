@@ -20,13 +20,15 @@ function countsAgree(ctx: Context): string | undefined {
   const counted = new Map<string, bigint>();
   for (const [[owner], deployment] of deployments.iterate(ctx)) {
     const name = toHex(owner);
-    counted.set(name, (counted.get(name) ?? 0n) + (isActive(deployment) ? 1n : 0n));
+    if (isActive(deployment)) counted.set(name, (counted.get(name) ?? 0n) + 1n);
   }
+  let owners = 0;
   for (const [owner, count] of activeCount.iterate(ctx)) {
+    owners += 1;
     const real = counted.get(toHex(owner)) ?? 0n;
     if (real !== count) return `${toHex(owner)} has ${real} active deployments, the count says ${count}`;
   }
-  return undefined;
+  return owners === counted.size ? undefined : `${counted.size} owners have active deployments, ${owners} are counted`;
 }
 
 /** Each deployment stands in the index of its state, and the index names no other. */

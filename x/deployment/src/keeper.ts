@@ -37,12 +37,14 @@ export class DeploymentKeeper {
   /** The escrow is settled: the deployment is over. */
   markClosed(ctx: Context, id: DeploymentId): void {
     const deployment = this.getDeployment(ctx, id);
-    if (deployment === undefined || deployment.state === DeploymentState.DEPLOYMENT_STATE_CLOSED) return;
+    if (deployment?.state !== DeploymentState.DEPLOYMENT_STATE_CLOSING) return;
     emitDeployment(ctx, 'deployment_closed', this.#move(ctx, deployment, DeploymentState.DEPLOYMENT_STATE_CLOSED));
   }
 
   #move(ctx: Context, deployment: Deployment, state: DeploymentState): Deployment {
-    const next = { ...deployment, state, closedHeight: ctx.height };
+    // The end is the block in which it stopped, not the one that settled it.
+    const closedHeight = isActive(deployment) ? ctx.height : deployment.closedHeight;
+    const next = { ...deployment, state, closedHeight };
     putDeployment(ctx, next, deployment);
     return next;
   }

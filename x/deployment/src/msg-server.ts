@@ -17,7 +17,16 @@ import { emitDeployment, emitParamsUpdated } from './events.ts';
 import type { DeploymentKeeper } from './keeper.ts';
 import { validateParams } from './params.ts';
 import { checkAccessKeys, checkInfrastructures, checkName, checkVersion, checkWait, type Known } from './rules.ts';
-import { activeCount, authorityItem, isActive, lastDseq, ownerKey, paramsItem, putDeployment } from './state.ts';
+import {
+  activeCount,
+  authorityItem,
+  canonical,
+  isActive,
+  lastDseq,
+  ownerKey,
+  paramsItem,
+  putDeployment,
+} from './state.ts';
 
 type DeploymentMsgs = Partial<Handlers<(typeof MsgDefinition)['methods']>>;
 
@@ -25,7 +34,7 @@ export function createMsgServer(keeper: DeploymentKeeper): DeploymentMsgs {
   return {
     submitDeployment: (ctx, message) => submit(ctx, keeper, message),
     cancelDeployment(ctx, { owner, dseq }) {
-      const id = { owner, dseq };
+      const id = { owner: canonical(ctx, owner), dseq };
       const deployment = keeper.getDeployment(ctx, id);
       if (deployment === undefined) throw errNotFound.wrap(`${owner}/${dseq}`);
       if (!isActive(deployment)) throw errNotActive.wrap(`${owner}/${dseq}`);
@@ -45,7 +54,8 @@ export function createMsgServer(keeper: DeploymentKeeper): DeploymentMsgs {
 }
 
 function submit(ctx: Context, keeper: DeploymentKeeper, message: MsgSubmitDeployment): MsgSubmitDeploymentResponse {
-  const { owner, dseq } = message;
+  const { dseq } = message;
+  const owner = canonical(ctx, message.owner);
   const id = { owner, dseq };
   const key = ownerKey(ctx, owner);
   const params = paramsItem.get(ctx);

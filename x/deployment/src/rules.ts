@@ -2,6 +2,7 @@
 import type { ErrorKind } from '@mu/framework/errors';
 import { addressBytes } from '@mu/framework/message-registry';
 import { parseAmount } from '@mu/lib/amounts';
+import { toHex } from '@mu/lib/bytes';
 import { Dec } from '@mu/lib/dec';
 import type {
   AccessKey,
@@ -64,6 +65,11 @@ export function checkWait(blocks: bigint, { params }: Known): void {
 
 export function checkAccessKeys(keys: readonly AccessKey[], { params }: Known): void {
   if (keys.length > params.maxAccessKeys) throw errAccessKeys.wrap(`${keys.length}, at most ${params.maxAccessKeys}`);
+  unique(
+    errAccessKeys,
+    'a key',
+    keys.map(({ publicKey }) => toHex(publicKey)),
+  );
   for (const { publicKey, scopes: asked, expiresHeight } of keys) {
     const point = publicKey.length === 33 && (publicKey[0] === 2 || publicKey[0] === 3);
     if (!point) throw errAccessKeys.wrap('a key is a compressed P-256 point of 33 bytes');
@@ -106,9 +112,10 @@ function checkProviders({ provider, excludedProviders }: DeploymentInfrastructur
   if (excludedProviders.length > params.maxExcludedProviders) {
     throw errProviders.wrap(`${excludedProviders.length} are excluded, at most ${params.maxExcludedProviders}`);
   }
-  unique(errProviders, 'an excluded provider', excludedProviders);
+  unique(errProviders, 'an excluded provider', excludedProviders.map(lower));
   for (const excluded of excludedProviders) addressBytes(excluded, prefix);
-  if (provider !== '' && excludedProviders.includes(provider)) throw errProviders.wrap('the only provider is excluded');
+  if (provider !== '' && excludedProviders.map(lower).includes(lower(provider)))
+    throw errProviders.wrap('the only provider is excluded');
 }
 
 function checkServices(services: readonly string[], registry: RegistryParams): void {
@@ -128,7 +135,7 @@ function checkAttributes({ attributes, auditedBy }: DeploymentInfrastructure, { 
     'an attribute',
     attributes.map(({ key }) => key),
   );
-  unique(errAttributes, 'an auditor', auditedBy);
+  unique(errAttributes, 'an auditor', auditedBy.map(lower));
   for (const { key, value } of attributes) {
     if (!attributeKey.test(key) || !attributeValue.test(value)) throw errAttributes.wrap(`"${key.slice(0, 64)}"`);
   }
@@ -194,6 +201,9 @@ function checkExpectedUsage(expected: readonly ExpectedUsage[], limits: readonly
       throw errExpectedUsage.wrap(`${metric}: more is expected than allowed`);
   }
 }
+
+/** bech32 may be written in upper case too: the same account all the same. */
+const lower = (address: string): string => address.toLowerCase();
 
 function unique(kind: ErrorKind, what: string, names: readonly string[]): void {
   if (new Set(names).size !== names.length) throw kind.wrap(`${what} stands twice`);

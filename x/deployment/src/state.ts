@@ -2,6 +2,7 @@
 import { bytesKey, Collection, Item, KeySet, type MessageCodec, u64Key } from '@mu/framework/collections';
 import type { Context } from '@mu/framework/context';
 import { addressBytes } from '@mu/framework/message-registry';
+import { toBech32 } from '@mu/lib/bech32';
 import { fromUtf8, utf8 } from '@mu/lib/bytes';
 import { Deployment, type DeploymentId, DeploymentState, Params } from '@mu/proto/deployment';
 import { deploymentKey, moduleName, prefixes, stateDeploymentKey } from './keys.ts';
@@ -22,6 +23,14 @@ export const byState = new KeySet(moduleName, prefixes.byState, stateDeploymentK
 /** The address that keys begin with. @throws AbciError invalid address (7) */
 export function ownerKey(ctx: Context, owner: string): Uint8Array {
   return addressBytes(owner, ctx.chain.bech32Prefix);
+}
+
+/**
+ * The one text of an address. bech32 may also be written in upper case; records hold the lower-case text, so that
+ * comparing texts compares addresses. @throws AbciError invalid address (7)
+ */
+export function canonical(ctx: Context, address: string): string {
+  return toBech32(ctx.chain.bech32Prefix, addressBytes(address, ctx.chain.bech32Prefix));
 }
 
 export function keyOf(ctx: Context, { owner, dseq }: DeploymentId): readonly [Uint8Array, bigint] {
@@ -45,7 +54,13 @@ export function putDeployment(ctx: Context, deployment: Deployment, before: Depl
     if (before !== undefined) byState.delete(ctx, [before.state, owner, dseq]);
     byState.add(ctx, [deployment.state, owner, dseq]);
     const change = (isActive(deployment) ? 1n : 0n) - (isActive(before) ? 1n : 0n);
-    if (change !== 0n) activeCount.set(ctx, owner, (activeCount.get(ctx, owner) ?? 0n) + change);
+    if (change !== 0n) countActive(ctx, owner, change);
   }
   deployments.set(ctx, [owner, dseq], deployment);
+}
+
+function countActive(ctx: Context, owner: Uint8Array, change: bigint): void {
+  const count = (activeCount.get(ctx, owner) ?? 0n) + change;
+  if (count === 0n) activeCount.delete(ctx, owner);
+  else activeCount.set(ctx, owner, count);
 }
