@@ -55,7 +55,7 @@ const tests: readonly Ban[] = [
     message: 'no test is skipped, singled out or repeated',
   },
   {
-    pattern: /\bsetTimeout\(|\bsleep\(/,
+    pattern: /(?<!jest\.)\bsetTimeout\(|\bsleep\(/,
     message: 'no sleeps in tests: inject the clock, or wait for a condition with `eventually`',
   },
   { pattern: /Math\.random\(/, message: 'no unseeded randomness in tests' },
