@@ -98,7 +98,7 @@ async function createDeployment(): Promise<Created> {
     if (line.startsWith('submitted deployment')) broadcastAt = performance.now();
     say(`  ${line}`);
   };
-  const done = await must(network.mucli(args, { onStderr, signal: canceled.signal }));
+  const done = await must(network.mucli(args, { onStderr }));
   return JSON.parse(done.stdout) as Created;
 }
 

@@ -52,6 +52,8 @@ const usagePrices = [
 export class Network {
   readonly options: NetworkOptions;
   readonly #programs = new Map<string, Program>();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #stopped = new AbortController();
   #rpc = '';
 
   constructor(options: NetworkOptions) {
@@ -82,7 +84,7 @@ export class Network {
       '--set',
       `engine.block_interval_ms=${this.options.blockIntervalMs}`,
     ];
-    await must(runCommand(bin.mud, ['init', this.options.chainId, '--home', this.path('chain'), ...settings]));
+    await must(this.#run(bin.mud, ['init', this.options.chainId, '--home', this.path('chain'), ...settings]));
     if (this.options.genesis === undefined) return;
     const file = this.path('chain', 'config', 'genesis.json');
     const { readFileSync } = await import('node:fs');
@@ -92,7 +94,7 @@ export class Network {
   }
 
   async addAccount(address: string): Promise<void> {
-    await must(runCommand(bin.mud, ['genesis', 'add-account', address, genesisCoins, '--home', this.path('chain')]));
+    await must(this.#run(bin.mud, ['genesis', 'add-account', address, genesisCoins, '--home', this.path('chain')]));
   }
 
   /** Starts the chain, or starts it again after it was killed; at a restart its address stays. */
@@ -126,7 +128,7 @@ export class Network {
       ...options.settings,
     };
     const args = Object.entries(flags).flat();
-    const made = JSON.parse((await must(runCommand(bin.provider, ['--home', home, ...args, 'init']))).stdout) as {
+    const made = JSON.parse((await must(this.#run(bin.provider, ['--home', home, ...args, 'init']))).stdout) as {
       owner: string;
       operator: string;
       gatewayUri: string;
@@ -135,7 +137,7 @@ export class Network {
   }
 
   async registerProvider(provider: NetworkProvider): Promise<void> {
-    await must(runCommand(bin.provider, ['--home', provider.home, 'register'], { env: this.#providerEnv() }));
+    await must(this.#run(bin.provider, ['--home', provider.home, 'register'], { env: this.#providerEnv() }));
   }
 
   async startProvider(provider: NetworkProvider): Promise<Program> {
@@ -164,11 +166,8 @@ export class Network {
     };
   }
 
-  mucli(
-    args: readonly string[],
-    options: { readonly onStderr?: (line: string) => void; readonly signal?: AbortSignal } = {},
-  ): Promise<Finished> {
-    return runCommand(bin.mucli, args, { env: this.userEnv(), ...options });
+  mucli(args: readonly string[], options: { readonly onStderr?: (line: string) => void } = {}): Promise<Finished> {
+    return this.#run(bin.mucli, args, { env: this.userEnv(), ...options });
   }
 
   /** Starts a `mucli` that stays, like `create --watch`. */
@@ -188,9 +187,26 @@ export class Network {
 
   /** Stops everything; the folder goes too unless it is to be kept. */
   async stop({ keepFolder = false } = {}): Promise<void> {
+    this.#stopped.abort();
+    await Promise.allSettled(this.#running);
     const programs = [...this.#programs.values()].reverse();
     for (const program of programs) await program.stop();
     if (!keepFolder) rmSync(this.options.folder, { recursive: true, force: true });
+  }
+
+  /** A command that ends with the network, if not before. */
+  async #run(
+    command: string,
+    args: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly onStderr?: (line: string) => void } = {},
+  ): Promise<Finished> {
+    const running = runCommand(command, args, { ...options, signal: this.#stopped.signal });
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   #providerEnv(): Record<string, string> {
@@ -198,6 +214,7 @@ export class Network {
   }
 
   #start(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+    this.#stopped.signal.throwIfAborted();
     const { onLog } = this.options;
     const program = new Program({
       name,

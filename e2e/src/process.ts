@@ -125,10 +125,13 @@ export async function runCommand(
     stderr += `${line}\n`;
     options.onStderr?.(line);
   });
-  const code = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (status) => resolve(status ?? 1));
+  let failure: Error | undefined;
+  child.once('error', (error) => {
+    failure = error;
   });
+  // Also one that was stopped is waited for: when this ends, the process is gone.
+  const code = await new Promise<number>((resolve) => child.once('close', (status) => resolve(status ?? 1)));
+  if (failure !== undefined) throw failure;
   return { code, stdout, stderr };
 }
 
