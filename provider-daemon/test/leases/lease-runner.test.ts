@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { build, owner } from '../../../client/test/manifest/fixture.ts';
+import { Gateway } from '../../src/gateway/gateway.ts';
+import { type Journal, openJournal } from '../../src/journal/journal.ts';
+import { Databases } from '../../src/leases/databases.ts';
+import { type LeasePlace, LeaseRunner } from '../../src/leases/lease-runner.ts';
+import { ManifestStore } from '../../src/manifests/manifest-store.ts';
+import { receiveDelivery } from '../../src/manifests/receive.ts';
+import { NullDriver, type NullHandler } from '../../src/workloads/null-driver.ts';
+import { arriving, bodyOf, factsOf } from '../manifests/fixture.ts';
+import { counted } from '../support/surroundings.ts';
+
+const place: LeasePlace = { lease: 7n, owner, dseq: 17n, infrastructure: 'main' };
+
+let folder: string;
+let journal: Journal;
+let databases: Databases;
+let gateway: Gateway;
+let driver: NullDriver;
+let runner: LeaseRunner;
+let origin: string;
+/** what a function sees of its caller and its environment */
+let seen: Record<string, string>[];
+
+const answer: NullHandler = (_spec, { env }) => {
+  seen.push({ ...env });
+  return { stdout: 'content-type: text/plain\n\nfour' };
+};
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mu-runner-'));
+  seen = [];
+  journal = openJournal(join(folder, 'journal'), { chainId: 'mu-1', provider: 'mu1provider', nodeId: 'node-1' });
+  databases = new Databases(join(folder, 'databases'));
+  gateway = new Gateway();
+  driver = new NullDriver(answer);
+  const { host, port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  origin = `http://${host}:${port}`;
+  const manifests = new ManifestStore({
+    folder: join(folder, 'manifests'),
+    index: journal.manifests,
+    random: counted().random,
+  });
+  runner = new LeaseRunner({ driver, gateway, manifests, databases, gatewayUri: origin, domain: '' });
+  const built = build();
+  const { chunks, sha256 } = arriving(bodyOf(built));
+  await receiveDelivery({ chunks, sha256 }, factsOf(built), manifests);
+});
+
+afterEach(async () => {
+  await gateway.close();
+  await driver.close();
+  await databases.close();
+  await journal.close();
+  rmSync(folder, { recursive: true });
+});
+
+const login = (endpoint: string): Promise<Response> => fetch(`${endpoint}/login`, { method: 'POST', body: 'body' });
+
+test('a manifest that is held answers at an address that any restart gives again, with the environment of its section', async () => {
+  const [endpoint] = (await runner.start(place, 1n, 100n)) as [string];
+  expect(endpoint).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/~[a-z2-7]{16}$/);
+  const response = await login(endpoint);
+  expect([response.status, await response.text()]).toEqual([200, 'four']);
+  expect(seen[0]).toMatchObject({ REQUEST_METHOD: 'POST', VAR1: 'value1', VAR2: 'value2' });
+  await runner.stop(place.lease);
+  expect((await login(endpoint)).status).toBe(404);
+  expect(await runner.start(place, 1n, 101n)).toEqual([endpoint]);
+});
+
+test('what is used is given once: calls, running time, requests, bytes, and stored bytes by block', async () => {
+  const [endpoint] = (await runner.start(place, 1n, 100n)) as [string];
+  await login(endpoint);
+  await login(endpoint);
+  await databases.table(7n, 'main_db').put(Buffer.from('key'), Buffer.from('value'));
+  const used = Object.fromEntries(
+    runner.takeUsage(7n, 110n).map(({ service, metric, quantity }) => [`${service} ${metric}`, quantity]),
+  );
+  expect(used).toEqual({
+    'simple_backend function-invocations': 2n,
+    // 128 MiB for 1 ms each
+    'simple_backend function-megabyte-milliseconds': 256n,
+    'main_gw gateway-requests': 2n,
+    // four bytes in, four bytes out
+    'main_gw gateway-bytes': 16n,
+    // 8 bytes of key and value for 10 blocks
+    'main_db database-byte-blocks': 80n,
+  });
+  expect(runner.takeUsage(7n, 110n)).toEqual([]);
+  await login(endpoint);
+  await runner.stop(7n);
+  const last = runner.takeUsage(7n, 111n).filter(({ quantity }) => quantity > 0n);
+  expect(last.map(({ metric }) => metric).sort()).toEqual([
+    'function-invocations',
+    'function-megabyte-milliseconds',
+    'gateway-bytes',
+    'gateway-requests',
+  ]);
+});
+
+test('a database keeps what it stores over a stop, and loses it when the lease is over', async () => {
+  await runner.start(place, 1n, 100n);
+  await databases.table(7n, 'main_db').put(Buffer.from('a'), Buffer.from('b'));
+  await runner.stop(7n);
+  expect(databases.storedBytes(7n, 'main_db')).toBe(2n);
+  await runner.erase(place, ['main_db']);
+  expect(databases.storedBytes(7n, 'main_db')).toBe(0n);
+});
+
+test('a revision that is not held starts nothing and leaves what runs', async () => {
+  const [endpoint] = (await runner.start(place, 1n, 100n)) as [string];
+  await expect(runner.start(place, 2n, 101n)).rejects.toThrow('revision 2 is not held');
+  expect((await login(endpoint)).status).toBe(200);
+});
