@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -67,8 +67,17 @@ let first: bigint;
 
 test('a deployment is served by the cheaper provider', async () => {
   const stack = writePersistentStack(network.path('stack'));
-  const { stdout } = await must(network.mucli(['tx', 'deployment', 'create', stack, '--yes', '--output', 'json']));
-  const created = JSON.parse(stdout) as { endpoints: { lease: string; endpoint: string; provider: string }[] };
+  const watcher = network.startMucli('watcher', [
+    'tx',
+    'deployment',
+    'create',
+    stack,
+    '--yes',
+    '--watch',
+    '--output',
+    'json',
+  ]);
+  const created = (await watcher.ready) as { endpoints: { lease: string; endpoint: string; provider: string }[] };
   const [served] = created.endpoints;
   expect(served?.provider).toBe(providers[1]?.owner);
   endpoint = served?.endpoint as string;
@@ -104,7 +113,22 @@ test('killed and started again, it answers at the same address without the user 
   expect(invocations.reduce((sum, { quantity }) => sum + quantity, 0n)).toBeLessThanOrEqual(2n);
 });
 
-test('a provider that stays away loses the lease; the other one wins the new order and serves the delivered manifest', async () => {
+/** The live lease of a round, once its provider holds it. */
+const leaseOfRound = (round: number): Promise<Lease> =>
+  eventually(`a lease of round ${round}`, async () => {
+    const { leases } = await viewDeployment(client, user, 1n);
+    return leases.find(({ order, state }) => order?.round === round && state === LeaseState.LEASE_STATE_ACTIVE);
+  });
+
+/** The address of a lease, once it answers. */
+const addressOf = (number: bigint): Promise<string> =>
+  eventually(
+    'an address',
+    async () =>
+      answering(await viewDeployment(client, user, 1n)).find((lease) => lease.number === number)?.endpoints[0],
+  );
+
+test('a provider that stays away loses the lease; the other one wins the new order, and create --watch delivers to it', async () => {
   const before = await client.balance(user, 'umu');
   const { collateral } = await leaseOf(first);
   await network.program('cheap').kill();
@@ -114,17 +138,22 @@ test('a provider that stays away loses the lease; the other one wins the new ord
   });
   expect(broken.closedHeight).toBeGreaterThan(0n);
   expect((await client.balance(user, 'umu')) - before).toBe(BigInt(collateral));
-  const second = await eventually('a lease of the second round', async () => {
-    const { leases } = await viewDeployment(client, user, 1n);
-    return leases.find(({ number, state }) => number !== first && state === LeaseState.LEASE_STATE_ACTIVE);
-  });
+  const second = await leaseOfRound(2);
   expect(second.provider).toBe(providers[0]?.owner);
-  expect(second.order?.round).toBe(2);
+  expect(await login(await addressOf(second.number), 'Eve')).toContain('Hello, Eve!');
+});
+
+test('without anybody who watches, send-manifest delivers to whoever took over', async () => {
+  await network.program('watcher').stop();
+  await network.program('dear').kill();
+  // It still holds the manifest of its first lease and would serve it: a machine that was set up anew does not.
+  for (const lost of ['journal', 'manifests']) rmSync(network.path('cheap', 'data', lost), { recursive: true });
+  await network.startProvider(providers[1] as NetworkProvider);
+  const third = await leaseOfRound(3);
+  expect(third.provider).toBe(providers[1]?.owner);
   const sent = await must(network.mucli(['deployment', 'send-manifest', '1', '--output', 'json']));
-  expect(JSON.parse(sent.stdout)).toMatchObject({ delivered_to: [providers[0]?.owner] });
-  const served = await eventually(
-    'the second address',
-    async () => answering(await viewDeployment(client, user, 1n))[0],
-  );
-  expect(await login(served.endpoints[0] as string, 'Eve')).toContain('Hello, Eve!');
+  expect(JSON.parse(sent.stdout)).toMatchObject({ delivered_to: [providers[1]?.owner] });
+  expect(await login(await addressOf(third.number), 'Mallory')).toContain('Hello, Mallory!');
+  const again = await must(network.mucli(['deployment', 'send-manifest', '1', '--output', 'json']));
+  expect(JSON.parse(again.stdout)).toMatchObject({ delivered_to: [] });
 });
