@@ -144,6 +144,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     log: log.child({ part: 'usage' }),
   });
   const keeper = new LeaseKeeper({
+    provider,
     client,
     sender,
     journal,
@@ -246,13 +247,14 @@ function marketWatch(
       lease(lease) {
         arriving = arriving.then(() => keeper.lease(lease));
       },
-      async height(height) {
+      async height(height, complete) {
         seen.height = height;
         // A failure here is the watch's to tell and to try again; the next lease must not inherit it.
         const arrived = arriving;
         arriving = Promise.resolve();
         await arrived;
         await keeper.height(height);
+        if (complete) await keeper.sweep();
         bidder.tick();
       },
     },

@@ -8,6 +8,7 @@ import type { Sender } from '@mu/client/chain/sender';
 import {
   type Confirmation,
   type Lease,
+  LeaseState,
   ManifestState,
   MsgSubmitLeaseConfirmation,
   MsgSubmitLeaseConfirmations,
@@ -19,10 +20,12 @@ import type { LeaseStatus } from '../api/sources.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ManifestRecord, ManifestStore } from '../manifests/manifest-store.ts';
 import type { UsageReporter } from '../usage/usage-reporter.ts';
-import { type LeaseEffect, type LeaseEvent, type LeaseLife, type LeaseRules, step } from './lease-machine.ts';
+import { isLive, type LeaseEffect, type LeaseEvent, type LeaseLife, type LeaseRules, step } from './lease-machine.ts';
 import type { LeasePlace, LeaseRunner } from './lease-runner.ts';
 
 export interface LeaseKeeperOptions {
+  /** this provider, by its owner */
+  readonly provider: string;
   readonly client: ChainClient;
   readonly sender: Sender;
   readonly journal: Journal;
@@ -110,6 +113,27 @@ export class LeaseKeeper {
     await this.#finishEnded();
   }
 
+  /**
+   * Erases manifests of deployments of which no lease lives here any more: those that ended while the daemon was away.
+   * The chain is asked for each, as a lease may have been made that the watch has not told of yet.
+   */
+  async sweep(): Promise<void> {
+    const { manifests, client, provider, log } = this.#options;
+    for (const record of manifests.list()) {
+      if (this.#serves(record)) continue;
+      const { owner, dseq } = record;
+      const { leases } = await client.market.leases({ owner, dseq, state: LeaseState.LEASE_STATE_UNSPECIFIED });
+      if (leases.some((lease) => lease.provider === provider && isLive(lease))) continue;
+      manifests.remove(record);
+      log.info({ owner, dseq: dseq.toString() }, 'manifest erased, its leases are over');
+    }
+  }
+
+  /** Whether a lease of the deployment lives here. */
+  #serves({ owner, dseq }: { readonly owner: string; readonly dseq: bigint }): boolean {
+    return [...this.#entries.values()].some(({ place }) => place.owner === owner && place.dseq === dseq);
+  }
+
   /** Waits until what is under way has ended. */
   async settled(): Promise<void> {
     await Promise.all([...this.#entries.values()].map(({ turn }) => turn));
@@ -161,10 +185,7 @@ export class LeaseKeeper {
 
   /** A manifest is kept as long as any lease of its deployment lives here. */
   #forgetManifests(place: LeasePlace): void {
-    const others = [...this.#entries.values()].some(
-      (entry) => entry.place.owner === place.owner && entry.place.dseq === place.dseq,
-    );
-    if (others) return;
+    if (this.#serves(place)) return;
     for (const record of this.#options.manifests.list()) {
       if (record.owner === place.owner && record.dseq === place.dseq) this.#options.manifests.remove(record);
     }

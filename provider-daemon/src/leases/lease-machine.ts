@@ -45,7 +45,7 @@ export interface LeaseRules {
 
 type Step = readonly [LeaseLife | undefined, readonly LeaseEffect[]];
 
-const isLive = (lease: Lease): boolean =>
+export const isLive = (lease: Lease): boolean =>
   lease.state === LeaseState.LEASE_STATE_ACTIVE || lease.state === LeaseState.LEASE_STATE_OUT_OF_FUNDS;
 
 /** @param life undefined for a lease that is not known yet */

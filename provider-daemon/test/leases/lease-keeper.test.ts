@@ -1,0 +1,173 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
+import type { Sender } from '@mu/client/chain/sender';
+import { Deployment } from '@mu/proto/deployment';
+import {
+  Lease,
+  LeaseState,
+  ManifestState,
+  MsgSubmitLeaseConfirmation,
+  MsgSubmitLeaseConfirmations,
+} from '@mu/proto/market';
+import { pino } from 'pino';
+import type { Journal, ManifestRecord } from '../../src/journal/journal.ts';
+import { LeaseKeeper } from '../../src/leases/lease-keeper.ts';
+import type { LeaseRunner } from '../../src/leases/lease-runner.ts';
+import type { ManifestStore } from '../../src/manifests/manifest-store.ts';
+import type { UsageReporter } from '../../src/usage/usage-reporter.ts';
+
+const provider = 'mu1provider';
+const lease = (number: bigint, change: Partial<Lease> = {}): Lease =>
+  Lease.fromPartial({
+    number,
+    provider,
+    order: { owner: 'mu1owner', dseq: number, infrastructure: 0, round: 1 },
+    state: LeaseState.LEASE_STATE_ACTIVE,
+    createdHeight: 5n,
+    paidThrough: 5n,
+    ...change,
+  });
+const record = (dseq: bigint): ManifestRecord => ({
+  owner: 'mu1owner',
+  dseq,
+  revision: 1n,
+  folder: '',
+  version: new Uint8Array(32),
+  infrastructures: ['main'],
+});
+
+let onChain: Lease[];
+let held: ManifestRecord[];
+let sent: { typeUrl: string; value: unknown }[];
+let ran: string[];
+let fails: boolean;
+let keeper: LeaseKeeper;
+
+beforeEach(() => {
+  onChain = [];
+  held = [];
+  sent = [];
+  ran = [];
+  fails = false;
+  const client = {
+    deployment: {
+      deployment: () => Promise.resolve({ deployment: Deployment.fromPartial({ infrastructure: [{ name: 'main' }] }) }),
+    },
+    market: {
+      leases: ({ dseq }: { dseq: bigint }) =>
+        Promise.resolve({ leases: onChain.filter(({ order }) => order?.dseq === dseq) }),
+    },
+  };
+  const sender = {
+    address: 'mu1operator',
+    sendAndWait(messages: { typeUrl: string; value: unknown }[]) {
+      if (fails) return Promise.reject(new Error('away'));
+      sent.push(...messages);
+      return Promise.resolve({ height: 9, data: new Uint8Array() } as CommittedTx);
+    },
+  };
+  const runner = {
+    start(place: { lease: bigint }, revision: bigint) {
+      ran.push(`start ${place.lease}/${revision}`);
+      return Promise.resolve(['http://a']);
+    },
+    stop(number: bigint) {
+      ran.push(`stop ${number}`);
+      return Promise.resolve();
+    },
+    erase: () => Promise.resolve(),
+    databasesOf: () => [],
+  };
+  const usage = { tick: () => Promise.resolve(), finish: () => Promise.resolve(), owing: () => [] };
+  const manifests = {
+    list: () => held,
+    remove(one: ManifestRecord) {
+      held = held.filter((other) => other !== one);
+    },
+  };
+  keeper = new LeaseKeeper({
+    provider,
+    client: client as unknown as ChainClient,
+    sender: sender as unknown as Sender,
+    journal: { leases: { put: () => undefined, delete: () => undefined } } as unknown as Journal,
+    manifests: manifests as unknown as ManifestStore,
+    runner: runner as unknown as LeaseRunner,
+    usage: usage as unknown as UsageReporter,
+    rules: { confirmEveryBlocks: 10n },
+    onEnd: (number) => ran.push(`end ${number}`),
+    log: pino({ level: 'silent' }),
+  });
+});
+
+/** Lets what was sent be answered. */
+const settle = async (): Promise<void> => {
+  await keeper.settled();
+  await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('a new lease is confirmed with the next block; several are confirmed by one message', async () => {
+  await keeper.lease(lease(1n));
+  await keeper.height(6n);
+  await settle();
+  expect(sent.map(({ typeUrl }) => typeUrl)).toEqual([`/${MsgSubmitLeaseConfirmation.$type}`]);
+  await keeper.lease(lease(2n));
+  await keeper.lease(lease(3n));
+  await keeper.height(7n);
+  await settle();
+  expect(sent[1]?.typeUrl).toBe(`/${MsgSubmitLeaseConfirmations.$type}`);
+  expect((sent[1]?.value as MsgSubmitLeaseConfirmations).confirmations.map((one) => one.lease)).toEqual([2n, 3n]);
+});
+
+test('a manifest starts the workloads, and the next confirmation carries the address', async () => {
+  await keeper.lease(lease(1n));
+  keeper.manifest(record(1n));
+  await settle();
+  expect(ran).toEqual(['start 1/1']);
+  expect(keeper.status(1n)).toEqual({ work: 'running', revision: 1n, endpoints: ['http://a'] });
+  await keeper.height(6n);
+  await settle();
+  expect((sent.at(-1)?.value as MsgSubmitLeaseConfirmation).confirmation).toMatchObject({
+    lease: 1n,
+    endpoints: ['http://a'],
+    manifestState: ManifestState.MANIFEST_STATE_RUNNING,
+    manifestRevision: 1n,
+  });
+});
+
+test('after a restart what is on the disk is started without anybody’s doing', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n, { firstConfirmedHeight: 6n, manifestRevision: 1n }));
+  await settle();
+  expect(ran).toEqual(['start 1/1']);
+});
+
+test('a confirmation that did not get through is sent again with the next block', async () => {
+  await keeper.lease(lease(1n));
+  fails = true;
+  await keeper.height(6n);
+  await settle();
+  fails = false;
+  await keeper.height(7n);
+  await settle();
+  expect(sent).toHaveLength(1);
+});
+
+test('a lease that is over is stopped once, and its manifest goes with it', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n));
+  await settle();
+  await keeper.lease(lease(1n, { state: LeaseState.LEASE_STATE_BROKEN, closedHeight: 8n }));
+  await settle();
+  await keeper.lease(lease(1n, { state: LeaseState.LEASE_STATE_BROKEN, closedHeight: 8n }));
+  await settle();
+  expect(ran).toEqual(['start 1/1', 'stop 1', 'end 1']);
+  expect(held).toEqual([]);
+});
+
+test('a sweep erases manifests of leases that ended while the daemon was away, and no others', async () => {
+  held = [record(1n), record(2n), record(3n)];
+  await keeper.lease(lease(1n));
+  onChain = [lease(2n, { state: LeaseState.LEASE_STATE_BROKEN }), lease(3n)];
+  await keeper.sweep();
+  expect(held.map(({ dseq }) => dseq)).toEqual([1n, 3n]);
+});
