@@ -32,6 +32,7 @@ import {
   ResponseVerifyVoteExtension_VerifyStatus as VerifyStatus,
 } from 'cosmjs-types/tendermint/abci/types';
 import { ConsensusParams } from 'cosmjs-types/tendermint/types/params';
+import './encoding.ts';
 import type { Application } from './abci.ts';
 import type { AnteStep } from './ante.ts';
 import { answerQuery } from './app-query.ts';
