@@ -99,6 +99,8 @@ beforeEach(() => {
   });
 });
 
+const lastSent = (): unknown => sent.at(-1)?.value;
+
 /** Lets what was sent be answered. */
 const settle = async (): Promise<void> => {
   await keeper.settled();
@@ -115,7 +117,7 @@ test('a new lease is confirmed with the next block; several are confirmed by one
   await keeper.height(7n);
   await settle();
   expect(sent[1]?.typeUrl).toBe(`/${MsgSubmitLeaseConfirmations.$type}`);
-  expect((sent[1]?.value as MsgSubmitLeaseConfirmations).confirmations.map((one) => one.lease)).toEqual([2n, 3n]);
+  expect((lastSent() as MsgSubmitLeaseConfirmations).confirmations.map((one) => one.lease)).toEqual([2n, 3n]);
 });
 
 test('a manifest starts the workloads, and the next confirmation carries the address', async () => {
@@ -126,7 +128,7 @@ test('a manifest starts the workloads, and the next confirmation carries the add
   expect(keeper.status(1n)).toEqual({ work: 'running', revision: 1n, endpoints: ['http://a'] });
   await keeper.height(6n);
   await settle();
-  expect((sent.at(-1)?.value as MsgSubmitLeaseConfirmation).confirmation).toMatchObject({
+  expect((lastSent() as MsgSubmitLeaseConfirmation).confirmation).toMatchObject({
     lease: 1n,
     endpoints: ['http://a'],
     manifestState: ManifestState.MANIFEST_STATE_RUNNING,
