@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { must, Network } from '@mu/e2e/network';
 import { runCommand } from '@mu/e2e/process';
+import { measureApplication } from './bench/application.ts';
 import { Figures, percentile } from './bench/figures.ts';
 import { callDriver, callGateway } from './bench/functions.ts';
 import { fundedWallets, measureSends, signSends } from './bench/sends.ts';
@@ -48,6 +49,15 @@ async function benchSends(blockIntervalMs: number): Promise<void> {
       `10,000 sends of 250 accounts by broadcast_tx_sync, 8 connections, ${blocks}, ${cores}`,
     );
   });
+}
+
+async function benchApplication(): Promise<void> {
+  await measureApplication(200, 5);
+  const { checksPerSecond, executionsPerSecond, commitMs } = await measureApplication(200, 25);
+  const conditions = '5,000 sends of 200 accounts in one block, in process, LMDB';
+  figures.add('application alone: CheckTx', checksPerSecond, 'sends/s', conditions);
+  figures.add('application alone: FinalizeBlock', executionsPerSecond, 'sends/s', conditions);
+  figures.add('application alone: Commit', commitMs, 'ms', conditions);
 }
 
 async function benchStart(): Promise<void> {
@@ -142,6 +152,7 @@ async function benchHelp(): Promise<void> {
 }
 
 await benchHelp();
+await benchApplication();
 await benchStart();
 await benchSends(1000);
 await benchSends(0);

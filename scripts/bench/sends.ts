@@ -15,23 +15,31 @@ import { drive, type Request } from './load.ts';
 
 const gas = 100_000;
 
-interface Wallet {
+export interface Wallet {
   readonly key: Uint8Array;
   readonly publicKey: Uint8Array;
   readonly address: string;
 }
 
-/** Accounts that only this bench knows, entered into the genesis of the network. */
-export function fundedWallets(network: Network, count: number): Wallet[] {
-  const wallets = Array.from({ length: count }, (_, index) => {
+/** Accounts that only this bench knows. */
+export function benchWallets(count: number): Wallet[] {
+  return Array.from({ length: count }, (_, index) => {
     const key = new Uint8Array(createHash('sha256').update(`bench ${index}`).digest());
     const publicKey = secp256k1.publicKeyCreate(key);
     return { key, publicKey, address: toBech32('mu', secp256k1Address(publicKey)) };
   });
+}
+
+/** The genesis with coins for each wallet; their account numbers are their order. */
+export function funded(genesis: Genesis, wallets: readonly Wallet[]): Genesis {
+  return wallets.reduce((before, { address }) => addAccount(before, address, '1000000000umu'), genesis);
+}
+
+/** Wallets that have coins in the genesis of the network. */
+export function fundedWallets(network: Network, count: number): Wallet[] {
+  const wallets = benchWallets(count);
   const file = network.path('chain', 'config', 'genesis.json');
-  let genesis = JSON.parse(readFileSync(file, 'utf8')) as Genesis;
-  for (const { address } of wallets) genesis = addAccount(genesis, address, '1000000000umu');
-  writeFileSync(file, JSON.stringify(genesis));
+  writeFileSync(file, JSON.stringify(funded(JSON.parse(readFileSync(file, 'utf8')) as Genesis, wallets)));
   return wallets;
 }
 
