@@ -11,7 +11,7 @@ import { must, Network } from '@mu/e2e/network';
 import { runCommand } from '@mu/e2e/process';
 import { measureApplication } from './bench/application.ts';
 import { Figures, percentile } from './bench/figures.ts';
-import { callDriver, callGateway } from './bench/functions.ts';
+import { callGateway, callSideBySide } from './bench/functions.ts';
 import { fundedWallets, measureSends, signSends } from './bench/sends.ts';
 
 const { values: flags } = parseArgs({
@@ -136,8 +136,12 @@ async function benchDeployment(): Promise<void> {
       figures.add(`function, ${connections} connections`, perSecond, 'requests/s', cores);
     }
   });
-  const times = await callDriver(600);
-  figures.add('function without gateway, p50', percentile(times.slice(100), 0.5), 'ms', 'driver and engine alone');
+  const { gateway, driver } = await callSideBySide(600);
+  const [through, alone] = [gateway, driver].map((times) => percentile(times.slice(100), 0.5)) as [number, number];
+  const conditions = 'by turns in one process, 1 connection, p50';
+  figures.add('function, engine alone', alone, 'ms', conditions);
+  figures.add('function, through the gateway', through, 'ms', conditions);
+  figures.add('gateway adds', through - alone, 'ms', conditions);
 }
 
 async function benchHelp(): Promise<void> {

@@ -1,8 +1,10 @@
 /** A function called through the gateway of a real provider, and the same function without the gateway. */
 import { readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
+import { Gateway } from '@mu/provider-daemon/gateway/gateway';
 import { WasmDriver } from '@mu/provider-daemon/workloads/wasm-driver';
-import { drive } from './load.ts';
+import { ask, drive } from './load.ts';
 
 const module = join(import.meta.dirname, '..', '..', 'examples', 'login', 'build', 'simple_backend.wasm');
 const body = '{"name":"Ada"}';
@@ -27,9 +29,14 @@ export async function callGateway(
   return { times, perSecond: calls / ((performance.now() - start) / 1000) };
 }
 
-/** The engine alone: the driver's own invoke, one call after the other. @returns milliseconds of each call */
-export async function callDriver(calls: number): Promise<number[]> {
+/**
+ * The same function by turns through the gateway and by the driver's own invoke, on one machine in one run: the
+ * difference is what the gateway adds.
+ * @returns milliseconds of each call
+ */
+export async function callSideBySide(calls: number): Promise<{ gateway: number[]; driver: number[] }> {
   const driver = await WasmDriver.create({ maxInstances: 1 });
+  const gateway = new Gateway();
   try {
     const bytes = new Uint8Array(readFileSync(module));
     const workload = await driver.start({
@@ -38,15 +45,30 @@ export async function callDriver(calls: number): Promise<number[]> {
       artifact: { kind: 'wasm', bytes },
       memoryBytes: 128 << 20,
     });
+    const { host, port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+    const routes = [{ path: '/login', methods: ['POST'], function: 'login' }];
+    gateway.setRoutes('bench', {
+      deployment: 'bench',
+      service: 'gw',
+      routes,
+      functions: new Map([['login', workload]]),
+    });
+    const endpoint = `http://${host}:${port}/~bench`;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const env = { REQUEST_METHOD: 'POST', CONTENT_LENGTH: `${body.length}` };
-    const times: number[] = [];
+    const times = { gateway: [] as number[], driver: [] as number[] };
     for (let call = 0; call < calls; call += 1) {
       const start = performance.now();
+      await ask(agent, endpoint, { method: 'POST', path: '/~bench/login', body });
+      const between = performance.now();
       await workload.invoke({ args: ['/login'], env, stdin: Buffer.from(body) }, () => undefined);
-      times.push(performance.now() - start);
+      times.gateway.push(between - start);
+      times.driver.push(performance.now() - between);
     }
+    agent.destroy();
     return times;
   } finally {
+    await gateway.close();
     await driver.close();
   }
 }
