@@ -23,13 +23,62 @@ const sections = {
       .describe('the least price of gas that this node takes into its mempool, like "0.001umu"; empty: none'),
   }),
   engine: z.strictObject({
-    kind: z.literal('solo').default('solo').describe('"solo": one validator in this process'),
+    kind: z
+      .enum(['solo', 'cometbft'])
+      .default('solo')
+      .describe(
+        '"solo": one validator in this process; "cometbft": CometBFT drives this node over the socket of [abci]',
+      ),
     block_interval_ms: z
       .int()
       .min(0)
       .max(3_600_000)
       .default(1000)
-      .describe('time between two blocks; 0: a block as soon as a transaction is there'),
+      .describe('engine solo: time between two blocks; 0: a block as soon as a transaction is there'),
+  }),
+  abci: z.strictObject({
+    laddr: z
+      .string()
+      .regex(/^(tcp:\/\/[^:\s]+:\d{1,5}|unix:\/\/\S+)$/, 'tcp://host:port or unix:///path')
+      .default('tcp://127.0.0.1:26658')
+      .describe('engine cometbft: where the ABCI socket listens; a relative unix path begins at the home folder'),
+    max_message_bytes: z
+      .int()
+      .min(1_048_576)
+      .max(2_147_483_647)
+      .default(1_073_741_824)
+      .describe('engine cometbft: the largest message taken from the socket (genesis comes in one)'),
+  }),
+  store: z.strictObject({
+    pruning: z
+      .enum(['default', 'nothing', 'everything', 'custom'])
+      .default('default')
+      .describe('old versions of the state: "default" keeps 362880, "nothing" is archival, "everything" keeps 2'),
+    pruning_keep_recent: z
+      .int()
+      .min(0)
+      .max(4_294_967_295)
+      .default(0)
+      .describe('pruning custom: how many versions are kept beside the latest'),
+    pruning_interval: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(0)
+      .describe('pruning custom: blocks between two prunings, at least 10'),
+    cache_mb: z
+      .int()
+      .min(16)
+      .max(65_536)
+      .default(256)
+      .describe('memory for nodes of the state trees and for recent values, in MiB'),
+    snapshot_interval: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(0)
+      .describe('blocks between two snapshots for state sync; 0: none are taken'),
+    snapshot_keep_recent: z.int().min(0).max(1000).default(2).describe('how many snapshots are kept; 0: all'),
   }),
   mempool: z.strictObject({
     size: z.int().min(1).max(1_000_000).default(5000).describe('how many transactions wait at most'),
@@ -49,6 +98,8 @@ const sections = {
 const schema = z.strictObject({
   node: sections.node.prefault({}),
   engine: sections.engine.prefault({}),
+  abci: sections.abci.prefault({}),
+  store: sections.store.prefault({}),
   mempool: sections.mempool.prefault({}),
   rpc: sections.rpc.prefault({}),
 });
