@@ -38,7 +38,7 @@ describe('the config', () => {
 
   const wrong: [string, string, string][] = [
     ['an unknown key', '[rpc]\nladr = "x"', 'unknown key rpc.ladr; known: laddr'],
-    ['an unknown section', '[rcp]', 'unknown key rcp; known: node, engine, mempool, rpc'],
+    ['an unknown section', '[rcp]', 'unknown key rcp; known: node, engine, abci, store, mempool, rpc'],
     ['a wrong type', '[mempool]\nsize = "many"', 'mempool.size'],
     ['a value out of bounds', '[engine]\nblock_interval_ms = -1', 'engine.block_interval_ms'],
     ['broken TOML, with its place', '[rpc]\nladdr = ', 'mud.toml:2:'],
