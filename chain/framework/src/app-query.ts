@@ -58,6 +58,7 @@ function answerPath(sources: QuerySources, request: RequestQuery): ResponseQuery
       key: request.data,
       value: found.value ?? new Uint8Array(),
       height: found.height,
+      ...(found.proof === undefined ? {} : { proofOps: found.proof }),
     });
   }
   // Every peer is welcome: CometBFT's own lists decide.

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { BranchMultiStore, BranchStore } from '../src/store/branch-store.ts';
 import { prefixEnd } from '../src/store/kv-store.ts';
-import { MemoryCommitStore, MemoryStore } from '../src/store/memory-store.ts';
+import { MemoryCommitStore } from '../src/store/memory-commit-store.ts';
+import { MemoryStore } from '../src/store/memory-store.ts';
 
 const key = (n: number): Uint8Array => Uint8Array.of(n);
 

@@ -5,7 +5,7 @@ import { type Context, freshContext } from '../src/context.ts';
 import { AbciError } from '../src/errors.ts';
 import { listPage, type PageRequest, type Source } from '../src/pagination.ts';
 import { BranchMultiStore } from '../src/store/branch-store.ts';
-import { MemoryCommitStore } from '../src/store/memory-store.ts';
+import { MemoryCommitStore } from '../src/store/memory-commit-store.ts';
 
 type Key = readonly [bigint, bigint];
 const key = tupleKey<Key>(u64Key, u64Key);

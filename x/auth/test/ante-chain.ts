@@ -4,7 +4,7 @@ import { errInsufficientFunds } from '@mu/framework/errors';
 import { MessageRegistry } from '@mu/framework/message-registry';
 import type { Json } from '@mu/framework/module';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { type Tx, TxDecoder } from '@mu/framework/tx';
 import { runTx, type TxResult } from '@mu/framework/tx-runner';
 import { secp256k1Address } from '@mu/lib/address';

@@ -2,7 +2,7 @@
 import { type Context, freshContext } from '@mu/framework/context';
 import { AbciError } from '@mu/framework/errors';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { toBech32 } from '@mu/lib/bech32';
 import { createAuthModule } from '@mu/x-auth/module';
 import { createBankModule } from '../src/module.ts';
@@ -20,7 +20,7 @@ export class BankChain {
     moduleAccounts: { fee_collector: [], billing: ['minter', 'burner'], plain: [], gov: [] },
   });
   readonly bank = createBankModule({ auth: this.auth.keeper });
-  readonly msgs = createMsgServer(this.bank.keeper, 'gov');
+  readonly msgs = createMsgServer(this.bank.keeper);
   readonly ctx: Context;
 
   constructor() {

@@ -4,7 +4,7 @@ import { type Context, type ExecMode, freshContext } from '@mu/framework/context
 import { AbciError, errInsufficientFunds, errUnauthorized } from '@mu/framework/errors';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
 import type { MultiStore } from '@mu/framework/store/kv-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { moduleAddress } from '@mu/lib/address';
 import type { Coin } from '@mu/lib/amounts';
 import { toBech32 } from '@mu/lib/bech32';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Context, freshContext } from '@mu/framework/context';
 import { AbciError, registerError } from '@mu/framework/errors';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { toBech32 } from '@mu/lib/bech32';
 import { fromUtf8, toHex, utf8 } from '@mu/lib/bytes';
 import { Dec } from '@mu/lib/dec';

@@ -5,7 +5,7 @@ import { EventLog } from '@mu/framework/events';
 import { GasMeter } from '@mu/framework/gas';
 import type { Invariant } from '@mu/framework/module';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { parseAmount } from '@mu/lib/amounts';
 import { compareBytes } from '@mu/lib/bytes';
 import { FulfillmentState, OrderState } from '@mu/proto/market';

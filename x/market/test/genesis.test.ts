@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { MessageRegistry } from '@mu/framework/message-registry';
 import type { Json } from '@mu/framework/module';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { type GenesisState, LeaseState, MsgDefinition, type OrderId, CloseReason as Reason } from '@mu/proto/market';
 import { registry } from '@mu/proto/registry';
 import { defaultGenesis, exportGenesis, initGenesis, validateGenesis } from '../src/genesis.ts';

@@ -4,7 +4,7 @@ import { type Context, freshContext } from '@mu/framework/context';
 import { errInsufficientFunds, type Failure } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { moduleAddress } from '@mu/lib/address';
 import type { Coin } from '@mu/lib/amounts';
 import { toBech32 } from '@mu/lib/bech32';

@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } f
 import { type Context, freshContext } from '@mu/framework/context';
 import { AbciError, errInsufficientFunds, errUnauthorized } from '@mu/framework/errors';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { moduleAddress } from '@mu/lib/address';
 import type { Coin } from '@mu/lib/amounts';
 import { toBech32 } from '@mu/lib/bech32';

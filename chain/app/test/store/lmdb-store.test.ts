@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import fc from 'fast-check';
 import { LmdbCommitStore } from '../../src/store/lmdb-store.ts';
 
@@ -71,8 +71,45 @@ test('it answers and hashes like the store in memory, whatever is written, delet
   );
 });
 
-test('proofs and old heights are refused by code', () => {
-  expect(() => store.read('a', key(1), 0n, true)).toThrow(expect.objectContaining({ code: 37 }));
+test('old heights are read with their proofs, and what is not there is refused by code', async () => {
+  for (const height of [1, 2, 3]) {
+    const branch = new BranchMultiStore(store);
+    branch.store('a').set(key(1), key(height));
+    if (height === 2) branch.store('a').set(key(9), key(9));
+    if (height === 3) branch.store('a').delete(key(9));
+    store.commit(BigInt(height), branch.changes());
+  }
+  await store.settled();
+  expect(store.read('a', key(1), 2n, false).value).toEqual(key(2));
+  expect(store.read('a', key(9), 2n, true).value).toEqual(key(9));
+  expect(store.read('a', key(9), 3n, true)).toMatchObject({ value: undefined, height: 3n });
+  expect(store.read('a', key(1), 0n, true).proof?.ops.map(({ type }) => type)).toEqual(['ics23:iavl', 'ics23:simple']);
+  expect([...store.at(2n).store('a').iterate()].map(([k]) => k[0])).toEqual([1, 9]);
   expect(() => store.read('a', key(1), 9n, false)).toThrow(expect.objectContaining({ code: 26 }));
+  expect(() => store.read('a', key(1), -1n, false)).toThrow(expect.objectContaining({ code: 18 }));
+  expect(() => store.read('a', key(1), 1n, true)).toThrow(expect.objectContaining({ code: 18 }));
   expect(() => store.read('c', key(1), 0n, false)).toThrow(expect.objectContaining({ code: 6 }));
+});
+
+test('a block that was hashed and not committed leaves nothing', async () => {
+  const one = new BranchMultiStore(store);
+  one.store('a').set(key(1), key(1));
+  store.commit(1n, one.changes());
+  const other = new BranchMultiStore(store);
+  for (let k = 2; k < 40; k += 1) other.store('a').set(key(k), key(k));
+  other.store('a').delete(key(1));
+  const dropped = store.workingHash(2n, other.changes());
+  const two = new BranchMultiStore(store);
+  two.store('b').set(key(1), key(2));
+  const { appHash } = store.commit(2n, two.changes());
+  expect(appHash).not.toEqual(dropped);
+  await store.close();
+  store = new LmdbCommitStore(folder, ['a', 'b']);
+  expect(store.last.appHash).toEqual(appHash);
+  const again = new BranchMultiStore(store);
+  for (let k = 2; k < 40; k += 1) again.store('a').set(key(k), key(k));
+  store.commit(3n, again.changes());
+  const pairs = [...store.at(3n).store('a').iterate()];
+  expect(pairs.length).toBe(39);
+  expect(store.read('a', key(1), 3n, true).value).toEqual(key(1));
 });

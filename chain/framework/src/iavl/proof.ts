@@ -34,6 +34,11 @@ export function proveKey(source: NodeSource, root: Node, key: Uint8Array): Commi
   });
 }
 
+/** The proof that a key is absent from an empty tree: it has no neighbours. */
+export function proveAbsenceInEmpty(key: Uint8Array): CommitmentProof {
+  return CommitmentProof.fromPartial({ nonexist: { key } });
+}
+
 function existenceOf(source: NodeSource, root: Node, { key }: Node): ExistenceProof {
   const { steps, leaf } = pathTo(source, root, key);
   return existence(steps, leaf);

@@ -37,7 +37,11 @@ export function writeRecord(target: Uint8Array, at: number, node: Node): number 
   return putKey(target, at + innerFixed, node.key);
 }
 
-/** Reads a stored node. Its bytes are copied where they are kept. @throws Error on a damaged record */
+/**
+ * Reads a stored node. Its bytes are copied where they are kept: LMDB reads into one buffer again and again, whose `length`
+ * alone says where the record ends.
+ * @throws Error on a damaged record
+ */
 export function readRecord(id: NodeId, record: Buffer): Node {
   const height = record[0] as number;
   if (record.length < (height === 0 ? leafFixed : innerFixed)) throw new Error(`node ${id} of the state is damaged`);
@@ -49,11 +53,16 @@ export function readRecord(id: NodeId, record: Buffer): Node {
 
 function readLeaf(record: Buffer): Node {
   const keyEnd = leafFixed + (((record[7] as number) << 8) | (record[8] as number));
-  return new Node(record.toString('latin1', leafFixed, keyEnd), Uint8Array.prototype.slice.call(record, keyEnd), 0, 1);
+  return new Node(
+    record.toString('latin1', leafFixed, keyEnd),
+    Uint8Array.prototype.slice.call(record, keyEnd, record.length),
+    0,
+    1,
+  );
 }
 
 function readInner(record: Buffer, height: number): Node {
-  const node = new Node(record.toString('latin1', innerFixed), undefined, height, getUint48(record, 7));
+  const node = new Node(record.toString('latin1', innerFixed, record.length), undefined, height, getUint48(record, 7));
   node.leftId = getUint48(record, 13);
   node.rightId = getUint48(record, 19);
   const hashes = new Uint8Array(64);

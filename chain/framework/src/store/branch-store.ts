@@ -3,15 +3,19 @@ import type { Change, KVStore, MultiStore } from './kv-store.ts';
 import { fromMapKey, SortedMap, toMapKey } from './sorted-map.ts';
 
 /** A touched key: its value, or undefined when deleted. */
-type Entry = { readonly value: Uint8Array | undefined };
+export interface Entry {
+  readonly value: Uint8Array | undefined;
+}
 
 /** One store with the writes of a branch laid over its parent. */
 export class BranchStore implements KVStore {
   readonly #parent: KVStore;
-  readonly #touched = new SortedMap<Entry>();
+  readonly #touched: SortedMap<Entry>;
 
-  constructor(parent: KVStore) {
+  /** @param touched writes to begin with, by `toMapKey` */
+  constructor(parent: KVStore, touched: SortedMap<Entry> = new SortedMap<Entry>()) {
     this.#parent = parent;
+    this.#touched = touched;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

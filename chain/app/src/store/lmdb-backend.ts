@@ -1,0 +1,159 @@
+/**
+ * State in LMDB: a database per store with its latest values, one with the nodes of all trees by their sequential ids,
+ * one with the versions, one with the nodes that a version no longer has, and one for height, constants and format.
+ *
+ * A block is one LMDB transaction, which LMDB's own thread writes while the node goes on; until it is done, reads see the
+ * batch over what the disk has. After `kill -9` at any moment the files hold the state of some block.
+ */
+import type { NodeId } from '@mu/framework/iavl/node';
+import { putUint48 } from '@mu/framework/iavl/record';
+import type { KVStore } from '@mu/framework/store/kv-store';
+import type { StateBackend, StateBatch, VersionRecord } from '@mu/framework/store/state-backend';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { type BinaryDatabase, LmdbFlatStore } from './lmdb-flat-store.ts';
+import { decodeVersion, encodeIds, encodeVersion, numberKey, numberOf } from './state-records.ts';
+
+/** Raised when what is stored changes its meaning; a program refuses a folder of another format. */
+const format = 2;
+/** Room for databases beside those of today's modules. */
+const maxDatabases = 64;
+
+/** The state's folder cannot be used as it is; the text says what to do. */
+export class StateFolderError extends Error {
+  override readonly name = 'StateFolderError';
+}
+
+export class LmdbBackend implements StateBackend {
+  readonly #environment: RootDatabase;
+  readonly #meta: Database<Buffer, string>;
+  readonly #nodes: BinaryDatabase;
+  readonly #versions: BinaryDatabase;
+  readonly #orphans: BinaryDatabase;
+  readonly #flat = new Map<string, LmdbFlatStore>();
+  /** batches on their way to the disk, oldest first */
+  readonly #inFlight: StateBatch[] = [];
+  readonly #nodeKey = Buffer.allocUnsafe(6);
+  #written: Promise<unknown> = Promise.resolve();
+  #failure: Error | undefined;
+
+  /**
+   * @param path the folder, created where it is missing
+   * @throws StateFolderError when it is of another format
+   */
+  constructor(path: string) {
+    this.#environment = open({ path, maxDbs: maxDatabases, noSubdir: false, encoding: 'binary' });
+    this.#meta = this.#environment.openDB({ name: 'meta', encoding: 'binary' });
+    this.#nodes = this.#environment.openDB(binary('nodes'));
+    this.#versions = this.#environment.openDB(binary('versions'));
+    this.#orphans = this.#environment.openDB(binary('orphans'));
+    this.#checkFormat(path);
+  }
+
+  get latest(): number {
+    const last = this.#inFlight.at(-1);
+    if (last !== undefined) return last.height;
+    const stored = this.#meta.get('height');
+    return stored === undefined ? 0 : numberOf(stored);
+  }
+
+  /** The oldest version that is kept; 0 before the first. */
+  get oldest(): number {
+    for (const key of this.#versions.getKeys({ limit: 1 })) return numberOf(key);
+    return this.latest;
+  }
+
+  version(height: number): VersionRecord | undefined {
+    const waiting = this.#inFlight.find((batch) => batch.height === height);
+    if (waiting !== undefined) return waiting.version;
+    const record = this.#versions.get(numberKey(height));
+    return record === undefined ? undefined : decodeVersion(record);
+  }
+
+  nodeRecord(id: NodeId): Buffer | undefined {
+    for (const { firstId, records } of this.#inFlight) {
+      const record = records[id - firstId];
+      if (record !== undefined) return record as Buffer;
+    }
+    putUint48(this.#nodeKey, 0, id);
+    return this.#nodes.getBinaryFast(this.#nodeKey);
+  }
+
+  flat(name: string): KVStore {
+    return this.#flatStore(name);
+  }
+
+  constant(name: string): Uint8Array | undefined {
+    for (const batch of [...this.#inFlight].reverse()) {
+      const waiting = batch.constants.find(([one]) => one === name);
+      if (waiting !== undefined) return waiting[1];
+    }
+    return this.#meta.get(`constant/${name}`);
+  }
+
+  /** @throws Error when an earlier write failed: nothing may follow it */
+  write(batch: StateBatch): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#inFlight.push(batch);
+    const done = this.#environment.batch(() => this.#put(batch)).then(() => this.#settle(batch));
+    this.#written = done.catch((error: unknown) => {
+      this.#failure ??= new Error(
+        `the state of block ${batch.height} could not be written: ${error instanceof Error ? error.message : String(error)}; free the disk and start again: nothing committed before is lost`,
+      );
+    });
+  }
+
+  /** Waits until all that was written is in the files. @throws Error when that failed */
+  async settled(): Promise<void> {
+    await this.#written;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits until all of it would survive a loss of power, then closes the files. */
+  async close(): Promise<void> {
+    await this.#written;
+    await this.#environment.flushed;
+    await this.#environment.close();
+  }
+
+  #put(batch: StateBatch): void {
+    const { height, version, changes, firstId, records, orphans, constants } = batch;
+    const key = Buffer.allocUnsafe(6);
+    records.forEach((record, index) => {
+      putUint48(key, 0, firstId + index);
+      this.#nodes.put(key, record as Buffer);
+    });
+    for (const change of changes) this.#flatStore(change.store).put(change, height);
+    this.#versions.put(numberKey(height), encodeVersion(version));
+    if (orphans.length > 0) this.#orphans.put(numberKey(height), encodeIds(orphans));
+    for (const [name, value] of constants) this.#meta.put(`constant/${name}`, Buffer.from(value));
+    this.#meta.put('height', numberKey(height));
+  }
+
+  #settle(batch: StateBatch): void {
+    this.#inFlight.splice(this.#inFlight.indexOf(batch), 1);
+    for (const change of batch.changes) this.#flatStore(change.store).settle(change, batch.height);
+  }
+
+  #flatStore(name: string): LmdbFlatStore {
+    let store = this.#flat.get(name);
+    if (store === undefined) {
+      store = new LmdbFlatStore(this.#environment.openDB(binary(`store/${name}`)));
+      this.#flat.set(name, store);
+    }
+    return store;
+  }
+
+  #checkFormat(path: string): void {
+    const stored = this.#meta.get('format');
+    if (stored === undefined) this.#meta.putSync('format', Buffer.from(String(format)));
+    else if (Number(stored.toString()) !== format) {
+      throw new StateFolderError(
+        `${path} holds state of format ${stored.toString()} and this mud reads format ${format}: run the mud that wrote it, or export its state there`,
+      );
+    }
+  }
+}
+
+function binary(name: string): { name: string; encoding: 'binary'; keyEncoding: 'binary' } {
+  return { name, encoding: 'binary', keyEncoding: 'binary' };
+}

@@ -1,0 +1,105 @@
+/** Latest values of one store in LMDB, with what is on its way to the disk laid over them. */
+import { BranchStore, type Entry } from '@mu/framework/store/branch-store';
+import type { Change, KVStore } from '@mu/framework/store/kv-store';
+import { SortedMap, toMapKey } from '@mu/framework/store/sorted-map';
+import type { Database, RangeOptions } from 'lmdb';
+
+export type BinaryDatabase = Database<Buffer, Buffer>;
+
+/** A change that is not on the disk, and the block that made it. */
+interface Waiting extends Entry {
+  readonly height: number;
+}
+
+export class LmdbFlatStore implements KVStore {
+  readonly #db: BinaryDatabase;
+  readonly #waiting = new SortedMap<Waiting>();
+  readonly #view: BranchStore;
+
+  constructor(db: BinaryDatabase) {
+    this.#db = db;
+    this.#view = new BranchStore(new Committed(db), this.#waiting);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#view.get(key);
+  }
+
+  has(key: Uint8Array): boolean {
+    return this.#view.has(key);
+  }
+
+  set(): never {
+    throw new Error('committed state is written by a commit only');
+  }
+
+  delete(): never {
+    throw new Error('committed state is written by a commit only');
+  }
+
+  iterate(start?: Uint8Array, end?: Uint8Array, reverse = false): IterableIterator<[Uint8Array, Uint8Array]> {
+    // Most of the time nothing waits, and LMDB's own range is the answer.
+    if (this.#waiting.size === 0) return new Committed(this.#db).iterate(start, end, reverse);
+    return this.#view.iterate(start, end, reverse);
+  }
+
+  /** Part of a batch that LMDB writes later; it can be read at once. */
+  put({ key, value }: Change, height: number): void {
+    this.#waiting.set(toMapKey(key), { value, height });
+    if (value === undefined) this.#db.remove(asBuffer(key));
+    else this.#db.put(asBuffer(key), asBuffer(value));
+  }
+
+  /** The batch with this change is on the disk. */
+  settle({ key }: Change, height: number): void {
+    const text = toMapKey(key);
+    // A later block may have changed it again.
+    if (this.#waiting.get(text)?.height === height) this.#waiting.delete(text);
+  }
+}
+
+/** What LMDB has. */
+class Committed implements KVStore {
+  readonly #db: BinaryDatabase;
+
+  constructor(db: BinaryDatabase) {
+    this.#db = db;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#db.get(asBuffer(key));
+  }
+
+  has(key: Uint8Array): boolean {
+    return this.#db.doesExist(asBuffer(key));
+  }
+
+  set(): never {
+    throw new Error('committed state is written by a commit only');
+  }
+
+  delete(): never {
+    throw new Error('committed state is written by a commit only');
+  }
+
+  *iterate(start?: Uint8Array, end?: Uint8Array, reverse = false): IterableIterator<[Uint8Array, Uint8Array]> {
+    const low = start === undefined || start.length === 0 ? undefined : asBuffer(start);
+    const high = end === undefined ? undefined : asBuffer(end);
+    for (const { key, value } of this.#db.getRange(rangeOptions(low, high, reverse))) yield [key, value];
+  }
+}
+
+/** LMDB's reverse ranges begin at `start` and go down to `end`: bounds swap, and so does which of them is included. */
+function rangeOptions(low: Buffer | undefined, high: Buffer | undefined, reverse: boolean): RangeOptions {
+  const [start, end] = reverse ? [high, low] : [low, high];
+  return {
+    reverse,
+    ...(start === undefined ? {} : { start }),
+    ...(end === undefined ? {} : { end }),
+    ...(reverse ? { exclusiveStart: true, inclusiveEnd: true } : {}),
+  } as RangeOptions;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,51 @@
+/** State in memory: for tests and simulations, with all versions kept. */
+import type { NodeId } from '../iavl/node.ts';
+import type { KVStore } from './kv-store.ts';
+import { MemoryStore } from './memory-store.ts';
+import type { StateBackend, StateBatch, VersionRecord } from './state-backend.ts';
+
+export class MemoryBackend implements StateBackend {
+  readonly #nodes = new Map<NodeId, Buffer>();
+  readonly #versions = new Map<number, VersionRecord>();
+  readonly #flat = new Map<string, MemoryStore>();
+  readonly #constants = new Map<string, Uint8Array>();
+  #latest = 0;
+
+  get latest(): number {
+    return this.#latest;
+  }
+
+  version(height: number): VersionRecord | undefined {
+    return this.#versions.get(height);
+  }
+
+  nodeRecord(id: NodeId): Buffer | undefined {
+    return this.#nodes.get(id);
+  }
+
+  flat(name: string): KVStore {
+    let store = this.#flat.get(name);
+    if (store === undefined) {
+      store = new MemoryStore();
+      this.#flat.set(name, store);
+    }
+    return store;
+  }
+
+  constant(name: string): Uint8Array | undefined {
+    return this.#constants.get(name);
+  }
+
+  write(batch: StateBatch): void {
+    batch.records.forEach((record, index) => {
+      this.#nodes.set(batch.firstId + index, Buffer.from(record));
+    });
+    for (const { store, key, value } of batch.changes) {
+      if (value === undefined) this.flat(store).delete(key);
+      else this.flat(store).set(key, value);
+    }
+    for (const [name, value] of batch.constants) this.#constants.set(name, value);
+    this.#versions.set(batch.height, batch.version);
+    this.#latest = batch.height;
+  }
+}

@@ -1,0 +1,41 @@
+/** New nodes of a version that is being made: they get their ids here, and their records wait for the commit. */
+import type { Node, NodeId } from '../iavl/node.ts';
+import type { NodeCache } from '../iavl/node-cache.ts';
+import { recordLength, writeRecord } from '../iavl/record.ts';
+import type { NodeSink } from '../iavl/tree.ts';
+
+const slabBytes = 65_536;
+
+export class StagedNodes implements NodeSink {
+  readonly firstId: NodeId;
+  readonly records: Buffer[] = [];
+  readonly #cache: NodeCache;
+  #slab = Buffer.allocUnsafeSlow(0);
+  #used = 0;
+
+  constructor(firstId: NodeId, cache: NodeCache) {
+    this.firstId = firstId;
+    this.#cache = cache;
+  }
+
+  get nextId(): NodeId {
+    return this.firstId + this.records.length;
+  }
+
+  add(node: Node): void {
+    node.id = this.nextId;
+    const length = recordLength(node);
+    if (this.#used + length > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, length));
+      this.#used = 0;
+    }
+    const end = writeRecord(this.#slab, this.#used, node);
+    this.records.push(this.#slab.subarray(this.#used, end));
+    this.#used = end;
+    this.#cache.put(node);
+  }
+
+  record(id: NodeId): Buffer | undefined {
+    return this.records[id - this.firstId];
+  }
+}

@@ -1,0 +1,39 @@
+/** What a store of trees needs of whatever keeps its bytes: memory in tests, LMDB in a node. */
+import type { NodeId } from '../iavl/node.ts';
+import type { NodeRecords } from '../iavl/node-cache.ts';
+import type { StoreRoot } from './commit-info.ts';
+import type { Change, KVStore } from './kv-store.ts';
+
+/** A committed version. */
+export interface VersionRecord {
+  /** of all stores, by name */
+  readonly roots: readonly StoreRoot[];
+  /** the first id that no node of this or an earlier version has */
+  readonly nextId: NodeId;
+}
+
+/** All that a block leaves. It is written whole or not at all. */
+export interface StateBatch {
+  readonly height: number;
+  readonly version: VersionRecord;
+  /** the last values, by store and key, ascending */
+  readonly changes: readonly Change[];
+  /** records of the new nodes; the first has `firstId`, the others follow */
+  readonly firstId: NodeId;
+  readonly records: readonly Uint8Array[];
+  /** nodes of earlier versions that this one no longer has */
+  readonly orphans: readonly NodeId[];
+  readonly constants: readonly (readonly [string, Uint8Array])[];
+}
+
+export interface StateBackend extends NodeRecords {
+  /** height of the last version; 0 before the first */
+  readonly latest: number;
+  /** undefined when it was never committed, or was pruned */
+  version(height: number): VersionRecord | undefined;
+  /** Latest values of a store. Only `write` changes them. */
+  flat(store: string): KVStore;
+  constant(name: string): Uint8Array | undefined;
+  /** Reads see the batch at once; when it is on the disk is the backend's matter. */
+  write(batch: StateBatch): void;
+}
