@@ -3,8 +3,11 @@
  * another one; here they meet.
  */
 import { BaseApp } from '@mu/framework/base-app';
+import { appStoreName } from '@mu/framework/chain-constants';
+import { runMigrations, versionsOf } from '@mu/framework/migrations';
 import type { AppModule, Json } from '@mu/framework/module';
 import type { CommitStore } from '@mu/framework/store/commit-store';
+import type { SystemTxSource } from '@mu/framework/system-tx';
 import { registry } from '@mu/proto/registry';
 import { createAnte, parseGasPrices } from '@mu/x-auth/ante';
 import type { AccountKeeper } from '@mu/x-auth/keeper';
@@ -13,6 +16,8 @@ import type { BankKeeper } from '@mu/x-bank/keeper';
 import { createBankModule } from '@mu/x-bank/module';
 import { BillingKeeper } from '@mu/x-billing/keeper';
 import { createBillingModule } from '@mu/x-billing/module';
+import type { ConsensusKeeper } from '@mu/x-consensus/keeper';
+import { createConsensusModule } from '@mu/x-consensus/module';
 import { DeploymentKeeper } from '@mu/x-deployment/keeper';
 import { createDeploymentModule } from '@mu/x-deployment/module';
 import { MarketKeeper } from '@mu/x-market/keeper';
@@ -20,9 +25,24 @@ import { createMarketModule } from '@mu/x-market/module';
 import { createMarketSystemTx } from '@mu/x-market/system-tx';
 import { ProviderKeeper } from '@mu/x-provider/keeper';
 import { createProviderModule } from '@mu/x-provider/module';
+import type { UpgradeHandler } from '@mu/x-upgrade/expected-keepers';
+import type { UpgradeKeeper } from '@mu/x-upgrade/keeper';
+import { createUpgradeModule } from '@mu/x-upgrade/module';
+import type { Plan } from '@mu/x-upgrade/plan';
+import { muUpgrades, type Upgrade } from './upgrades.ts';
 
-/** Store names in the order of the modules. */
-export const muStoreNames: readonly string[] = ['acc', 'bank', 'provider', 'deployment', 'market', 'billing'];
+/** Store names: the application's own, then in the order of the modules. */
+export const muStoreNames: readonly string[] = [
+  appStoreName,
+  'upgrade',
+  'consensus',
+  'acc',
+  'bank',
+  'provider',
+  'deployment',
+  'market',
+  'billing',
+];
 
 /** Accounts of modules and what they may do beyond holding coins (design §5). */
 const moduleAccounts = {
@@ -38,17 +58,27 @@ export interface MuAppOptions {
   readonly minGasPrices?: string;
   /** checks every invariant after each block: tests and simulations */
   readonly checkInvariants?: boolean;
+  /** upgrades that this program can carry out; those of its release where absent */
+  readonly upgrades?: readonly Upgrade[];
+  /** heights at which this node drops the plan instead of stopping; a network must do so together */
+  readonly skipUpgradeHeights?: readonly bigint[];
+  /** told of a due upgrade that this program cannot carry out, before FinalizeBlock throws UpgradeNeeded */
+  readonly onUpgradeNeeded?: (plan: Plan) => void;
 }
+
+type UpgradeOptions = Pick<MuAppOptions, 'upgrades' | 'skipUpgradeHeights' | 'onUpgradeNeeded'>;
 
 interface Wired {
   readonly modules: readonly AppModule[];
+  readonly consensus: ConsensusKeeper;
+  readonly upgrade: UpgradeKeeper;
   readonly auth: AccountKeeper;
   readonly bank: BankKeeper;
   readonly market: MarketKeeper;
 }
 
 export function createMuApp(options: MuAppOptions): BaseApp {
-  const { modules, auth, bank, market } = wire();
+  const { modules, auth, bank, market, consensus, upgrade } = wire(options);
   const minGasPrices = parseGasPrices(options.minGasPrices ?? '');
   return new BaseApp({
     name: 'mu',
@@ -57,16 +87,29 @@ export function createMuApp(options: MuAppOptions): BaseApp {
     modules,
     descriptors: registry,
     ante: createAnte({ auth, bank, minGasPrices }),
-    systemTx: createMarketSystemTx(market),
+    systemTx: quietAtUpgrades(createMarketSystemTx(market), upgrade),
+    params: consensus,
     checkInvariants: options.checkInvariants ?? false,
   });
+}
+
+/**
+ * A block that carries out an upgrade begins with nothing (design §5): the state that its list would be made of is the
+ * old program's, and the new one may read it in another way.
+ */
+function quietAtUpgrades(source: SystemTxSource, upgrade: UpgradeKeeper): SystemTxSource {
+  return {
+    signer: source.signer,
+    due: (ctx, height) => (upgrade.isUpgradeHeight(ctx, height) ? [] : source.due(ctx, height)),
+    settleFailure: (ctx, message, failure) => source.settleFailure(ctx, message, failure),
+  };
 }
 
 /**
  * Keepers need one another in a circle. Each is handed an object that is filled as the others are made; a keeper reads
  * it when it acts, never while it is constructed.
  */
-function wire(): Wired {
+function wire(options: UpgradeOptions = {}): Wired {
   const auth = createAuthModule({ moduleAccounts });
   const bank = createBankModule({ auth: auth.keeper });
   const deps = { bank: bank.keeper, accounts: auth.keeper } as {
@@ -83,7 +126,17 @@ function wire(): Wired {
   deps.hooks = deps.deployment;
   deps.market = new MarketKeeper(deps);
   deps.billing = new BillingKeeper(deps);
-  const modules = [
+  const consensus = createConsensusModule();
+  const upgrade = createUpgradeModule({
+    versions: () => versionsOf(modules),
+    protocol: consensus.keeper,
+    handlers: handlersOf(options.upgrades ?? muUpgrades, () => modules),
+    skipHeights: new Set(options.skipUpgradeHeights ?? []),
+    onNeeded: options.onUpgradeNeeded ?? (() => undefined),
+  });
+  const modules: readonly AppModule[] = [
+    upgrade,
+    consensus,
     auth,
     bank,
     createProviderModule({ keeper: deps.provider }),
@@ -91,7 +144,32 @@ function wire(): Wired {
     createMarketModule({ keeper: deps.market, deps }),
     createBillingModule({ keeper: deps.billing }),
   ];
-  return { modules, auth: auth.keeper, bank: bank.keeper, market: deps.market };
+  return {
+    modules,
+    consensus: consensus.keeper,
+    upgrade: upgrade.keeper,
+    auth: auth.keeper,
+    bank: bank.keeper,
+    market: deps.market,
+  };
+}
+
+/** What each upgrade does: the modules' migrations, and its own part around them. */
+function handlersOf(
+  upgrades: readonly Upgrade[],
+  modules: () => readonly AppModule[],
+): ReadonlyMap<string, UpgradeHandler> {
+  return new Map(
+    upgrades.map(({ name, run }): [string, UpgradeHandler] => [
+      name,
+      (ctx, plan, from) => {
+        // A module that the chain lacks begins with its defaults, in the chain's own denomination.
+        const defaults = (module: AppModule): Json => inDenom(module.genesis.defaults(), ctx.chain.denom);
+        const migrate = (): ReadonlyMap<string, bigint> => runMigrations(ctx, modules(), from, defaults);
+        return run === undefined ? migrate() : run(ctx, plan, migrate);
+      },
+    ]),
+  );
 }
 
 /** Genesis state of a new chain: every module's defaults, in its own prefix and denomination. */

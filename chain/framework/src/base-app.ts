@@ -31,13 +31,21 @@ import {
   ResponseVerifyVoteExtension,
   ResponseVerifyVoteExtension_VerifyStatus as VerifyStatus,
 } from 'cosmjs-types/tendermint/abci/types';
-import { ConsensusParams } from 'cosmjs-types/tendermint/types/params';
 import './encoding.ts';
 import type { Application } from './abci.ts';
 import type { AnteStep } from './ante.ts';
 import { answerQuery } from './app-query.ts';
-import { BlockExecutor, type BlockGasLimit, toAbciTxResult } from './block-executor.ts';
+import { BlockExecutor, toAbciTxResult } from './block-executor.ts';
 import { type BlockRecord, decodeBlockRecord, encodeBlockRecord, fromTimestamp } from './block-record.ts';
+import { loadConstants, readConstants, storeConstants } from './chain-constants.ts';
+import {
+  blockGas,
+  cometProblem,
+  type FullConsensusParams,
+  genesisConsensusParams,
+  type ParamStore,
+  starvation,
+} from './consensus-params.ts';
 import { type BlockInfo, type ChainConstants, type Context, freshContext } from './context.ts';
 import { errInvalidHeight, errInvalidRequest, toFailure } from './errors.ts';
 import { toAbciEvents } from './events.ts';
@@ -52,9 +60,6 @@ import { encodeSystemTx, type SystemTxSource } from './system-tx.ts';
 import { type Tx, TxDecoder } from './tx.ts';
 import { runTx, type TxResult } from './tx-runner.ts';
 
-/** The least `block.max_bytes` that leaves room for the transaction a block must begin with (design §5). */
-const minBlockBytes = 1_048_576n;
-
 export interface BaseAppOptions {
   readonly name: string;
   readonly version: string;
@@ -65,6 +70,8 @@ export interface BaseAppOptions {
   /** made once the chain's constants can be known; checks run in this order */
   readonly ante: readonly AnteStep[];
   readonly systemTx?: SystemTxSource;
+  /** keeps the consensus parameters; every change is validated by whoever makes it */
+  readonly params: ParamStore;
   /** Checks every module's invariants after each block and throws when one is broken: for tests and simulations. */
   readonly checkInvariants?: boolean;
 }
@@ -83,7 +90,6 @@ export class BaseApp implements Application {
   readonly #decoder: TxDecoder;
   readonly #executor: BlockExecutor;
   #chain: ChainConstants | undefined;
-  #gasLimit: BlockGasLimit = undefined;
   /** what InitChain wrote: it becomes part of the first block */
   #genesis: { stores: BranchMultiStore; block: BlockInfo } | undefined;
   #pending: PendingBlock | undefined;
@@ -99,7 +105,12 @@ export class BaseApp implements Application {
     }
     this.#decoder = new TxDecoder(options.descriptors, this.messages);
     const runner = { ante: options.ante, reservedSigner: options.systemTx?.signer };
-    this.#executor = new BlockExecutor({ ...options, runner, decode: (raw, chain) => this.decode(raw, chain) });
+    this.#executor = new BlockExecutor({
+      ...options,
+      runner,
+      decode: (raw, chain) => this.decode(raw, chain),
+      gasLimit: (ctx) => blockGas(options.params.get(ctx)),
+    });
     this.#load();
   }
 
@@ -128,26 +139,19 @@ export class BaseApp implements Application {
     return ResponseInfo.fromPartial({
       data: this.#options.name,
       version: this.#options.version,
-      appVersion: 0n,
+      // Headers carry the same number: state sync compares the two.
+      appVersion: height === 0n ? 0n : this.#params().version.app,
       lastBlockHeight: height,
       lastBlockAppHash: height === 0n ? new Uint8Array() : appHash,
     });
   }
 
   initChain(request: RequestInitChain): ResponseInitChain {
-    const params = ConsensusParams.fromPartial(request.consensusParams ?? {});
-    const maxBytes = params.block?.maxBytes ?? -1n;
-    if (maxBytes !== -1n && maxBytes < minBlockBytes) {
-      throw errInvalidRequest.wrap(
-        `consensus_params.block.max_bytes is ${maxBytes}; it must be -1 or ≥ ${minBlockBytes}`,
-      );
-    }
+    const params = genesisConsensusParams(request.consensusParams);
+    const problem = starvation(params) ?? cometProblem(params);
+    if (problem !== undefined) throw errInvalidRequest.wrap(`consensus_params: ${problem}`);
     const state = parseAppState(request.appStateBytes);
     const constants = readConstants(request.chainId, state);
-    this.#chain = constants;
-    this.#setGasLimit(params);
-    this.#store.setConstant('chain', encodeConstants(constants));
-    this.#store.setConstant('consensus_params', ConsensusParams.encode(params).finish());
     const block = {
       height: request.initialHeight === 0n ? 1n : request.initialHeight,
       timeNs: fromTimestamp(request.time),
@@ -155,12 +159,15 @@ export class BaseApp implements Application {
     };
     const stores = new BranchMultiStore(this.#store);
     const ctx = freshContext({ chain: constants, block, mode: 'genesis', stores });
+    storeConstants(stores, constants);
+    this.#options.params.set(ctx, params);
     for (const module of this.#options.modules) {
       module.genesis.init(ctx, state[module.name] ?? module.genesis.defaults());
     }
+    this.#chain = constants;
     this.#genesis = { stores, block };
     this.#resetCheck();
-    return ResponseInitChain.fromPartial({ appHash: emptyAppHash });
+    return ResponseInitChain.fromPartial({ appHash: emptyAppHash, consensusParams: params });
   }
 
   checkTx(request: RequestCheckTx): ResponseCheckTx {
@@ -187,7 +194,7 @@ export class BaseApp implements Application {
     const first = this.#systemTx(request.height);
     const txs = fillProposal(first, request.txs, {
       maxBytes: request.maxTxBytes,
-      maxGas: this.#gasLimit,
+      maxGas: blockGas(this.#params()),
       decode: (raw) => this.decode(raw, this.chain),
     });
     return ResponsePrepareProposal.fromPartial({ txs });
@@ -195,7 +202,7 @@ export class BaseApp implements Application {
 
   processProposal(request: RequestProcessProposal): ResponseProcessProposal {
     const reason = checkProposal(this.#systemTx(request.height), request.txs, {
-      maxGas: this.#gasLimit,
+      maxGas: blockGas(this.#params()),
       decode: (raw) => this.decode(raw, this.chain),
     });
     const status = reason === undefined ? ProposalStatus.ACCEPT : ProposalStatus.REJECT;
@@ -215,20 +222,16 @@ export class BaseApp implements Application {
     // Computed before anything of this block is written: a function of the state committed at H−1 and of H alone.
     const systemTx = this.#systemTx(request.height);
     const stores = new BranchMultiStore(this.#base());
-    const ctx = freshContext({
-      chain: this.chain,
-      block,
-      mode: 'finalize',
-      stores,
-      blockGasLimit: this.#gasLimit,
-    });
-    const done = this.#executor.execute(ctx, { txs: request.txs, systemTx, gasLimit: this.#gasLimit });
+    const ctx = freshContext({ chain: this.chain, block, mode: 'finalize', stores });
+    const done = this.#executor.execute(ctx, { txs: request.txs, systemTx });
     const changes = this.#allChanges(stores);
     this.#pending = { record: block, changes };
     return ResponseFinalizeBlock.fromPartial({
       events: toAbciEvents(done.events),
       txResults: done.txs.map(toAbciTxResult),
-      appHash: this.#store.workingHash(changes),
+      // All of them in every block, as the SDK does: the engine follows the state whatever it has now.
+      consensusParamUpdates: this.#options.params.get(ctx),
+      appHash: this.#store.workingHash(request.height, changes),
     });
   }
 
@@ -256,7 +259,7 @@ export class BaseApp implements Application {
     );
   }
 
-  // Vote extensions are off: the consensus parameters never enable them.
+  // This application has nothing to say in a vote: where the parameters enable extensions, each is empty.
   extendVote(): ResponseExtendVote {
     return ResponseExtendVote.fromPartial({});
   }
@@ -314,9 +317,12 @@ export class BaseApp implements Application {
 
   #lastBlock(): BlockInfo {
     if (this.#genesis !== undefined) return { ...this.#genesis.block, height: this.#store.last.height };
+    if (this.#chain === undefined) throw errInvalidRequest.wrap('no block is committed yet');
     const record = this.#store.constant('last_block');
-    if (record === undefined) throw errInvalidRequest.wrap('no block is committed yet');
-    return decodeBlockRecord(record);
+    const block = record === undefined ? undefined : decodeBlockRecord(record);
+    // A state that came from a snapshot has no record of its block: its time is not known until the next one.
+    const { height } = this.#store.last;
+    return block?.height === height ? block : { height, timeNs: 0n, proposer: new Uint8Array() };
   }
 
   #systemTx(height: bigint): Uint8Array | undefined {
@@ -331,28 +337,22 @@ export class BaseApp implements Application {
       block: this.#lastBlock(),
       mode: 'check',
       stores: new BranchMultiStore(this.#base()),
-      blockGasLimit: this.#gasLimit,
+      blockGasLimit: blockGas(this.#params()),
     });
   }
 
-  #setGasLimit(params: ConsensusParams): void {
-    const maxGas = params.block?.maxGas ?? -1n;
-    this.#gasLimit = maxGas < 0n ? undefined : maxGas;
+  /** Consensus parameters of the next block: those of the last committed state. */
+  #params(): FullConsensusParams {
+    return this.#options.params.get(this.queryContext());
   }
 
   /** Takes up what the store holds from an earlier run. */
   #load(): void {
-    const constants = this.#store.constant('chain');
-    const params = this.#store.constant('consensus_params');
-    if (this.#store.last.height === 0n || constants === undefined || params === undefined) return;
-    this.#chain = JSON.parse(fromUtf8(constants)) as ChainConstants;
-    this.#setGasLimit(ConsensusParams.decode(params));
+    if (this.#store.last.height === 0n) return;
+    this.#chain = loadConstants(this.#store);
+    if (this.#chain === undefined) throw new Error('the committed state does not say of which chain it is');
     this.#resetCheck();
   }
-}
-
-function encodeConstants(constants: ChainConstants): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(constants));
 }
 
 function parseAppState(bytes: Uint8Array): { [module: string]: Json } {
@@ -361,19 +361,4 @@ function parseAppState(bytes: Uint8Array): { [module: string]: Json } {
     throw errInvalidRequest.wrap('app_state of genesis is not an object');
   }
   return parsed as { [module: string]: Json };
-}
-
-function readConstants(chainId: string, state: { [module: string]: Json }): ChainConstants {
-  const app = (state['app'] ?? {}) as { [key: string]: Json };
-  for (const key of Object.keys(app)) {
-    if (key !== 'bech32_prefix' && key !== 'denom') throw errInvalidRequest.wrap(`app_state.app has no field ${key}`);
-  }
-  const { bech32_prefix: prefix = 'mu', denom = 'umu' } = app;
-  if (typeof prefix !== 'string' || !/^[a-z]{1,20}$/.test(prefix)) {
-    throw errInvalidRequest.wrap('app_state.app.bech32_prefix is 1 to 20 letters a to z');
-  }
-  if (typeof denom !== 'string' || !/^[a-zA-Z][a-zA-Z0-9/:._-]{2,127}$/.test(denom)) {
-    throw errInvalidRequest.wrap('app_state.app.denom is not a denomination');
-  }
-  return { chainId, bech32Prefix: prefix, denom };
 }

@@ -12,14 +12,10 @@ import { isExpected, type SystemTxSource } from './system-tx.ts';
 import type { Tx, TxMessage } from './tx.ts';
 import { messageEvents, runMessage, runTx, type TxResult, type TxRunner } from './tx-runner.ts';
 
-/** Gas that a block may use; undefined for no limit. */
-export type BlockGasLimit = bigint | undefined;
-
 export interface BlockInput {
   readonly txs: readonly Uint8Array[];
   /** what the block must begin with */
   readonly systemTx: Uint8Array | undefined;
-  readonly gasLimit: BlockGasLimit;
 }
 
 export interface BlockOutput {
@@ -33,6 +29,8 @@ export interface ExecutorOptions {
   readonly checkInvariants?: boolean;
   readonly runner: TxRunner;
   readonly decode: (raw: Uint8Array, chain: ChainConstants) => Tx;
+  /** gas that all transactions of the block may use, by the state; undefined for no limit */
+  readonly gasLimit: (ctx: Context) => bigint | undefined;
 }
 
 export class BlockExecutor {
@@ -46,16 +44,26 @@ export class BlockExecutor {
     return this.#options.runner;
   }
 
-  /** @throws Error when an invariant is broken and invariants are checked */
-  execute(ctx: Context, input: BlockInput): BlockOutput {
+  /** @throws Error what stops a node before a block, or when an invariant is broken and invariants are checked */
+  execute(base: Context, input: BlockInput): BlockOutput {
+    const before = this.#preBlock(base);
+    // An upgrade may have changed the parameters of this very block.
+    const blockGasLimit = this.#options.gasLimit(base);
+    const ctx = base.with({ blockGasLimit });
     const begin = this.#modules(ctx, 'BeginBlock', (module, at) => module.beginBlock?.(at));
-    const blockGas = new GasMeter(input.gasLimit);
+    const blockGas = new GasMeter(blockGasLimit);
     const txs = input.txs.map((raw, index) =>
       index === 0 && isExpected(input.systemTx, raw) ? this.#system(ctx, raw) : this.#user(ctx, raw, blockGas),
     );
     const end = this.#modules(ctx, 'EndBlock', (module, at) => module.endBlock?.(at));
     if (this.#options.checkInvariants === true) this.#assertInvariants(ctx);
-    return { txs, events: [...begin, ...end] };
+    return { txs, events: [...before, ...begin, ...end] };
+  }
+
+  #preBlock(ctx: Context): readonly Event[] {
+    const own = ctx.with({ events: new EventLog() });
+    for (const module of this.#options.modules) module.preBlock?.(own);
+    return own.events.events;
   }
 
   #modules(ctx: Context, mode: string, step: (module: AppModule, ctx: Context) => void): Event[] {

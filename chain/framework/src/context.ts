@@ -14,6 +14,8 @@ export interface ChainConstants {
   readonly bech32Prefix: string;
   /** the base denomination, `umu` by default */
   readonly denom: string;
+  /** who may change parameters and plan upgrades, as an address; the account of governance where it is absent */
+  readonly authority?: string;
 }
 
 /** The block that is being executed, or the last committed one for checks and queries. */

@@ -3,6 +3,7 @@ import type { Registry } from '@bufbuild/protobuf';
 import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
 import type { Context } from './context.ts';
 import { type MessageRegistry, type NamedCodec, typeNameOf } from './message-registry.ts';
+import type { Migration } from './migrations.ts';
 import type { QueryRouter } from './query-router.ts';
 
 /** JSON as `JSON.parse` gives it. */
@@ -35,6 +36,13 @@ export interface AppModule {
   readonly invariants: readonly Invariant[];
   registerMsgs(registry: MessageRegistry): void;
   registerQueries(router: QueryRouter): void;
+  /** steps from older consensus versions, run at an upgrade (migrations.ts) */
+  readonly migrations?: readonly Migration[];
+  /**
+   * Before all else of a block; its events carry no mode. It may change the consensus parameters of the block. What it
+   * throws stops the node.
+   */
+  preBlock?(ctx: Context): void;
   beginBlock?(ctx: Context): void;
   endBlock?(ctx: Context): void;
 }
@@ -62,5 +70,21 @@ export function protoGenesis<T>(options: {
       options.init(ctx, state);
     },
     export: (ctx) => print(options.export(ctx)),
+  };
+}
+
+/** Genesis of a module that has nothing to say in it: `{}`. */
+export function emptyGenesis(name: string, init: (ctx: Context) => void = () => undefined): ModuleGenesis {
+  return {
+    defaults: () => ({}),
+    validate(json) {
+      const empty = typeof json === 'object' && json !== null && !Array.isArray(json) && Object.keys(json).length === 0;
+      if (!empty) throw new Error(`app_state.${name} is {}: the module has no genesis of its own`);
+    },
+    init(ctx, json) {
+      this.validate(json);
+      init(ctx);
+    },
+    export: () => ({}),
   };
 }

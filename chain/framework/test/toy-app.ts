@@ -5,14 +5,16 @@ import { MsgSend, MsgSendResponse } from 'cosmjs-types/cosmos/bank/v1beta1/tx';
 import { AuthInfo, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
 import type { Any } from 'cosmjs-types/google/protobuf/any';
 import { RequestFinalizeBlock, RequestInitChain } from 'cosmjs-types/tendermint/abci/types';
+import { ConsensusParams } from 'cosmjs-types/tendermint/types/params';
 import type { AnteStep } from '../src/ante.ts';
 import { BaseApp, type BaseAppOptions } from '../src/base-app.ts';
+import type { FullConsensusParams, ParamStore } from '../src/consensus-params.ts';
 import type { Context } from '../src/context.ts';
 import { errInsufficientFunds } from '../src/errors.ts';
 import { GasMeter } from '../src/gas.ts';
 import type { Handlers } from '../src/message-registry.ts';
 import type { AppModule } from '../src/module.ts';
-import { MemoryCommitStore } from '../src/store/memory-store.ts';
+import { MemoryCommitStore } from '../src/store/memory-commit-store.ts';
 
 export const alice = toBech32('mu', new Uint8Array(20).fill(1));
 export const bob = toBech32('mu', new Uint8Array(20).fill(2));
@@ -66,14 +68,21 @@ const ante: AnteStep = {
   },
 };
 
+/** Consensus parameters under one key of the toy's store. */
+export const toyParams: ParamStore = {
+  get: (ctx) => ConsensusParams.decode(ctx.store('toy').get(bytes('params')) as Uint8Array) as FullConsensusParams,
+  set: (ctx, params) => ctx.store('toy').set(bytes('params'), ConsensusParams.encode(params).finish()),
+};
+
 export function toyApp(options: Partial<BaseAppOptions> = {}): BaseApp {
   return new BaseApp({
     name: 'toy',
     version: '1',
-    store: new MemoryCommitStore(['toy']),
+    store: new MemoryCommitStore(['app', 'toy']),
     modules: [toyModule],
     descriptors: registry,
     ante: [ante],
+    params: toyParams,
     ...options,
   });
 }

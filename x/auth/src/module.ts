@@ -13,8 +13,6 @@ import { msgService, queryService } from './services.ts';
 export interface AuthOptions {
   /** all module accounts of the chain with their permissions; `fee_collector` must be one */
   readonly moduleAccounts: ModuleAccounts;
-  /** name of the module whose account may change parameters; `gov` by default, as in the SDK */
-  readonly authority?: string;
 }
 
 /** The module and the keeper that other modules are wired with. */
@@ -34,7 +32,7 @@ export function createAuthModule(options: AuthOptions): AppModule & { readonly k
       export: (ctx) => exportGenesis(ctx, keeper),
     }),
     invariants: authInvariants(keeper),
-    registerMsgs: (messages) => messages.registerMsgs(msgService, createMsgServer(keeper, options.authority ?? 'gov')),
+    registerMsgs: (messages) => messages.registerMsgs(msgService, createMsgServer(keeper)),
     registerQueries: (router) => router.register(queryService, createQueryServer(keeper)),
   };
 }

@@ -1,17 +1,15 @@
 /** The one message of auth: new parameters by the authority. */
+import { authorityOf } from '@mu/framework/chain-constants';
 import { errInvalidAuthority, errInvalidRequest } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
-import { moduleAddress } from '@mu/lib/address';
-import { toBech32 } from '@mu/lib/bech32';
 import type { AccountKeeper } from './keeper.ts';
 import { validateParams } from './params.ts';
 import type { msgService } from './services.ts';
 
-/** @param authority name of the module whose account may change parameters */
-export function createMsgServer(keeper: AccountKeeper, authority: string): Handlers<(typeof msgService)['methods']> {
+export function createMsgServer(keeper: AccountKeeper): Handlers<(typeof msgService)['methods']> {
   return {
     updateParams(ctx, message) {
-      const expected = toBech32(ctx.chain.bech32Prefix, moduleAddress(authority));
+      const expected = authorityOf(ctx.chain);
       if (message.authority !== expected) {
         throw errInvalidAuthority.wrap(`invalid authority; expected ${expected}, got ${message.authority}`);
       }

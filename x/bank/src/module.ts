@@ -15,8 +15,6 @@ export interface BankOptions {
   readonly auth: AccountKeeper;
   /** names of modules that nobody may send coins to; all of them by default */
   readonly blocked?: readonly string[];
-  /** name of the module whose account may change parameters; `gov` by default, as in the SDK */
-  readonly authority?: string;
 }
 
 /** The module and the keeper that other modules are wired with. Its genesis comes after that of auth. */
@@ -36,7 +34,7 @@ export function createBankModule(options: BankOptions): AppModule & { readonly k
       export: exportGenesis,
     }),
     invariants: bankInvariants(),
-    registerMsgs: (messages) => messages.registerMsgs(msgService, createMsgServer(keeper, options.authority ?? 'gov')),
+    registerMsgs: (messages) => messages.registerMsgs(msgService, createMsgServer(keeper)),
     registerQueries: (router) => router.register(queryService, createQueryServer()),
   };
 }

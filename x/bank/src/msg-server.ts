@@ -1,4 +1,5 @@
 /** Messages of the bank: ladders of guards in the SDK's order, then the keeper. */
+import { authorityOf } from '@mu/framework/chain-constants';
 import type { Context } from '@mu/framework/context';
 import {
   errInvalidAddress,
@@ -8,9 +9,8 @@ import {
   errUnauthorized,
 } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
-import { moduleAddress } from '@mu/lib/address';
 import { addCoins, areCoinsValid, type Coin, coinsToString, isDenom } from '@mu/lib/amounts';
-import { fromBech32, toBech32 } from '@mu/lib/bech32';
+import { fromBech32 } from '@mu/lib/bech32';
 import type { Input, Output } from 'cosmjs-types/cosmos/bank/v1beta1/bank';
 import { errInputOutputMismatch, errMultipleSenders, errNoInputs, errNoOutputs } from './errors.ts';
 import type { BankKeeper } from './keeper.ts';
@@ -18,8 +18,7 @@ import { validateParams } from './params.ts';
 import type { msgService } from './services.ts';
 import { deleteSendEnabled, setParams, setSendEnabled } from './state.ts';
 
-/** @param authority name of the module whose account may change parameters */
-export function createMsgServer(keeper: BankKeeper, authority: string): Handlers<(typeof msgService)['methods']> {
+export function createMsgServer(keeper: BankKeeper): Handlers<(typeof msgService)['methods']> {
   return {
     send(ctx, { fromAddress, toAddress, amount }) {
       parse(ctx, fromAddress, 'invalid from address');
@@ -43,7 +42,7 @@ export function createMsgServer(keeper: BankKeeper, authority: string): Handlers
       return {};
     },
     updateParams(ctx, message) {
-      requireAuthority(ctx, authority, message.authority);
+      requireAuthority(ctx, message.authority);
       try {
         validateParams(message.params);
       } catch (error) {
@@ -53,7 +52,7 @@ export function createMsgServer(keeper: BankKeeper, authority: string): Handlers
       return {};
     },
     setSendEnabled(ctx, message) {
-      requireAuthority(ctx, authority, message.authority);
+      requireAuthority(ctx, message.authority);
       const seen = new Set<string>();
       for (const { denom } of message.sendEnabled) {
         if (seen.has(denom)) throw errInvalidRequest.wrap(`duplicate denom entries found for "${denom}"`);
@@ -100,8 +99,8 @@ function requireBalanced(ctx: Context, input: Input, outputs: readonly Output[])
   if (coinsToString(total) !== coinsToString(input.coins)) throw errInputOutputMismatch.bare();
 }
 
-function requireAuthority(ctx: Context, authority: string, given: string): void {
-  const expected = toBech32(ctx.chain.bech32Prefix, moduleAddress(authority));
+function requireAuthority(ctx: Context, given: string): void {
+  const expected = authorityOf(ctx.chain);
   if (given !== expected) throw errInvalidAuthority.wrap(`invalid authority; expected ${expected}, got ${given}`);
 }
 

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { BaseApp } from '@mu/framework/base-app';
 import type { Context } from '@mu/framework/context';
 import type { AppModule, Json } from '@mu/framework/module';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { fromBase64, toBase64, toHex, utf8 } from '@mu/lib/bytes';
 import { registry } from '@mu/proto/registry';
 import { createAnte, parseGasPrices } from '@mu/x-auth/ante';
 import { createAuthModule } from '@mu/x-auth/module';
 import { SignatureVerifier } from '@mu/x-auth/signatures';
+import { ConsensusKeeper } from '@mu/x-consensus/keeper';
 import {
   type Event,
   RequestCheckTx,
@@ -104,7 +105,7 @@ function feeSweep(bank: BankKeeper, collector: Uint8Array): AppModule {
 }
 
 export class GoldenChain {
-  readonly store = new MemoryCommitStore(['acc', 'bank', 'sweep']);
+  readonly store = new MemoryCommitStore(['app', 'consensus', 'acc', 'bank', 'sweep']);
   readonly app: BaseApp;
   readonly signatures: SignatureVerifier;
   readonly #vector: Vector;
@@ -122,6 +123,7 @@ export class GoldenChain {
       store: this.store,
       modules: [auth, bank, feeSweep(bank.keeper, auth.keeper.moduleAddressBytes('fee_collector'))],
       descriptors: registry,
+      params: new ConsensusKeeper(),
       ante: createAnte({
         auth: auth.keeper,
         bank: bank.keeper,

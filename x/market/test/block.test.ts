@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { BaseApp } from '@mu/framework/base-app';
 import type { AppModule } from '@mu/framework/module';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { encodeSystemTx } from '@mu/framework/system-tx';
 import { utf8 } from '@mu/lib/bytes';
 import {
@@ -19,6 +19,7 @@ import {
   type Params,
 } from '@mu/proto/market';
 import { registry } from '@mu/proto/registry';
+import { ConsensusKeeper } from '@mu/x-consensus/keeper';
 import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import { AuthInfo, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
 import { Any } from 'cosmjs-types/google/protobuf/any';
@@ -67,7 +68,7 @@ const signed = (...messages: Any[]): Uint8Array =>
 /** A chain of the market alone, with `orders` open orders of one user since genesis. */
 class Chain {
   readonly world = new World();
-  readonly store = new MemoryCommitStore(['market', 'bank']);
+  readonly store = new MemoryCommitStore(['app', 'consensus', 'market', 'bank']);
   readonly app: BaseApp;
   height = 0n;
 
@@ -96,6 +97,7 @@ class Chain {
       descriptors: registry,
       ante: [],
       systemTx: createMarketSystemTx(this.world.keeper),
+      params: new ConsensusKeeper(),
       checkInvariants: true,
     });
     this.app.initChain(

@@ -37,12 +37,12 @@ const golden: readonly (readonly [string, string, number])[] = [
 
 /** [height, app hash] at the ends of the story's parts. */
 const hashes: readonly (readonly [number, string])[] = [
-  [1, '39cfc966c7f5e471ad4dd6e451d687e493cdd9323e825c130ac22f375dcf8d61'],
-  [3, '6499a975f210c46b3ef9d08a06d93f026df31065cf4f6035414de43cf592ffeb'],
-  [8, '65160266edd21bdcee38240fd1c6adfb31d540756ef85f3daba0f6d60faa1d77'],
-  [10, 'ac8a52ac54173eea3de758afdd199aabb4ea214d4fc57517a30cf02fb602ffe3'],
-  [48, '2307c5d2b91443d80cb72332ca42b5eb60f47384fa56696d9f44b014f38e9402'],
-  [94, '84c60f3663e492bebca2cf77f8ca6b9dfab0322c6bbf7d9fd784003fca448ed2'],
+  [1, '42519283350e658a80d45bb1154d835d9d1cf2bc65162a740c5bab2db6e5c345'],
+  [3, '855b78768abf717a3a90e923bebb6c8a15808b1119ca80fbcb18678de97f4000'],
+  [8, '88adea056d6da59c098f6501a4e40080382f3721363d01f29a22497922fc7b45'],
+  [10, '46a57944f1575ea12cb0126f8182af39edd68e9b43ad890753f84e1070ef140a'],
+  [48, '800e8cbfffa1446716e476d47af4bb0b030171bf19afe44043bd53332cf38df7'],
+  [94, '99d17295c9f8a85c1cd4eb4908858266d8a33bd7beff4ca7258f88972eb0a5a2'],
 ];
 
 test('a story has its golden gas and app hashes', async () => {

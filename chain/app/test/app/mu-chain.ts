@@ -4,7 +4,7 @@ import { DirectSecp256k1Wallet, encodePubkey, makeAuthInfoBytes, makeSignDoc } f
 import type { BaseApp } from '@mu/framework/base-app';
 import type { Json } from '@mu/framework/module';
 import type { CommitStore } from '@mu/framework/store/commit-store';
-import { MemoryCommitStore } from '@mu/framework/store/memory-store';
+import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { concatBytes, fromHex, toHex, utf8 } from '@mu/lib/bytes';
 import { sha256 } from '@mu/lib/hashes';
 import { BaseAccount } from 'cosmjs-types/cosmos/auth/v1beta1/auth';

@@ -13,10 +13,12 @@ export interface ChainConstants {
   bech32Prefix: string;
   /** Base denomination in which fees, escrow and collateral are paid, for example "umu" (1 MU = 1,000,000 umu). */
   denom: string;
+  /** Account that may change the standard modules' parameters and plan upgrades; empty: the account of governance. */
+  authority: string;
 }
 
 function createBaseChainConstants(): ChainConstants {
-  return { bech32Prefix: "", denom: "" };
+  return { bech32Prefix: "", denom: "", authority: "" };
 }
 
 export const ChainConstants: MessageFns<ChainConstants, "mu.app.v1.ChainConstants"> = {
@@ -28,6 +30,9 @@ export const ChainConstants: MessageFns<ChainConstants, "mu.app.v1.ChainConstant
     }
     if (message.denom !== "") {
       writer.uint32(18).string(message.denom);
+    }
+    if (message.authority !== "") {
+      writer.uint32(26).string(message.authority);
     }
     return writer;
   },
@@ -61,6 +66,14 @@ export const ChainConstants: MessageFns<ChainConstants, "mu.app.v1.ChainConstant
             message.denom = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.authority = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -80,6 +93,7 @@ export const ChainConstants: MessageFns<ChainConstants, "mu.app.v1.ChainConstant
     const message = createBaseChainConstants();
     message.bech32Prefix = object.bech32Prefix ?? "";
     message.denom = object.denom ?? "";
+    message.authority = object.authority ?? "";
     return message;
   },
 };
