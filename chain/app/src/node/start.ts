@@ -11,6 +11,7 @@ import { LmdbCommitStore } from '../store/lmdb-store.ts';
 import type { NodeConfig } from './config.ts';
 import { readGenesis } from './genesis.ts';
 import type { Home } from './home.ts';
+import { writeUpgradeInfo } from './upgrade.ts';
 
 export interface RunningNode {
   /** `http://host:port` of the RPC */
@@ -27,7 +28,12 @@ export async function startNode(home: Home, config: NodeConfig): Promise<Running
   const genesis = parseGenesis(readGenesis(home.genesis));
   mkdirSync(home.state, { recursive: true });
   const store = new LmdbCommitStore(home.state, muStoreNames);
-  const app = createMuApp({ store, minGasPrices: config.node.minimum_gas_prices });
+  const app = createMuApp({
+    store,
+    minGasPrices: config.node.minimum_gas_prices,
+    // FinalizeBlock throws right after it, and the node stops: cosmovisor starts the next program when the file is there.
+    onUpgradeNeeded: (plan) => writeUpgradeInfo(home, plan),
+  });
   const { promise: failed, reject } = Promise.withResolvers<never>();
   // Whoever waits for it learns of a failure; nobody has to.
   failed.catch(() => undefined);
