@@ -128,6 +128,26 @@ function deploymentCommand(): Command {
   return deployment;
 }
 
+function upgradeCommand(): Command {
+  const upgrade = new Command('upgrade').description('upgrades of the chain, by its authority');
+  upgrade
+    .command('software-upgrade <name>')
+    .description('plan an upgrade: at its height nodes that do not know it stop')
+    .option('--upgrade-height <height>', 'the block before which nodes change their program')
+    .option('--upgrade-info <text>', 'for operators and cosmovisor, like where the program is', '')
+    .action(
+      run(async (session, [name = ''], flags) =>
+        (await import('./commands/upgrade.ts')).planUpgrade(session, name, flags as never),
+      ),
+    );
+  upgrade
+    .command('cancel-software-upgrade')
+    .alias('cancel')
+    .description('drop the plan that stands')
+    .action(run(async (session) => (await import('./commands/upgrade.ts')).cancelUpgrade(session)));
+  return upgrade;
+}
+
 function txCommand(): Command {
   const tx = new Command('tx').description('sign and send');
   const bank = tx.command('bank').description('coins');
@@ -140,7 +160,8 @@ function txCommand(): Command {
       ),
     );
   tx.addCommand(deploymentCommand());
-  for (const module of ['provider', 'market', 'billing']) {
+  tx.addCommand(upgradeCommand());
+  for (const module of ['provider', 'market', 'billing', 'consensus']) {
     tx.command(`${module} [message] [file]`)
       .description(`any message of the ${module} module, from a JSON file`)
       .action(
@@ -153,12 +174,14 @@ function txCommand(): Command {
 }
 
 function queryCommand(): Command {
-  const query = new Command('query').description('ask the chain: bank, provider, deployment, market, billing');
+  const query = new Command('query').description(
+    'ask the chain: bank, provider, deployment, market, billing, upgrade, consensus',
+  );
   query
     .command('bank [address]')
     .description('balances of an address; of the own key where absent')
     .action(run(async (session, [address]) => (await import('./commands/bank.ts')).showBalance(session, address)));
-  for (const module of ['provider', 'deployment', 'market', 'billing']) {
+  for (const module of ['provider', 'deployment', 'market', 'billing', 'upgrade', 'consensus']) {
     query
       .command(`${module} [words...]`)
       .description(`queries of the ${module} module; without a name they are listed`)

@@ -1,6 +1,7 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { describe, expect, test } from '@jest/globals';
 import { OrderState, QueryOrderRequest, QueryOrdersRequest } from '@mu/proto/market';
+import { QueryAppliedPlanRequest, QueryModuleVersionsRequest } from 'cosmjs-types/cosmos/upgrade/v1beta1/query';
 import { runQuery } from '../src/commands/query.ts';
 import type { Session } from '../src/session.ts';
 
@@ -44,6 +45,23 @@ test('what stands in the REST path is an argument, the rest are options; enums n
     round: 1,
   });
   expect(printed[0]).toMatchObject({ orders: [] });
+});
+
+test('upgrades and consensus parameters are asked by their standard names, and by those of the SDK’s command line', async () => {
+  const { session, asked } = recording();
+  for (const words of [['plan'], ['current-plan'], ['applied', 'v2'], ['module-versions', '--module-name', 'bank']])
+    await runQuery(session, ['upgrade', ...words]);
+  await runQuery(session, ['consensus', 'params']);
+  const upgrade = '/cosmos.upgrade.v1beta1.Query';
+  expect(asked.map(({ path }) => path)).toEqual([
+    `${upgrade}/CurrentPlan`,
+    `${upgrade}/CurrentPlan`,
+    `${upgrade}/AppliedPlan`,
+    `${upgrade}/ModuleVersions`,
+    '/cosmos.consensus.v1.Query/Params',
+  ]);
+  expect(QueryAppliedPlanRequest.decode(asked[2]?.data as Uint8Array)).toEqual({ name: 'v2' });
+  expect(QueryModuleVersionsRequest.decode(asked[3]?.data as Uint8Array)).toEqual({ moduleName: 'bank' });
 });
 
 describe('what is wrong is said with the right way', () => {

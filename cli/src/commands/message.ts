@@ -1,5 +1,5 @@
 /**
- * mucli tx provider …, mucli tx market …: one message of a module from a JSON file in the form of its .proto, so that
+ * mucli tx provider …, mucli tx market …, mucli tx consensus …: one message of a module from a JSON file in the form of its .proto, so that
  * every message can be sent; the field of the signer is filled in.
  */
 import { readFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { jsonToMessage } from '@mu/lib/proto-json';
 import { registry } from '@mu/proto/registry';
 import { usageError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { packageOf } from './packages.ts';
 import { reportTx } from './tx.ts';
 
 type JsonValue = Parameters<typeof jsonToMessage>[2];
@@ -31,14 +32,16 @@ export async function sendMessage(
   } catch (error) {
     throw usageError(`${file}: ${error instanceof Error ? error.message : String(error)}; fields: ${fields}`);
   }
-  const { muTypes } = await import('@mu/client/chain/registry');
+  const { muTypes, standardTypes } = await import('@mu/client/chain/registry');
   const typeUrl = `/${method.input.typeName}`;
-  const codec = muTypes().find(([url]) => url === typeUrl)?.[1] as { decode(bytes: Uint8Array): unknown };
+  const codec = [...muTypes(), ...standardTypes()].find(([url]) => url === typeUrl)?.[1] as {
+    decode(bytes: Uint8Array): unknown;
+  };
   reportTx(session, await sender.sendAndWait([{ typeUrl, value: codec.decode(value) }]));
 }
 
 function methodOf(module: string, verb: string | undefined): DescMethod {
-  const methods = registry.getService(`mu.${module}.v1.Msg`)?.methods ?? [];
+  const methods = registry.getService(`${packageOf(module)}.Msg`)?.methods ?? [];
   const named = methods.map(
     (method) => [method.name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase(), method] as const,
   );

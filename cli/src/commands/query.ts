@@ -1,5 +1,5 @@
 /**
- * mucli query MODULE METHOD [ARGUMENTS] [--field value]: every query of every Mu module, read off the .proto files. What
+ * mucli query MODULE METHOD [ARGUMENTS] [--field value]: every query of every Mu module, of upgrade and of consensus, read off the .proto files. What
  * stands in the REST path is an argument, all other fields are options; the answer is the module's own JSON.
  */
 import { type DescField, type DescMethod, getOption, ScalarType } from '@bufbuild/protobuf';
@@ -7,8 +7,12 @@ import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
 import { registry } from '@mu/proto/registry';
 import { CliError, usageError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { packageOf } from './packages.ts';
 
-const modules = ['provider', 'deployment', 'market', 'billing'] as const;
+const modules = ['provider', 'deployment', 'market', 'billing', 'upgrade', 'consensus'] as const;
+
+/** Names that the Go SDK's command line has for the same. */
+const aliases: Readonly<Record<string, string>> = { plan: 'current-plan', applied: 'applied-plan' };
 
 type JsonValue = Parameters<typeof jsonToMessage>[2];
 
@@ -23,7 +27,7 @@ interface QueryForm {
 export async function runQuery(session: Session, words: readonly string[]): Promise<void> {
   const [module, name, ...rest] = words;
   const forms = formsOf(module);
-  const form = forms.find((one) => one.name === name);
+  const form = forms.find((one) => one.name === name || one.name === aliases[name ?? '']);
   if (form === undefined)
     throw usageError(
       `${name === undefined ? 'what?' : `${module} has no query "${name}"`}\n${helpOf(module as string, forms)}`,
@@ -47,8 +51,8 @@ function formsOf(module: string | undefined): QueryForm[] {
       `${module === undefined ? 'which module?' : `there is no module "${module}"`} There are: bank, ${modules.join(', ')}`,
     );
   }
-  const service = registry.getService(`mu.${module}.v1.Query`);
-  if (service === undefined) throw new CliError(`mu.${module}.v1.Query is not known`);
+  const service = registry.getService(`${packageOf(module)}.Query`);
+  if (service === undefined) throw new CliError(`${packageOf(module)}.Query is not known`);
   return service.methods.map((method) => {
     const inPath = [...httpPath(method).matchAll(/\{(\w+)\}/g)].map(([, field]) => field as string);
     const positional = inPath.map((field) => method.input.fields.find((one) => one.name === field) as DescField);

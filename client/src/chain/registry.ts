@@ -5,6 +5,8 @@ import { MsgDefinition as billing } from '@mu/proto/billing';
 import { MsgDefinition as deployment } from '@mu/proto/deployment';
 import { MsgDefinition as market } from '@mu/proto/market';
 import { MsgDefinition as provider } from '@mu/proto/provider';
+import { MsgUpdateParams } from 'cosmjs-types/cosmos/consensus/v1/tx';
+import { MsgCancelUpgrade, MsgSoftwareUpgrade } from 'cosmjs-types/cosmos/upgrade/v1beta1/tx';
 
 /** A generated message type of Mu. */
 interface MuType {
@@ -21,9 +23,17 @@ export function muTypes(): [string, GeneratedType][] {
   );
 }
 
+/** Messages of standard modules that CosmJS has no place for in its defaults. */
+export function standardTypes(): [string, GeneratedType][] {
+  return [MsgSoftwareUpgrade, MsgCancelUpgrade, MsgUpdateParams].map((type): [string, GeneratedType] => [
+    type.typeUrl,
+    type,
+  ]);
+}
+
 /** A CosmJS registry that knows all messages of a Mu chain. */
 export function createRegistry(): Registry {
-  return new Registry([...defaultRegistryTypes, ...muTypes()]);
+  return new Registry([...defaultRegistryTypes, ...standardTypes(), ...muTypes()]);
 }
 
 /** A message to sign: its type is named by its codec, so the two cannot disagree. */

@@ -1,5 +1,6 @@
 /** Answers to cosmos.upgrade.v1beta1.Query, with the SDK's texts. */
 import { authorityOf } from '@mu/framework/chain-constants';
+import { errUnknownRequest } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
 import { QueryUpgradedConsensusStateResponse } from 'cosmjs-types/cosmos/upgrade/v1beta1/query';
 import { errNoModuleVersion } from './errors.ts';
@@ -27,7 +28,9 @@ export function createQueryServer(): Handlers<(typeof queryService)['methods']> 
       if (moduleName === '') return { moduleVersions: all };
       const asked = all.filter(({ name }) => name === moduleName);
       if (asked.length > 0) return { moduleVersions: asked };
-      throw errNoModuleVersion.bare().at(`x/upgrade: QueryModuleVersions module ${moduleName} not found`);
+      // Over gRPC an error of a module's own has no status but Unknown, which is code 6.
+      const what = `x/upgrade: QueryModuleVersions module ${moduleName} not found`;
+      throw errUnknownRequest.wrap(`${what}: ${errNoModuleVersion.description}`);
     },
     authority: (ctx) => ({ address: authorityOf(ctx.chain) }),
   };
