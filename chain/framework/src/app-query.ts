@@ -6,7 +6,6 @@ import type { Context } from './context.ts';
 import {
   AbciError,
   type ErrorKind,
-  errInvalidHeight,
   errInvalidRequest,
   errKeyNotFound,
   errNotFound,
@@ -24,7 +23,8 @@ export interface QuerySources {
   readonly store: CommitStore;
   readonly queries: QueryRouter;
   readonly version: string;
-  readonly context: () => Context;
+  /** @param height 0 for the latest */
+  readonly context: (height: bigint) => Context;
   readonly simulate: (raw: Uint8Array) => TxResult;
 }
 
@@ -36,8 +36,8 @@ export function answerQuery(sources: QuerySources, request: RequestQuery): Respo
   try {
     if (request.path === simulatePath) return ok(height, simulated(sources, request.data));
     if (sources.queries.get(request.path) !== undefined) {
-      requireLatest(request.height, height);
-      return ok(height, sources.queries.answer(sources.context(), request.path, request.data));
+      const at = request.height === 0n ? height : request.height;
+      return ok(at, sources.queries.answer(sources.context(request.height), request.path, request.data));
     }
     return answerPath(sources, request);
   } catch (thrown) {
@@ -68,14 +68,6 @@ function answerPath(sources: QuerySources, request: RequestQuery): ResponseQuery
 
 function ok(height: bigint, value: Uint8Array): ResponseQuery {
   return ResponseQuery.fromPartial({ height, value });
-}
-
-function requireLatest(asked: bigint, latest: bigint): void {
-  if (asked < 0n) throw errInvalidRequest.wrap('cannot query with height < 0; please provide a valid height');
-  if (asked > latest)
-    throw errInvalidHeight.wrap('cannot query with height in the future; please provide a valid height');
-  if (asked !== 0n && asked !== latest)
-    throw errInvalidHeight.wrap(`this node keeps only the latest height, ${latest}`);
 }
 
 function simulated(sources: QuerySources, data: Uint8Array): Uint8Array {

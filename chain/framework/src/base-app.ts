@@ -124,13 +124,18 @@ export class BaseApp implements Application {
     return this.#decoder.decode(raw, chain.bech32Prefix);
   }
 
-  /** A context on the last committed state, for queries. */
-  queryContext(): Context {
+  /**
+   * A context on committed state, for queries.
+   * @param height 0 for the latest
+   * @throws AbciError invalid height (26) when that version is not kept
+   */
+  queryContext(height = 0n): Context {
+    const isLatest = height === 0n || height === this.#store.last.height;
     return freshContext({
       chain: this.chain,
-      block: this.#lastBlock(),
+      block: isLatest ? this.#lastBlock() : this.#blockAt(height),
       mode: 'query',
-      stores: new BranchMultiStore(this.#base()),
+      stores: new BranchMultiStore(isLatest ? this.#base() : this.#store.at(height)),
     });
   }
 
@@ -238,8 +243,7 @@ export class BaseApp implements Application {
   commit(): ResponseCommit {
     if (this.#pending === undefined) throw errInvalidRequest.wrap('there is no finalized block to commit');
     const { record, changes } = this.#pending;
-    this.#store.setConstant('last_block', encodeBlockRecord(record));
-    this.#store.commit(record.height, changes);
+    this.#store.commit(record.height, changes, encodeBlockRecord(record));
     this.#pending = undefined;
     this.#genesis = undefined;
     this.#resetCheck();
@@ -252,7 +256,7 @@ export class BaseApp implements Application {
         store: this.#store,
         queries: this.queries,
         version: this.#options.version,
-        context: () => this.queryContext(),
+        context: (height) => this.queryContext(height),
         simulate: (raw) => this.simulate(raw),
       },
       request,
@@ -318,11 +322,13 @@ export class BaseApp implements Application {
   #lastBlock(): BlockInfo {
     if (this.#genesis !== undefined) return { ...this.#genesis.block, height: this.#store.last.height };
     if (this.#chain === undefined) throw errInvalidRequest.wrap('no block is committed yet');
-    const record = this.#store.constant('last_block');
-    const block = record === undefined ? undefined : decodeBlockRecord(record);
-    // A state that came from a snapshot has no record of its block: its time is not known until the next one.
-    const { height } = this.#store.last;
-    return block?.height === height ? block : { height, timeNs: 0n, proposer: new Uint8Array() };
+    return this.#blockAt(this.#store.last.height);
+  }
+
+  /** A state that came from a snapshot has no record of its block: its time is not known until the next one. */
+  #blockAt(height: bigint): BlockInfo {
+    const record = this.#store.note(height);
+    return record === undefined ? { height, timeNs: 0n, proposer: new Uint8Array() } : decodeBlockRecord(record);
   }
 
   #systemTx(height: bigint): Uint8Array | undefined {

@@ -1,17 +1,17 @@
 /**
  * State in LMDB: a database per store with its latest values, one with the nodes of all trees by their sequential ids,
- * one with the versions, one with the nodes that a version no longer has, and one for height, constants and format.
+ * one with the versions, one with the nodes that a version no longer has, and one for height and format.
  *
  * A block is one LMDB transaction, which LMDB's own thread writes while the node goes on; until it is done, reads see the
  * batch over what the disk has. After `kill -9` at any moment the files hold the state of some block.
  */
 import type { NodeId } from '@mu/framework/iavl/node';
 import { putUint48 } from '@mu/framework/iavl/record';
-import type { KVStore } from '@mu/framework/store/kv-store';
+import type { Change, KVStore } from '@mu/framework/store/kv-store';
 import type { StateBackend, StateBatch, VersionRecord } from '@mu/framework/store/state-backend';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { type BinaryDatabase, LmdbFlatStore } from './lmdb-flat-store.ts';
-import { decodeVersion, encodeIds, encodeVersion, numberKey, numberOf } from './state-records.ts';
+import { decodeIds, decodeVersion, encodeIds, encodeVersion, numberKey, numberOf } from './state-records.ts';
 
 /** Raised when what is stored changes its meaning; a program refuses a folder of another format. */
 const format = 2;
@@ -59,7 +59,7 @@ export class LmdbBackend implements StateBackend {
   /** The oldest version that is kept; 0 before the first. */
   get oldest(): number {
     for (const key of this.#versions.getKeys({ limit: 1 })) return numberOf(key);
-    return this.latest;
+    return this.#inFlight[0]?.height ?? this.latest;
   }
 
   version(height: number): VersionRecord | undefined {
@@ -82,14 +82,6 @@ export class LmdbBackend implements StateBackend {
     return this.#flatStore(name);
   }
 
-  constant(name: string): Uint8Array | undefined {
-    for (const batch of [...this.#inFlight].reverse()) {
-      const waiting = batch.constants.find(([one]) => one === name);
-      if (waiting !== undefined) return waiting[1];
-    }
-    return this.#meta.get(`constant/${name}`);
-  }
-
   /** @throws Error when an earlier write failed: nothing may follow it */
   write(batch: StateBatch): void {
     if (this.#failure !== undefined) throw this.#failure;
@@ -100,6 +92,64 @@ export class LmdbBackend implements StateBackend {
         `the state of block ${batch.height} could not be written: ${error instanceof Error ? error.message : String(error)}; free the disk and start again: nothing committed before is lost`,
       );
     });
+  }
+
+  /**
+   * Forgets the versions below a height, a part at a time so that blocks go on in between: first the versions, so that
+   * nobody begins to read them, then the nodes that only they had.
+   * @param below the oldest version that stays
+   * @param most nodes that one call removes at most
+   * @returns whether something is left to do
+   */
+  async prune(below: number, most: number): Promise<boolean> {
+    const heights = [...this.#versions.getKeys({ end: numberKey(below), limit: most })];
+    if (heights.length > 0) {
+      await this.#environment.batch(() => {
+        for (const height of heights) this.#versions.remove(height);
+      });
+      return true;
+    }
+    // What a version replaced was last needed by the one before it.
+    for (const { key, value } of this.#orphans.getRange({ end: numberKey(below + 1), limit: 1 })) {
+      const ids = decodeIds(value);
+      const now = ids.splice(0, most);
+      await this.#environment.batch(() => {
+        for (const id of now) this.#nodes.remove(numberKey(id));
+        if (ids.length === 0) this.#orphans.remove(key);
+        else this.#orphans.put(key, encodeIds(ids));
+      });
+      return true;
+    }
+    return false;
+  }
+
+  /**
+   * Takes back all versions above a height; it becomes the latest. Values come from its trees, nodes above it are erased.
+   * @param restore the changes that make the latest values those of that height
+   * @throws StateFolderError when that version is not kept
+   */
+  rollback(height: number, restore: readonly Change[]): void {
+    const version = this.version(height);
+    if (version === undefined) throw new StateFolderError(`version ${height} of the state is not kept`);
+    this.#environment.transactionSync(() => {
+      const above = { start: numberKey(height + 1) };
+      for (const database of [this.#versions, this.#orphans]) {
+        for (const key of [...database.getKeys(above)]) database.removeSync(key);
+      }
+      for (const key of this.#nodes.getKeys({ start: numberKey(version.nextId) })) this.#nodes.removeSync(key);
+      for (const change of restore) this.#flatStore(change.store).putSync(change);
+      this.#meta.putSync('height', numberKey(height));
+    });
+  }
+
+  /** What the files hold, for metrics. */
+  get figures(): { readonly nodes: number; readonly bytes: number; readonly versions: number } {
+    const { mapSize, ...stats } = this.#environment.getStats() as { mapSize?: number } & Record<string, number>;
+    return {
+      nodes: entries(this.#nodes),
+      versions: entries(this.#versions),
+      bytes: (stats['lastPageNumber'] ?? 0) * (stats['pageSize'] ?? 0) || (mapSize ?? 0),
+    };
   }
 
   /** Waits until all that was written is in the files. @throws Error when that failed */
@@ -116,7 +166,7 @@ export class LmdbBackend implements StateBackend {
   }
 
   #put(batch: StateBatch): void {
-    const { height, version, changes, firstId, records, orphans, constants } = batch;
+    const { height, version, changes, firstId, records, orphans } = batch;
     const key = Buffer.allocUnsafe(6);
     records.forEach((record, index) => {
       putUint48(key, 0, firstId + index);
@@ -125,7 +175,6 @@ export class LmdbBackend implements StateBackend {
     for (const change of changes) this.#flatStore(change.store).put(change, height);
     this.#versions.put(numberKey(height), encodeVersion(version));
     if (orphans.length > 0) this.#orphans.put(numberKey(height), encodeIds(orphans));
-    for (const [name, value] of constants) this.#meta.put(`constant/${name}`, Buffer.from(value));
     this.#meta.put('height', numberKey(height));
   }
 
@@ -152,6 +201,10 @@ export class LmdbBackend implements StateBackend {
       );
     }
   }
+}
+
+function entries(database: BinaryDatabase): number {
+  return (database.getStats() as { entryCount?: number }).entryCount ?? 0;
 }
 
 function binary(name: string): { name: string; encoding: 'binary'; keyEncoding: 'binary' } {

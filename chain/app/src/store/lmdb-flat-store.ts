@@ -50,6 +50,12 @@ export class LmdbFlatStore implements KVStore {
     else this.#db.put(asBuffer(key), asBuffer(value));
   }
 
+  /** Part of a transaction that is under way. */
+  putSync({ key, value }: Change): void {
+    if (value === undefined) this.#db.removeSync(asBuffer(key));
+    else this.#db.putSync(asBuffer(key), asBuffer(value));
+  }
+
   /** The batch with this change is on the disk. */
   settle({ key }: Change, height: number): void {
     const text = toMapKey(key);

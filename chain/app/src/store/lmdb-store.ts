@@ -1,14 +1,24 @@
-/** The committed state of a node: trees and flat values over LMDB. */
+/** The committed state of a node: trees and flat values over LMDB, with old versions as the plan says. */
+
+import type { CommitInfo } from '@mu/framework/store/commit-store';
+import type { Change } from '@mu/framework/store/kv-store';
 import { TreeCommitStore } from '@mu/framework/store/tree-commit-store';
 import { LmdbBackend } from './lmdb-backend.ts';
+import { Pruner } from './pruner.ts';
+import type { PruningPlan } from './pruning.ts';
 
 export interface LmdbStoreOptions {
   /** nodes of the trees that are kept in memory */
   readonly cacheNodes?: number;
+  /** nothing is pruned where it is left out */
+  readonly pruning?: PruningPlan;
+  /** learns of a background work that failed */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 export class LmdbCommitStore extends TreeCommitStore {
   readonly #backend: LmdbBackend;
+  readonly #pruner: Pruner;
 
   /**
    * @param path the folder, created where it is missing
@@ -19,6 +29,45 @@ export class LmdbCommitStore extends TreeCommitStore {
     const backend = new LmdbBackend(path);
     super(backend, names, options);
     this.#backend = backend;
+    const plan = options.pruning ?? { keepRecent: undefined, interval: 0 };
+    this.#pruner = new Pruner(backend, plan, options.onFailure ?? (() => undefined));
+  }
+
+  /** The oldest version that is kept; 0 before the first. */
+  get oldest(): number {
+    return this.#backend.oldest;
+  }
+
+  /** What the files hold, for metrics. */
+  get figures(): LmdbBackend['figures'] {
+    return this.#backend.figures;
+  }
+
+  override commit(height: bigint, changes: readonly Change[], note?: Uint8Array): CommitInfo {
+    const info = super.commit(height, changes, note);
+    this.#pruner.committed(Number(height));
+    return info;
+  }
+
+  /** Keeps a version from being pruned until the returned function is called. */
+  hold(height: bigint): () => void {
+    return this.#pruner.hold(Number(height));
+  }
+
+  /** Prunes what the plan says as of now, and waits for it. */
+  prune(): Promise<void> {
+    return this.#pruner.now();
+  }
+
+  /**
+   * Takes back every version above a height.
+   * @throws AbciError invalid height (26) when that version is not kept
+   */
+  async rollback(height: bigint): Promise<CommitInfo> {
+    await this.settled();
+    this.#backend.rollback(Number(height), [...this.changesBetween(this.last.height, height)]);
+    this.refresh();
+    return this.last;
   }
 
   /** Waits until every commit is in the files. @throws Error when a write failed */
@@ -27,6 +76,7 @@ export class LmdbCommitStore extends TreeCommitStore {
   }
 
   async close(): Promise<void> {
+    await this.#pruner.stop();
     await this.#backend.close();
   }
 }

@@ -17,9 +17,9 @@ export function numberOf(key: Uint8Array): number {
   return getUint48(key, 0);
 }
 
-/** next id 6 ‖ for each store: name length 1 ‖ name ‖ root id 6 ‖ root hash 32 */
-export function encodeVersion({ roots, nextId }: VersionRecord): Buffer {
-  const parts: Uint8Array[] = [numberKey(nextId)];
+/** next id 6 ‖ note length 2 ‖ note ‖ for each store: name length 1 ‖ name ‖ root id 6 ‖ root hash 32 */
+export function encodeVersion({ roots, nextId, note }: VersionRecord): Buffer {
+  const parts: Uint8Array[] = [numberKey(nextId), Buffer.of(note.length >>> 8, note.length & 0xff), note];
   for (const { store, root } of roots) {
     const name = Buffer.from(store);
     parts.push(Buffer.of(name.length), name, numberKey(root.id), root.hash);
@@ -30,7 +30,9 @@ export function encodeVersion({ roots, nextId }: VersionRecord): Buffer {
 /** @throws Error on a damaged record */
 export function decodeVersion(record: Buffer): VersionRecord {
   const roots: StoreRoot[] = [];
-  let at = idLength;
+  const noteAt = idLength + 2;
+  let at = noteAt + record.readUInt16BE(idLength);
+  const note = Uint8Array.prototype.slice.call(record, noteAt, at);
   while (at < record.length) {
     const nameEnd = at + 1 + (record[at] as number);
     const hashAt = nameEnd + idLength;
@@ -40,7 +42,7 @@ export function decodeVersion(record: Buffer): VersionRecord {
     roots.push({ store, root: { id: getUint48(record, nameEnd), hash } });
     at = hashAt + hashLength;
   }
-  return { roots, nextId: getUint48(record, 0) };
+  return { roots, nextId: getUint48(record, 0), note };
 }
 
 export function encodeIds(ids: readonly number[]): Buffer {

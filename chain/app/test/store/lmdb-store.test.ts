@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
+import type { Change, MultiStore } from '@mu/framework/store/kv-store';
 import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import fc from 'fast-check';
 import { LmdbCommitStore } from '../../src/store/lmdb-store.ts';
@@ -21,12 +22,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('a commit is found again by the next process: values, height, hash and constants', async () => {
+test('a commit is found again by the next process: values, height, hash and note', async () => {
   const branch = new BranchMultiStore(store);
   branch.store('a').set(key(1), key(2));
   branch.store('b').set(key(3), key());
-  store.setConstant('chain', key(7));
-  const info = store.commit(5n, branch.changes());
+  const info = store.commit(5n, branch.changes(), key(7));
   expect(store.store('a').get(key(1))).toEqual(Buffer.from([2]));
   await store.close();
   store = new LmdbCommitStore(folder, ['a', 'b']);
@@ -34,7 +34,7 @@ test('a commit is found again by the next process: values, height, hash and cons
   expect([...(store.store('a').get(key(1)) as Uint8Array)]).toEqual([2]);
   expect(store.store('b').get(key(3))).toHaveLength(0);
   expect(store.store('b').has(key(3))).toBe(true);
-  expect([...(store.constant('chain') as Uint8Array)]).toEqual([7]);
+  expect(store.note(5n)).toEqual(key(7));
 });
 
 test('it answers and hashes like the store in memory, whatever is written, deleted and iterated', () => {
@@ -112,4 +112,69 @@ test('a block that was hashed and not committed leaves nothing', async () => {
   const pairs = [...store.at(3n).store('a').iterate()];
   expect(pairs.length).toBe(39);
   expect(store.read('a', key(1), 3n, true).value).toEqual(key(1));
+});
+
+/** A block that sets and deletes some of a hundred keys, the same for the same number. */
+function blockOf(parent: LmdbCommitStore, height: number): Change[] {
+  const branch = new BranchMultiStore(parent);
+  for (let n = 0; n < 15; n += 1) {
+    const k = (height * 31 + n * n * 7) % 100;
+    if ((k + height) % 4 === 0) branch.store('a').delete(key(1 + k));
+    else branch.store(n % 5 === 0 ? 'b' : 'a').set(key(1 + k), key(height, n));
+  }
+  return branch.changes();
+}
+
+const pairsOf = (parent: MultiStore): number[][] =>
+  ['a', 'b'].flatMap((name) => [...parent.store(name).iterate()].map(([k, v]) => [...k, ...v]));
+
+test('pruning erases every node that only forgotten versions had, and no other', async () => {
+  await store.close();
+  store = new LmdbCommitStore(folder, ['a', 'b'], { pruning: { keepRecent: 5, interval: 10 } });
+  const seen: number[][][] = [];
+  for (let height = 1; height <= 60; height += 1) {
+    store.commit(BigInt(height), blockOf(store, height));
+    await store.settled();
+    seen[height] = pairsOf(store);
+  }
+  await store.prune();
+  expect(store.oldest).toBe(55);
+  for (let height = 55; height <= 60; height += 1) expect(pairsOf(store.at(BigInt(height)))).toEqual(seen[height]);
+  expect(() => store.at(54n)).toThrow(expect.objectContaining({ code: 26 }));
+  const reachable = new Set<number>();
+  for (let height = 55; height <= 60; height += 1) {
+    for (const { nodes } of store.nodes(BigInt(height))) for (const { id } of nodes) reachable.add(id);
+  }
+  expect(store.figures.nodes).toBe(reachable.size);
+});
+
+test('a version that somebody holds is kept, and all after it', async () => {
+  await store.close();
+  store = new LmdbCommitStore(folder, ['a', 'b'], { pruning: { keepRecent: 5, interval: 10 } });
+  for (let height = 1; height <= 10; height += 1) store.commit(BigInt(height), blockOf(store, height));
+  const release = store.hold(8n);
+  for (let height = 11; height <= 30; height += 1) store.commit(BigInt(height), blockOf(store, height));
+  await store.prune();
+  expect(store.oldest).toBe(8);
+  release();
+  await store.prune();
+  expect(store.oldest).toBe(25);
+});
+
+test('after a rollback the same blocks lead to the same hashes again', async () => {
+  const hashes: string[] = [];
+  for (let height = 1; height <= 30; height += 1) {
+    hashes[height] = Buffer.from(store.commit(BigInt(height), blockOf(store, height)).appHash).toString('hex');
+  }
+  const values = pairsOf(store.at(22n));
+  expect((await store.rollback(22n)).height).toBe(22n);
+  expect(pairsOf(store)).toEqual(values);
+  expect(() => store.at(23n)).toThrow(expect.objectContaining({ code: 26 }));
+  await store.close();
+  store = new LmdbCommitStore(folder, ['a', 'b']);
+  for (let height = 23; height <= 30; height += 1) {
+    expect(Buffer.from(store.commit(BigInt(height), blockOf(store, height)).appHash).toString('hex')).toBe(
+      hashes[height],
+    );
+  }
 });

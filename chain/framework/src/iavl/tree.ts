@@ -91,8 +91,8 @@ export class IavlTree {
   /** Hashes the new nodes and hands each to the sink. The tree is not stored before `settle`. */
   save(version: number, sink: NodeSink): { readonly root: TreeRoot; readonly orphans: readonly NodeId[] } {
     if (this.#root === undefined) return { root: emptyTree, orphans: this.#orphans };
-    if (this.#root.id !== 0) return { root: this.#stored, orphans: this.#orphans };
-    const hash = saveNode(this.#root, version, sink);
+    // The root may be a stored node that was a child before: its sibling was removed.
+    const hash = this.#root.id === 0 ? saveNode(this.#root, version, sink) : hashOf(this.#root);
     return { root: { id: this.#root.id, hash }, orphans: this.#orphans };
   }
 

@@ -30,7 +30,10 @@ export interface StoredValue {
 export interface CommitStore extends MultiStore {
   readonly last: CommitInfo;
   workingHash(height: bigint, changes: readonly Change[]): Uint8Array;
-  commit(height: bigint, changes: readonly Change[]): CommitInfo;
+  /** @param note of the application about this block, which no hash covers; found again by `note` */
+  commit(height: bigint, changes: readonly Change[], note?: Uint8Array): CommitInfo;
+  /** What was noted about a committed block; undefined where nothing was, or the version is not kept. */
+  note(height: bigint): Uint8Array | undefined;
   /**
    * All stores as a block left them.
    * @throws AbciError invalid height (26) for a version that is not kept
@@ -43,10 +46,6 @@ export interface CommitStore extends MultiStore {
    *   exist, invalid request (18) for a proof at a height whose app hash stands in no header
    */
   read(store: string, key: Uint8Array, height: bigint, prove: boolean): StoredValue;
-  /** Facts of the chain that no block changes, kept under a name; undefined before they are set. */
-  constant(name: string): Uint8Array | undefined;
-  /** Sets a constant; it is durable with the first commit after it. */
-  setConstant(name: string, value: Uint8Array): void;
 }
 
 /** The app hash before the first block: SHA-256 of nothing, as the SDK answers InitChain. */

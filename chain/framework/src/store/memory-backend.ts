@@ -8,7 +8,6 @@ export class MemoryBackend implements StateBackend {
   readonly #nodes = new Map<NodeId, Buffer>();
   readonly #versions = new Map<number, VersionRecord>();
   readonly #flat = new Map<string, MemoryStore>();
-  readonly #constants = new Map<string, Uint8Array>();
   #latest = 0;
 
   get latest(): number {
@@ -32,10 +31,6 @@ export class MemoryBackend implements StateBackend {
     return store;
   }
 
-  constant(name: string): Uint8Array | undefined {
-    return this.#constants.get(name);
-  }
-
   write(batch: StateBatch): void {
     batch.records.forEach((record, index) => {
       this.#nodes.set(batch.firstId + index, Buffer.from(record));
@@ -44,7 +39,6 @@ export class MemoryBackend implements StateBackend {
       if (value === undefined) this.flat(store).delete(key);
       else this.flat(store).set(key, value);
     }
-    for (const [name, value] of batch.constants) this.#constants.set(name, value);
     this.#versions.set(batch.height, batch.version);
     this.#latest = batch.height;
   }

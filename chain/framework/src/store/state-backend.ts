@@ -10,6 +10,8 @@ export interface VersionRecord {
   readonly roots: readonly StoreRoot[];
   /** the first id that no node of this or an earlier version has */
   readonly nextId: NodeId;
+  /** what the application noted about the block; may be empty */
+  readonly note: Uint8Array;
 }
 
 /** All that a block leaves. It is written whole or not at all. */
@@ -23,7 +25,6 @@ export interface StateBatch {
   readonly records: readonly Uint8Array[];
   /** nodes of earlier versions that this one no longer has */
   readonly orphans: readonly NodeId[];
-  readonly constants: readonly (readonly [string, Uint8Array])[];
 }
 
 export interface StateBackend extends NodeRecords {
@@ -33,7 +34,6 @@ export interface StateBackend extends NodeRecords {
   version(height: number): VersionRecord | undefined;
   /** Latest values of a store. Only `write` changes them. */
   flat(store: string): KVStore;
-  constant(name: string): Uint8Array | undefined;
   /** Reads see the batch at once; when it is on the disk is the backend's matter. */
   write(batch: StateBatch): void;
 }

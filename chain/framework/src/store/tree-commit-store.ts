@@ -3,11 +3,13 @@ import { utf8 } from '@mu/lib/bytes';
 import { CommitmentProof } from 'cosmjs-types/cosmos/ics23/v1/proofs';
 import { ProofOps } from 'cosmjs-types/tendermint/crypto/proof';
 import { errInvalidHeight, errInvalidRequest, errUnknownRequest } from '../errors.ts';
-import type { NodeId } from '../iavl/node.ts';
+import type { Node, NodeId } from '../iavl/node.ts';
 import { NodeCache } from '../iavl/node-cache.ts';
 import { proveAbsenceInEmpty, proveKey } from '../iavl/proof.ts';
 import { emptyTree, IavlTree, type TreeRoot } from '../iavl/tree.ts';
+import { treeChanges } from '../iavl/tree-changes.ts';
 import { TreeReader } from '../iavl/tree-reader.ts';
+import { postOrder } from '../iavl/walk.ts';
 import { appHashOf, proveStore, type StoreRoot } from './commit-info.ts';
 import { type CommitInfo, type CommitStore, emptyAppHash, type StoredValue } from './commit-store.ts';
 import type { Change, KVStore, MultiStore } from './kv-store.ts';
@@ -32,9 +34,8 @@ export class TreeCommitStore implements CommitStore {
   readonly #names: readonly string[];
   readonly #cache: NodeCache;
   readonly #trees = new Map<string, IavlTree>();
-  readonly #constants = new Map<string, Uint8Array>();
-  #last: CommitInfo;
-  #nextId: NodeId;
+  #last: CommitInfo = { height: 0n, appHash: emptyAppHash };
+  #nextId: NodeId = 1;
   #staged: Staged | undefined;
 
   /** @param names of all stores, as the modules declare them */
@@ -46,13 +47,7 @@ export class TreeCommitStore implements CommitStore {
     this.#backend = backend;
     this.#names = [...names].sort((a, b) => (a < b ? -1 : 1));
     this.#cache = new NodeCache({ nodeRecord: (id) => this.#nodeRecord(id) }, cacheNodes);
-    const version = backend.version(backend.latest);
-    this.#nextId = version?.nextId ?? 1;
-    this.#last =
-      version === undefined
-        ? { height: 0n, appHash: emptyAppHash }
-        : { height: BigInt(backend.latest), appHash: appHashOf(version.roots) };
-    for (const name of this.#names) this.#trees.set(name, new IavlTree(this.#cache, rootOf(version, name)));
+    this.#load();
   }
 
   get last(): CommitInfo {
@@ -78,18 +73,16 @@ export class TreeCommitStore implements CommitStore {
     return this.#stage(height, changes).appHash;
   }
 
-  commit(height: bigint, changes: readonly Change[]): CommitInfo {
+  commit(height: bigint, changes: readonly Change[], note: Uint8Array = new Uint8Array()): CommitInfo {
     const { nodes, roots, orphans, appHash } = this.#stage(height, changes);
     this.#backend.write({
       height: Number(height),
-      version: { roots, nextId: nodes.nextId },
+      version: { roots, nextId: nodes.nextId, note },
       changes,
       firstId: nodes.firstId,
       records: nodes.records,
       orphans,
-      constants: [...this.#constants.entries()],
     });
-    this.#constants.clear();
     this.#staged = undefined;
     this.#nextId = nodes.nextId;
     for (const { store, root } of roots) this.#tree(store).settle(root);
@@ -131,12 +124,40 @@ export class TreeCommitStore implements CommitStore {
     };
   }
 
-  constant(name: string): Uint8Array | undefined {
-    return this.#constants.get(name) ?? this.#backend.constant(name);
+  note(height: bigint): Uint8Array | undefined {
+    const note = this.#backend.version(Number(height))?.note;
+    return note?.length === 0 ? undefined : note;
   }
 
-  setConstant(name: string, value: Uint8Array): void {
-    this.#constants.set(name, value);
+  /** What leads from one kept version to another, by store and key. @throws AbciError as `at` */
+  *changesBetween(from: bigint, to: bigint): IterableIterator<Change> {
+    const [older, newer] = [this.#version(from), this.#version(to)];
+    for (const { store, root } of newer.roots) {
+      for (const change of treeChanges(this.#cache, rootOf(older, store), root)) yield { store, ...change };
+    }
+  }
+
+  /** All nodes of a kept version, as state sync sends them: by store, children before parents. @throws AbciError as `at` */
+  *nodes(height: bigint): IterableIterator<{ readonly store: string; readonly nodes: IterableIterator<Node> }> {
+    for (const { store, root } of this.#version(height).roots) {
+      yield { store, nodes: root.id === 0 ? [].values() : postOrder(this.#cache, this.#cache.node(root.id)) };
+    }
+  }
+
+  /** Takes up what the backend has now: a version that another thread committed, or an older one after a rollback. */
+  refresh(): void {
+    if (BigInt(this.#backend.latest) !== this.#last.height) this.#load();
+  }
+
+  #load(): void {
+    const version = this.#backend.version(this.#backend.latest);
+    this.#staged = undefined;
+    this.#nextId = version?.nextId ?? 1;
+    this.#last =
+      version === undefined
+        ? { height: 0n, appHash: emptyAppHash }
+        : { height: BigInt(this.#backend.latest), appHash: appHashOf(version.roots) };
+    for (const name of this.#names) this.#trees.set(name, new IavlTree(this.#cache, rootOf(version, name)));
   }
 
   #proof(root: TreeRoot, key: Uint8Array): CommitmentProof {
