@@ -1,0 +1,82 @@
+/**
+ * Queries on a thread of their own, over what is committed: they never wait for a block to be executed, and a block never
+ * waits for them.
+ */
+import { Worker } from 'node:worker_threads';
+import { RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
+
+export interface QueryThreadOptions {
+  /** the folder of the state */
+  readonly state: string;
+  /** nodes of the trees that the thread keeps in memory */
+  readonly cacheNodes: number;
+}
+
+export interface Question {
+  readonly id: number;
+  readonly request: Uint8Array;
+}
+
+export interface Answer {
+  readonly id: number;
+  readonly response: Uint8Array;
+}
+
+interface Waiting {
+  resolve(response: ResponseQuery): void;
+  reject(error: Error): void;
+}
+
+export class QueryThread {
+  readonly #options: QueryThreadOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #lastId = 0;
+  #closed = false;
+
+  /** The thread begins with the first question: there must be a committed block by then. */
+  constructor(options: QueryThreadOptions) {
+    this.#options = options;
+  }
+
+  /** Questions that wait for their answer. */
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  /** @throws Error when the thread ended; the next question starts it anew */
+  ask(request: RequestQuery): Promise<ResponseQuery> {
+    if (this.#closed) return Promise.reject(new Error('the node is stopping: no more queries are answered'));
+    this.#worker ??= this.#start();
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<ResponseQuery>();
+    this.#waiting.set(id, { resolve, reject });
+    this.#worker.postMessage({ id, request: RequestQuery.encode(request).finish() } satisfies Question);
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#worker?.terminate();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./query-worker.ts', import.meta.url), { workerData: this.#options });
+    worker.on('message', ({ id, response }: Answer) => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      waiting?.resolve(ResponseQuery.decode(response));
+    });
+    worker.on('error', (error) => this.#lost(worker, error));
+    worker.on('exit', () => this.#lost(worker, new Error('the thread that answers queries ended')));
+    return worker;
+  }
+
+  #lost(worker: Worker, error: unknown): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    const reason = error instanceof Error ? error : new Error(String(error));
+    for (const { reject } of this.#waiting.values()) reject(reason);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,17 @@
+/** The thread that answers queries: the same application over the same files, reading only. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
+import { createMuApp, muStoreNames } from '../mu-app.ts';
+import { LmdbCommitStore } from '../store/lmdb-store.ts';
+import type { Answer, QueryThreadOptions, Question } from './query-thread.ts';
+
+const { state, cacheNodes } = workerData as QueryThreadOptions;
+const store = new LmdbCommitStore(state, muStoreNames, { cacheNodes });
+const app = createMuApp({ store });
+
+parentPort?.on('message', ({ id, request }: Question) => {
+  // What was committed since the last question; all reads of one answer see one version.
+  store.refresh();
+  const response = ResponseQuery.encode(app.query(RequestQuery.decode(request))).finish();
+  parentPort?.postMessage({ id, response } satisfies Answer);
+});
