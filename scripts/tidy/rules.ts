@@ -64,8 +64,6 @@ const tests: readonly Ban[] = [
 const maxLines = { file: 600, function: 100 };
 
 const isConsensus = (file: string): boolean => /^(lib|chain\/framework|x\/[^/]+)\/src\//.test(file);
-/** The interface of ABCI says that a driver may wait for an answer; only there (design §2). */
-const mayWait = (file: string): boolean => file === 'chain/framework/src/abci.ts';
 const isTest = (file: string): boolean => /\/test\//.test(file);
 /** This file spells out what it bans. */
 const isRules = (file: string): boolean => /^scripts\/tidy\//.test(file);
@@ -76,7 +74,7 @@ export function checkFile(file: string, source: string): Violation[] {
   const bans = [
     ...everywhere,
     ...(isTest(file) ? tests : []),
-    ...(isConsensus(file) && !mayWait(file) ? determinism : []),
+    ...(isConsensus(file) ? determinism : []),
   ];
   const lines = source.split('\n');
   const code = withoutComments(source).split('\n');

@@ -32,7 +32,7 @@ import {
   ResponseVerifyVoteExtension_VerifyStatus as VerifyStatus,
 } from 'cosmjs-types/tendermint/abci/types';
 import './encoding.ts';
-import type { Application } from './abci.ts';
+import type { Application } from '@mu/abci/application';
 import type { AnteStep } from './ante.ts';
 import { answerQuery } from './app-query.ts';
 import { BlockExecutor, toAbciTxResult } from './block-executor.ts';

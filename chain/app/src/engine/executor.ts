@@ -2,7 +2,7 @@
  * One block from proposal to saved state, in CometBFT's order: save the block, sign it, FinalizeBlock, save the results,
  * Commit, save the state. After a crash between any two of them the handshake goes on where this stopped.
  */
-import type { Application } from '@mu/framework/abci';
+import type { Application } from '@mu/abci/application';
 import { equalBytes } from '@mu/lib/bytes';
 import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import {

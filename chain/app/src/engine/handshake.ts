@@ -2,7 +2,7 @@
  * The start of the engine, as CometBFT's handshake (consensus/replay.go): asks the application how far it is, gives it
  * genesis or the blocks it lacks, and goes on with a block that a crash interrupted.
  */
-import type { Application } from '@mu/framework/abci';
+import type { Application } from '@mu/abci/application';
 import { equalBytes, toHex, utf8 } from '@mu/lib/bytes';
 import type { Block } from 'cosmjs-types/tendermint/types/block';
 import { blockProtocol, cometVersion, p2pProtocol } from './block.ts';

@@ -1,6 +1,6 @@
 /** Transactions that wait for a block, first in, first out, as CometBFT 0.38's mempool treats them. */
 
-import type { Application } from '@mu/framework/abci';
+import type { Application } from '@mu/abci/application';
 import { toHex } from '@mu/lib/bytes';
 import { CheckTxType, type ExecTxResult, type ResponseCheckTx } from 'cosmjs-types/tendermint/abci/types';
 import { txHash, txSizeInBlock } from './block.ts';

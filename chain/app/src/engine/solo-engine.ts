@@ -6,7 +6,7 @@
  * proposer-based timestamps of CometBFT 1 have it), so that a test which moves the clock sees it in the very next block.
  * The first block has the time of genesis, as there.
  */
-import type { Application } from '@mu/framework/abci';
+import type { Application } from '@mu/abci/application';
 import { toHex } from '@mu/lib/bytes';
 import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import type { ExecTxResult, ResponseCheckTx } from 'cosmjs-types/tendermint/abci/types';

@@ -4,13 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Application } from '@mu/framework/abci';
+import type { Application } from '@mu/abci/application';
 import {
   CheckTxType,
   type Event,
   ExecTxResult,
   ResponseProcessProposal_ProposalStatus as ProposalStatus,
   type RequestCheckTx,
+  type RequestExtendVote,
   type RequestFinalizeBlock,
   type RequestInitChain,
   type RequestPrepareProposal,
@@ -48,6 +49,8 @@ export class KvStoreApp implements Application {
   readonly executed: RequestFinalizeBlock[] = [];
   readonly prepared: RequestPrepareProposal[] = [];
   readonly genesis: RequestInitChain[] = [];
+  /** heights whose votes it was asked to extend */
+  readonly extended: bigint[] = [];
   readonly checks: { tx: string; isRecheck: boolean }[] = [];
   refusesProposals = false;
   nextValidatorUpdates: ValidatorUpdate[] = [];
@@ -134,8 +137,9 @@ export class KvStoreApp implements Application {
     return ResponseQuery.fromPartial({ key: data, value: Buffer.from(value), height: at });
   }
 
-  extendVote(): ResponseExtendVote {
-    return ResponseExtendVote.fromPartial({});
+  extendVote({ height }: RequestExtendVote): ResponseExtendVote {
+    this.extended.push(height);
+    return ResponseExtendVote.fromPartial({ voteExtension: Buffer.from(`said ${height}`) });
   }
   verifyVoteExtension(): ResponseVerifyVoteExtension {
     return ResponseVerifyVoteExtension.fromPartial({});
