@@ -34,6 +34,7 @@ import type { EngineStore } from './store.ts';
 import { addMs, zeroTime } from './time.ts';
 import { encodeResponse, encodeResults } from './tx-index.ts';
 import type { ValidatorSet } from './validator-set.ts';
+import { extensionsEnabled, noExtension, type VoteExtension } from './vote-extension.ts';
 
 /** Points between which a crash must lose nothing; tests fail at each of them. */
 export type Step = 'block-saved' | 'vote-signed' | 'finalized' | 'response-saved' | 'committed' | 'state-saved';
@@ -99,7 +100,11 @@ export class BlockExecutor {
       ...common,
       maxTxBytes: limits.maxDataBytes,
       txs,
-      localLastCommit: extendedCommitInfo(lastCommit, state.lastValidators),
+      localLastCommit: extendedCommitInfo(
+        lastCommit,
+        state.lastValidators,
+        this.#store.extension(state.lastBlockHeight),
+      ),
     });
     const size = prepared.txs.reduce((sum, tx) => sum + txSizeInBlock(tx), 0);
     if (BigInt(size) > limits.maxDataBytes) {
@@ -140,7 +145,9 @@ export class BlockExecutor {
   async execute(state: State, { block, blockId }: IdentifiedBlock, around: AroundCommit): Promise<Executed> {
     const commit = this.#sign(state, block.header, blockId);
     this.#onStep('vote-signed');
-    const response = await this.#app.finalizeBlock(finalizeRequest(block, blockId, state.lastValidators));
+    const request = finalizeRequest(block, blockId, state.lastValidators);
+    const extension = await this.#extend(state, request);
+    const response = await this.#app.finalizeBlock(request);
     if (response.txResults.length !== block.data.txs.length) {
       throw new Error(
         `expected tx results length to match size of transactions in block. Expected ${block.data.txs.length}, got ${response.txResults.length}`,
@@ -150,7 +157,7 @@ export class BlockExecutor {
     const encodedResults = encodeResults(response.txResults);
     const next = stateAfterBlock(state, blockId, block.header, response);
     this.#requireOwnKey(next);
-    this.#store.saveResponse(block.header.height, encodeResponse(response, encodedResults), commit);
+    this.#store.saveResponse(block.header.height, encodeResponse(response, encodedResults), commit, extension);
     this.#onStep('response-saved');
     return around(async () => {
       const { retainHeight } = await this.#app.commit();
@@ -158,6 +165,15 @@ export class BlockExecutor {
       this.#saveState(next, block, response, encodedResults, retainHeight);
       return { state: next, response };
     }, block);
+  }
+
+  /** What the application adds to our vote; undefined where the parameters do not enable it. */
+  async #extend(state: State, request: RequestFinalizeBlock): Promise<VoteExtension | undefined> {
+    const { height, decidedLastCommit, ...common } = request;
+    if (!extensionsEnabled(state.consensusParams, height)) return undefined;
+    const { voteExtension } = await this.#app.extendVote({ ...common, height, proposedLastCommit: decidedLastCommit });
+    const extensionSignature = this.#validator.signExtension(state.chainId, height, voteExtension);
+    return { voteExtension, extensionSignature };
   }
 
   /** For a block that the application has committed already: only the state is missing. */
@@ -265,10 +281,17 @@ function commitInfo({ round, signatures }: Commit, validators: ValidatorSet): Co
   };
 }
 
-function extendedCommitInfo(commit: Commit, validators: ValidatorSet): ExtendedCommitInfo {
+/** @param extension of the one vote that a commit of this engine has */
+function extendedCommitInfo(
+  commit: Commit,
+  validators: ValidatorSet,
+  extension: VoteExtension = noExtension,
+): ExtendedCommitInfo {
   const { round, votes } = commitInfo(commit, validators);
-  const none = { voteExtension: new Uint8Array(), extensionSignature: new Uint8Array() };
-  return { round, votes: votes.map((vote) => ({ ...vote, ...none })) };
+  const { voteExtension, extensionSignature } = extension;
+  const said = (flag: BlockIDFlag): VoteExtension =>
+    flag === BlockIDFlag.BLOCK_ID_FLAG_COMMIT ? { voteExtension, extensionSignature } : noExtension;
+  return { round, votes: votes.map((vote) => ({ ...vote, ...said(vote.blockIdFlag) })) };
 }
 
 function abciValidator(validators: ValidatorSet, index: number): { address: Uint8Array; power: bigint } {

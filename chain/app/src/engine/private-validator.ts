@@ -11,6 +11,7 @@ import { type Precommit, precommitSignBytes } from './block.ts';
 import { asInteger, asObject, asText } from './json-values.ts';
 import { type Ed25519Key, ed25519Key, privateKeyFromAmino, privateKeyToAmino, publicKeyToAmino } from './keys.ts';
 import { addressOfKey } from './validator-set.ts';
+import { extensionSignBytes } from './vote-extension.ts';
 
 const stepPrecommit = 3;
 
@@ -64,6 +65,11 @@ export class PrivateValidator {
     this.#last = { height: vote.height, round: vote.round, step: stepPrecommit, signature, signBytes };
     writeAtomically(this.#statePath, formatState(this.#last));
     return signature;
+  }
+
+  /** The signature of a vote extension. Two for one height are no fault: only precommits are punished. */
+  signExtension(chainId: string, height: bigint, extension: Uint8Array): Uint8Array {
+    return this.#key.sign(extensionSignBytes(chainId, height, extension));
   }
 }
 

@@ -7,7 +7,7 @@ import type { ResponseFinalizeBlock, ResponseInitChain, ValidatorUpdate } from '
 import { ConsensusParams as ConsensusParamsProto } from 'cosmjs-types/tendermint/types/params';
 import { BlockID, type Header } from 'cosmjs-types/tendermint/types/types';
 import { emptyBlockId, resultsHash } from './block.ts';
-import { type ConsensusParams, checkConsensusParams, updateConsensusParams } from './consensus-params.ts';
+import { type ConsensusParams, updateConsensusParams } from './consensus-params.ts';
 import type { GenesisDoc } from './genesis.ts';
 import { formatTime, parseTime } from './time.ts';
 import { ValidatorSet } from './validator-set.ts';
@@ -59,8 +59,8 @@ function firstValidators(updates: readonly ValidatorUpdate[]): Pick<State, 'vali
 /** The state after InitChain. @throws Error when nobody validates or the parameters are out of their limits */
 export function stateAfterInitChain(state: State, response: ResponseInitChain): State {
   const validators = response.validators.length === 0 ? {} : firstValidators(response.validators);
-  const consensusParams = updateConsensusParams(state.consensusParams, response.consensusParams);
-  checkConsensusParams(consensusParams);
+  // Before the first block extensions may begin at any height.
+  const consensusParams = updateConsensusParams(state.consensusParams, response.consensusParams, 0n);
   const next: State = {
     ...state,
     ...validators,
@@ -83,8 +83,7 @@ export function stateAfterBlock(
   header: Header,
   response: ResponseFinalizeBlock,
 ): State {
-  const consensusParams = updateConsensusParams(state.consensusParams, response.consensusParamUpdates);
-  if (response.consensusParamUpdates !== undefined) checkConsensusParams(consensusParams);
+  const consensusParams = updateConsensusParams(state.consensusParams, response.consensusParamUpdates, header.height);
   checkKeyTypes(response.validatorUpdates, state.consensusParams);
   return {
     ...state,

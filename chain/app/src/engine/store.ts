@@ -3,7 +3,7 @@
  * is one transaction that is on the disk when it returns.
  */
 import { readU64be, u64be } from '@mu/lib/bytes';
-import { ResponseFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
+import { ExtendedVoteInfo, ResponseFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
 import { Block } from 'cosmjs-types/tendermint/types/block';
 import { ConsensusParams as ConsensusParamsProto } from 'cosmjs-types/tendermint/types/params';
 import { BlockMeta, Commit } from 'cosmjs-types/tendermint/types/types';
@@ -12,6 +12,7 @@ import type { ConsensusParams } from './consensus-params.ts';
 import { decodeConsensusParams, decodeState, encodeState, type State } from './state.ts';
 import { type IndexedBlock, TxIndex } from './tx-index.ts';
 import { ValidatorSet } from './validator-set.ts';
+import type { VoteExtension } from './vote-extension.ts';
 
 type BinaryDatabase = Database<Buffer, Buffer>;
 
@@ -31,6 +32,7 @@ export class EngineStore {
   readonly #heights: BinaryDatabase;
   readonly #commits: BinaryDatabase;
   readonly #responses: BinaryDatabase;
+  readonly #extensions: BinaryDatabase;
   readonly #validators: BinaryDatabase;
   readonly #params: BinaryDatabase;
   #height: bigint;
@@ -47,6 +49,7 @@ export class EngineStore {
     this.#heights = this.#open('height_by_hash');
     this.#commits = this.#open('commits');
     this.#responses = this.#open('responses');
+    this.#extensions = this.#open('vote_extensions');
     this.#validators = this.#open('validators');
     this.#params = this.#open('consensus_params');
     this.txs = new TxIndex({
@@ -82,12 +85,15 @@ export class EngineStore {
     this.#height = block.header.height;
   }
 
-  /** Results of a block and the commit that makes it final. */
-  saveResponse(height: bigint, response: Uint8Array, commit: Commit): void {
+  /** Results of a block, the commit that makes it final, and what the vote for it said beside, where it said something. */
+  saveResponse(height: bigint, response: Uint8Array, commit: Commit, extension: VoteExtension | undefined): void {
     const key = heightKey(height);
     this.#environment.transactionSync(() => {
       this.#responses.putSync(key, buffer(response));
       this.#commits.putSync(key, buffer(Commit.encode(commit).finish()));
+      if (extension === undefined) return;
+      const record = ExtendedVoteInfo.fromPartial({ ...extension });
+      this.#extensions.putSync(key, buffer(ExtendedVoteInfo.encode(record).finish()));
     });
   }
 
@@ -140,6 +146,11 @@ export class EngineStore {
   commit(height: bigint): Commit | undefined {
     const bytes = this.#commits.get(heightKey(height));
     return bytes === undefined ? undefined : Commit.decode(bytes);
+  }
+
+  extension(height: bigint): VoteExtension | undefined {
+    const bytes = this.#extensions.get(heightKey(height));
+    return bytes === undefined ? undefined : ExtendedVoteInfo.decode(bytes);
   }
 
   response(height: bigint): ResponseFinalizeBlock | undefined {
@@ -201,7 +212,8 @@ export class EngineStore {
       const key = heightKey(height);
       const meta = this.meta(height);
       if (meta !== undefined) this.#heights.removeSync(buffer(meta.blockId.hash));
-      for (const db of [this.#blocks, this.#metas, this.#commits, this.#responses]) db.removeSync(key);
+      for (const db of [this.#blocks, this.#metas, this.#commits, this.#responses, this.#extensions])
+        db.removeSync(key);
     }
     this.#meta.putSync(baseKey, heightKey(end));
     return end;

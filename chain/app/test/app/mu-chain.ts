@@ -26,7 +26,7 @@ import {
   RequestQuery,
   ResponseProcessProposal_ProposalStatus as Status,
 } from 'cosmjs-types/tendermint/abci/types';
-import { createMuApp, defaultAppState, muStoreNames } from '../../src/mu-app.ts';
+import { createMuApp, defaultAppState, type MuAppOptions, muStoreNames } from '../../src/mu-app.ts';
 import { addAccount, newGenesis } from '../../src/node/genesis.ts';
 
 export const chainId = 'mu-story-1';
@@ -77,14 +77,22 @@ export function genesisFor(accounts: readonly Account[], change: (state: AppStat
   return accounts.reduce((genesis, { address }) => addAccount(genesis, address, `${funds}${denom}`), empty).app_state;
 }
 
-/** A message with its type, as ts-proto makes them. */
-export interface Codec<T> {
-  readonly $type: string;
-  encode(message: T): { finish(): Uint8Array };
+/** The same genesis with this account as the one that may plan upgrades and change the standard modules' parameters. */
+export function withAuthority(state: AppState, { address }: Account): AppState {
+  return { ...state, app: { ...(state['app'] as object), authority: address } };
 }
 
+/** A message with its type, as ts-proto or cosmjs-types make them. */
+export type Codec<T> = { encode(message: T): { finish(): Uint8Array } } & (
+  | { readonly $type: string }
+  | { readonly typeUrl: string }
+);
+
 export const any = <T>(codec: Codec<T>, message: T): Any =>
-  Any.fromPartial({ typeUrl: `/${codec.$type}`, value: codec.encode(message).finish() });
+  Any.fromPartial({
+    typeUrl: '$type' in codec ? `/${codec.$type}` : codec.typeUrl,
+    value: codec.encode(message).finish(),
+  });
 
 /** A transaction that waits for the next block. */
 export interface Wish {
@@ -123,8 +131,9 @@ export class MuChain {
   }
 
   /** A chain that begins with this state at `initialHeight`. */
-  static begin(state: AppState, store?: CommitStore, initialHeight = 1n): MuChain {
-    const app = createMuApp({ store: store ?? new MemoryCommitStore(muStoreNames), checkInvariants: true });
+  static begin(state: AppState, store?: CommitStore, initialHeight = 1n, options: Partial<MuAppOptions> = {}): MuChain {
+    const kept = store ?? new MemoryCommitStore(muStoreNames);
+    const app = createMuApp({ store: kept, checkInvariants: true, ...options });
     app.initChain(
       RequestInitChain.fromPartial({
         chainId,
@@ -138,8 +147,8 @@ export class MuChain {
   }
 
   /** A chain that goes on from what a store holds. */
-  static resume(store: CommitStore): MuChain {
-    const app = createMuApp({ store, checkInvariants: true });
+  static resume(store: CommitStore, options: Partial<MuAppOptions> = {}): MuChain {
+    const app = createMuApp({ store, checkInvariants: true, ...options });
     return new MuChain(app, app.info().lastBlockHeight);
   }
 
