@@ -1,3 +1,10 @@
+/** What entries weigh together at most, where their number alone says too little. */
+export interface WeightBound<V> {
+  /** the weight of an entry; it does not change */
+  readonly of: (value: V) => number;
+  readonly most: number;
+}
+
 /**
  * A cache of pure results with a bound on its entries; the oldest entry makes room. What it answers never depends on
  * what it holds, so it may differ between nodes.
@@ -5,19 +12,47 @@
 export class BoundedCache<V> {
   readonly #entries = new Map<string, V>();
   readonly #capacity: number;
+  readonly #bound: WeightBound<V> | undefined;
+  #weight = 0;
 
-  constructor(capacity: number) {
+  /** @param capacity entries at most */
+  constructor(capacity: number, bound?: WeightBound<V>) {
     this.#capacity = capacity;
+    this.#bound = bound;
+  }
+
+  get size(): number {
+    return this.#entries.size;
   }
 
   get(key: string): V | undefined {
     return this.#entries.get(key);
   }
 
+  /** An entry that is heavier than the whole bound is not kept. */
   set(key: string, value: V): void {
-    if (this.#entries.size >= this.#capacity && !this.#entries.has(key)) {
-      this.#entries.delete(this.#entries.keys().next().value as string);
+    if (this.#bound === undefined) {
+      if (this.#entries.size >= this.#capacity && !this.#entries.has(key)) this.#dropOldest();
+      this.#entries.set(key, value);
+      return;
     }
+    this.#drop(key);
+    const weight = this.#bound.of(value);
+    if (weight > this.#bound.most) return;
+    while (this.#entries.size >= this.#capacity || this.#weight + weight > this.#bound.most) this.#dropOldest();
     this.#entries.set(key, value);
+    this.#weight += weight;
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#entries.keys().next();
+    if (!oldest.done) this.#drop(oldest.value);
+  }
+
+  #drop(key: string): void {
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
+    this.#entries.delete(key);
+    if (this.#bound !== undefined) this.#weight -= this.#bound.of(value);
   }
 }

@@ -42,16 +42,41 @@ export interface Tx {
   readonly messages: readonly TxMessage[];
   /** who must sign the transaction: the signers of its messages in order, each once */
   readonly signers: readonly Uint8Array[];
+  /** what `perTx` has computed; nobody else touches it */
+  readonly derived: unknown[];
 }
 
-/** How many decoded transactions are kept between CheckTx, proposal and execution. */
-const cachedTxs = 10_000;
+let derivations = 0;
+
+/**
+ * A pure function of a transaction that is computed once for each: a transaction is checked, checked again after every
+ * block, proposed and executed, and is one object on all that way. What it returns is as immutable as the transaction.
+ */
+export function perTx<T extends object>(compute: (tx: Tx) => T): (tx: Tx) => T {
+  const place = derivations;
+  derivations += 1;
+  return (tx) => {
+    const known = tx.derived[place];
+    if (known !== undefined) return known as T;
+    const value = compute(tx);
+    tx.derived[place] = value;
+    return value;
+  };
+}
+
+/** How much of decoded transactions is kept between CheckTx, proposal and execution. */
+const cacheBounds = { count: 20_000, weight: 64 * 1024 * 1024 } as const;
+
+/** About what a decoded transaction takes in memory: its own bytes, their decoded form, and what surrounds them. */
+function weightOf(tx: Tx): number {
+  return 2048 + 4 * tx.raw.length;
+}
 
 export class TxDecoder {
   readonly #descriptors: Registry;
   readonly #messages: MessageRegistry;
   readonly #integers: IntegerCheck;
-  readonly #cache = new BoundedCache<Tx>(cachedTxs);
+  readonly #cache = new BoundedCache<Tx>(cacheBounds.count, { of: weightOf, most: cacheBounds.weight });
 
   constructor(descriptors: Registry, messages: MessageRegistry) {
     this.#descriptors = descriptors;
@@ -65,7 +90,9 @@ export class TxDecoder {
     const key = toMapKey(hash);
     const known = this.#cache.get(key);
     if (known !== undefined) return known;
-    const tx = this.#decode(raw, hash, bech32Prefix);
+    // The bytes may lie in a buffer of a socket that is larger than they are, or is used again: the copy is the
+    // transaction's own for as long as it is kept.
+    const tx = this.#decode(new Uint8Array(raw), hash, bech32Prefix);
     this.#cache.set(key, tx);
     return tx;
   }
@@ -112,6 +139,7 @@ export class TxDecoder {
       authInfo: authInfo as Tx['authInfo'],
       messages,
       signers: distinct(messages.flatMap((message) => message.signers)),
+      derived: [],
     };
   }
 

@@ -7,12 +7,13 @@ import { createRequire } from 'node:module';
 import { BoundedCache } from '@mu/framework/bounded-cache';
 import { sha256 } from '@mu/framework/hash';
 import { toMapKey } from '@mu/framework/store/sorted-map';
-import { concatBytes } from '@mu/lib/bytes';
+import { compareBytes, concatBytes, fromHex } from '@mu/lib/bytes';
 import secp256k1 from 'secp256k1';
 
+const order = fromHex('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141');
 /** Half of the curve's order: s of a signature is not above it, or a stranger could make another one of it. */
-const halfOrder = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
-const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+const halfOrder = fromHex('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0');
+const zero = new Uint8Array(32);
 
 /** Whether the native library does the work; the package falls back to slow JavaScript in silence. */
 export function usesNativeSecp256k1(): boolean {
@@ -25,16 +26,13 @@ export function usesNativeSecp256k1(): boolean {
   }
 }
 
-function scalar(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`);
-}
-
 /** Whether it is 64 bytes r ‖ s with 0 < r < n and 0 < s ≤ n/2: the one encoding that the SDK accepts. */
 export function isCanonicalSignature(signature: Uint8Array): boolean {
   if (signature.length !== 64) return false;
-  const r = scalar(signature.subarray(0, 32));
-  const s = scalar(signature.subarray(32));
-  return r > 0n && r < order && s > 0n && s <= halfOrder;
+  const r = signature.subarray(0, 32);
+  const s = signature.subarray(32);
+  if (compareBytes(r, order) >= 0 || compareBytes(s, halfOrder) > 0) return false;
+  return compareBytes(r, zero) > 0 && compareBytes(s, zero) > 0;
 }
 
 /** Whether it is 33 bytes that begin with 2 or 3: a compressed point, or at least the form of one. */
@@ -42,18 +40,48 @@ export function isCompressedKey(key: Uint8Array): boolean {
   return key.length === 33 && (key[0] === 2 || key[0] === 3);
 }
 
+/** What a signature is said to be: of this key, over these bytes. */
+export interface SignatureClaim {
+  /** 33 bytes */
+  readonly key: Uint8Array;
+  readonly signBytes: Uint8Array;
+  /** 64 bytes r ‖ s */
+  readonly signature: Uint8Array;
+}
+
+/** A claim that was not computed yet. */
+export interface UnverifiedClaim {
+  /** for `remember` */
+  readonly id: string;
+  readonly key: Uint8Array;
+  /** SHA-256 of the sign bytes */
+  readonly digest: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
 export class SignatureVerifier {
   readonly #verified: BoundedCache<true> | undefined;
   #computed = 0;
+  #remembered = 0;
 
   /** @param capacity successes that are remembered; 0 for none */
   constructor(capacity = 50_000) {
     this.#verified = capacity > 0 ? new BoundedCache(capacity) : undefined;
   }
 
-  /** How many signatures were verified by computing, for metrics and tests. */
+  /** How many signatures were verified by computing in place, for metrics and tests. */
   get computed(): number {
     return this.#computed;
+  }
+
+  /** How many were found among those verified before, for metrics. */
+  get remembered(): number {
+    return this.#remembered;
+  }
+
+  /** Whether successes are remembered at all. */
+  get remembers(): boolean {
+    return this.#verified !== undefined;
   }
 
   /**
@@ -64,21 +92,45 @@ export class SignatureVerifier {
   verify(key: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): boolean {
     if (!isCompressedKey(key) || !isCanonicalSignature(signature)) return false;
     if (this.#verified === undefined) return this.#compute(key, signBytes, signature);
-    // Key and signature have fixed lengths, so the three cannot be cut in another way.
-    const id = toMapKey(sha256(concatBytes(key, signBytes, signature)));
-    if (this.#verified.get(id) === true) return true;
+    const id = idOf(key, signBytes, signature);
+    if (this.#verified.get(id) === true) {
+      this.#remembered += 1;
+      return true;
+    }
     const valid = this.#compute(key, signBytes, signature);
     if (valid) this.#verified.set(id, true);
     return valid;
   }
 
+  /** What is to be computed for a claim; undefined when it is known to be right, or refused without computing. */
+  unverified({ key, signBytes, signature }: SignatureClaim): UnverifiedClaim | undefined {
+    if (this.#verified === undefined || !isCompressedKey(key) || !isCanonicalSignature(signature)) return undefined;
+    const id = idOf(key, signBytes, signature);
+    return this.#verified.get(id) === true ? undefined : { id, key, digest: sha256(signBytes), signature };
+  }
+
+  /** A claim that was computed elsewhere (`verifyDigest`) and is right. @param id of `unverified` */
+  remember(id: string): void {
+    this.#verified?.set(id, true);
+  }
+
   #compute(key: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): boolean {
     this.#computed += 1;
-    try {
-      return secp256k1.ecdsaVerify(signature, sha256(signBytes), key);
-    } catch {
-      // The library throws on 33 bytes that are no point of the curve.
-      return false;
-    }
+    return verifyDigest(key, sha256(signBytes), signature);
+  }
+}
+
+/** SHA-256(public key ‖ sign bytes ‖ signature). Key and signature have fixed lengths: it cannot be cut in another way. */
+function idOf(key: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): string {
+  return toMapKey(sha256(concatBytes(key, signBytes, signature)));
+}
+
+/** Whether the key signed the digest; both key and signature have passed the checks of their form. */
+export function verifyDigest(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    return secp256k1.ecdsaVerify(signature, digest, key);
+  } catch {
+    // The library throws on 33 bytes that are no point of the curve.
+    return false;
   }
 }

@@ -2,13 +2,15 @@
 import type { AnteStep } from '@mu/framework/ante';
 import type { Context } from '@mu/framework/context';
 import { errInvalidPubKey, errNotSupported, errUnauthorized, errWrongSequence } from '@mu/framework/errors';
-import type { Tx } from '@mu/framework/tx';
+import { perTx, type Tx } from '@mu/framework/tx';
+import { equalBytes } from '@mu/lib/bytes';
 import { PubKey } from 'cosmjs-types/cosmos/crypto/secp256k1/keys';
 import { SignMode } from 'cosmjs-types/cosmos/tx/signing/v1beta1/signing';
 import { SignDoc } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
-import type { Account } from '../account.ts';
+import type { Any } from 'cosmjs-types/google/protobuf/any';
+import { type Account, secp256k1Url } from '../account.ts';
 import type { AccountKeeper } from '../keeper.ts';
-import type { SignatureVerifier } from '../signatures.ts';
+import type { SignatureVerifier, UnverifiedClaim } from '../signatures.ts';
 import { requiredSigners, type SignatureData, signatureData, signerAccount } from './signers.ts';
 
 export function verifySignatures(auth: AccountKeeper, verifier: SignatureVerifier): AnteStep {
@@ -25,7 +27,7 @@ export function verifySignatures(auth: AccountKeeper, verifier: SignatureVerifie
         const account = signerAccount(ctx, auth, signers[at] as Uint8Array);
         checkSequence(ctx, account, data);
         // A recheck follows a check of the same bytes; a simulation comes without signatures.
-        if (ctx.mode !== 'simulate' && ctx.mode !== 'recheck') checkSignature(ctx, { verifier, tx, account, data });
+        if (ctx.mode !== 'simulate' && ctx.mode !== 'recheck') checkSignature(ctx, { verifier, tx, account, data, at });
       });
       return undefined;
     },
@@ -46,6 +48,8 @@ interface Claim {
   readonly tx: Tx;
   readonly account: Account;
   readonly data: SignatureData;
+  /** place of the signature */
+  readonly at: number;
 }
 
 /** @throws AbciError unauthorized (4) with the text that wallets match on */
@@ -60,13 +64,75 @@ function checkSignature(ctx: Context, claim: Claim): void {
 }
 
 /** Why the signature is refused; undefined when it is right. */
-function refusal(ctx: Context, { verifier, tx, account, data }: Claim, accountNumber: bigint): string | undefined {
+function refusal(ctx: Context, { verifier, tx, account, data, at }: Claim, accountNumber: bigint): string | undefined {
   if (data.mode === undefined) return 'multi-signatures are not supported';
   if (data.mode !== SignMode.SIGN_MODE_DIRECT) return unsupported(data.mode);
-  const { bodyBytes, authInfoBytes } = tx;
-  const signBytes = SignDoc.encode({ bodyBytes, authInfoBytes, chainId: ctx.chain.chainId, accountNumber }).finish();
-  const { key } = PubKey.decode((account.pubKey as { value: Uint8Array }).value);
-  return verifier.verify(key, signBytes, data.signature) ? undefined : 'unable to verify single signer signature';
+  const { key } = PubKey.decode((account.pubKey as Any).value);
+  const said = { verifier, key, chainId: ctx.chain.chainId, accountNumber };
+  if (isProven(tx, at, said)) return undefined;
+  const signBytes = signBytesOf(tx, said.chainId, accountNumber);
+  if (!verifier.verify(key, signBytes, data.signature)) return 'unable to verify single signer signature';
+  if (verifier.remembers) provenOf(tx)[at] = said;
+  return undefined;
+}
+
+/** What SIGN_MODE_DIRECT signs. */
+export function signBytesOf({ bodyBytes, authInfoBytes }: Tx, chainId: string, accountNumber: bigint): Uint8Array {
+  return SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber }).finish();
+}
+
+/** Under what a signature of a transaction was found right: together with the transaction that is the whole claim. */
+interface Proven {
+  readonly verifier: SignatureVerifier;
+  readonly key: Uint8Array;
+  readonly chainId: string;
+  readonly accountNumber: bigint;
+}
+
+/**
+ * Successes by place of the signature, in front of the verifier's own memory: a transaction that was checked and is now
+ * executed is one object, and neither its sign bytes nor their hash are made again.
+ */
+const provenOf = perTx((): (Proven | undefined)[] => []);
+
+function isProven(tx: Tx, at: number, said: Proven): boolean {
+  const proven = provenOf(tx)[at];
+  return (
+    proven !== undefined &&
+    proven.verifier === said.verifier &&
+    proven.accountNumber === said.accountNumber &&
+    proven.chainId === said.chainId &&
+    equalBytes(proven.key, said.key)
+  );
+}
+
+/**
+ * The signatures of a transaction that the checks will have to compute on this state, for whoever computes them
+ * beforehand. Only a hint: what is refused for other reasons, or has no account yet, is left out.
+ */
+export function unverifiedClaims(
+  ctx: Context,
+  { auth, verifier }: { readonly auth: AccountKeeper; readonly verifier: SignatureVerifier },
+  tx: Tx,
+): UnverifiedClaim[] {
+  const { signerInfos, fee } = tx.authInfo;
+  // A fee payer who is none of the signers signs as well; such transactions are rare enough to be computed in place.
+  if (fee.payer !== '' || signerInfos.length !== tx.signers.length || !verifier.remembers) return [];
+  const claims: UnverifiedClaim[] = [];
+  tx.signers.forEach((signer, at) => {
+    const signature = tx.signatures[at];
+    const info = signerInfos[at];
+    if (signature === undefined || info?.modeInfo?.single?.mode !== SignMode.SIGN_MODE_DIRECT) return;
+    if (provenOf(tx)[at] !== undefined) return;
+    const account = auth.getAccount(ctx, signer);
+    const named = account?.pubKey ?? info.publicKey;
+    if (account === undefined || named?.typeUrl !== secp256k1Url) return;
+    const { key } = PubKey.decode(named.value);
+    const signBytes = signBytesOf(tx, ctx.chain.chainId, account.accountNumber);
+    const claim = verifier.unverified({ key, signBytes, signature });
+    if (claim !== undefined) claims.push(claim);
+  });
+  return claims;
 }
 
 /** The SDK's two texts for modes that it knows and does not handle, and for ones that it does not know. */
