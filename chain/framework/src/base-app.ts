@@ -114,6 +114,11 @@ export class BaseApp implements Application {
     this.#load();
   }
 
+  /** Whether there is a state to read: before InitChain there is none. */
+  get isInitialized(): boolean {
+    return this.#chain !== undefined;
+  }
+
   /** Constants of the chain. @throws Error before InitChain */
   get chain(): ChainConstants {
     if (this.#chain === undefined) throw errInvalidRequest.wrap('the chain has no genesis yet');

@@ -4,7 +4,7 @@ import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Any } from 'cosmjs-types/google/protobuf/any';
 import type { ExecTxResult } from 'cosmjs-types/tendermint/abci/types';
 import type { ChainConstants, Context } from './context.ts';
-import { errTxDecode, toFailure } from './errors.ts';
+import { errTxDecode, type Failure, toFailure } from './errors.ts';
 import { type Event, EventLog, toAbciEvents, withAttribute } from './events.ts';
 import { GasMeter } from './gas.ts';
 import type { AppModule } from './module.ts';
@@ -112,11 +112,38 @@ export class BlockExecutor {
       attempt.write();
       return done;
     } catch (thrown) {
-      const failure = toFailure(thrown);
-      const settle = ctx.with({ gas: new GasMeter(), events: new EventLog() }).branch();
+      return this.#settle(ctx, source, message, encoded, toFailure(thrown), index);
+    }
+  }
+
+  /**
+   * What is left of a message that failed. Where not even that works out the message stays due, and the block goes on:
+   * a chain that stands still would be the greater loss (ASA-2025-003).
+   */
+  #settle(
+    ctx: Context,
+    source: SystemTxSource,
+    message: TxMessage,
+    encoded: Any,
+    failure: Failure,
+    index: number,
+  ): { response: Any; events: Event[] } {
+    const settle = ctx.with({ gas: new GasMeter(), events: new EventLog() }).branch();
+    try {
       const response = source.settleFailure(settle.ctx, encoded, failure);
       settle.write();
       return { response, events: messageEvents(ctx, message, settle.ctx.events.events, index) };
+    } catch (thrown) {
+      const { codespace, code } = toFailure(thrown);
+      const lost: Event = {
+        type: 'settlement_failed',
+        attributes: [
+          ['codespace', codespace],
+          ['code', code.toString()],
+        ],
+      };
+      const response = { typeUrl: message.type.responseTypeUrl, value: new Uint8Array() };
+      return { response, events: messageEvents(ctx, message, [lost], index) };
     }
   }
 

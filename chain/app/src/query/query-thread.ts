@@ -8,8 +8,8 @@ import { RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/types'
 export interface QueryThreadOptions {
   /** the folder of the state */
   readonly state: string;
-  /** nodes of the trees that the thread keeps in memory */
-  readonly cacheNodes: number;
+  /** memory of the thread for nodes of the trees */
+  readonly cacheBytes: number;
 }
 
 export interface Question {

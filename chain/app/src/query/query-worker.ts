@@ -5,8 +5,8 @@ import { createMuApp, muStoreNames } from '../mu-app.ts';
 import { LmdbCommitStore } from '../store/lmdb-store.ts';
 import type { Answer, QueryThreadOptions, Question } from './query-thread.ts';
 
-const { state, cacheNodes } = workerData as QueryThreadOptions;
-const store = new LmdbCommitStore(state, muStoreNames, { cacheNodes });
+const { state, cacheBytes } = workerData as QueryThreadOptions;
+const store = new LmdbCommitStore(state, muStoreNames, { cacheBytes });
 const app = createMuApp({ store });
 
 parentPort?.on('message', ({ id, request }: Question) => {

@@ -8,8 +8,8 @@ import { Pruner } from './pruner.ts';
 import type { PruningPlan } from './pruning.ts';
 
 export interface LmdbStoreOptions {
-  /** nodes of the trees that are kept in memory */
-  readonly cacheNodes?: number;
+  /** memory for nodes of the trees */
+  readonly cacheBytes?: number;
   /** nothing is pruned where it is left out */
   readonly pruning?: PruningPlan;
   /** learns of a background work that failed */

@@ -24,16 +24,19 @@ export class Node {
   /** the version that made it; 0 while it is new */
   version = 0;
   id: NodeId = 0;
-  /** of the children; 0 while a child is new */
+
+  // Of an inner node only: what is known of its children without looking at them.
+  /** 0 while the child is new */
   leftId: NodeId = 0;
   rightId: NodeId = 0;
-  /** the children where they are new or were just looked at; a stored child is found by its id */
+  leftHeight = 0;
+  rightHeight = 0;
+  leftSize = 0;
+  /** a child that is new, or was looked at; a stored one is found by its id */
   left: Node | undefined;
   right: Node | undefined;
-  /** the children's hashes, left before right, 64 bytes; of an inner node that is stored */
+  /** the children's hashes, left before right, 64 bytes; that of a new child is not known before the version is hashed */
   hashes: Uint8Array | undefined;
-  /** its own, known once the version is hashed */
-  hash: Uint8Array | undefined;
 
   constructor(key: string, value: Uint8Array | undefined, height: number, size: number) {
     this.key = key;
@@ -41,24 +44,39 @@ export class Node {
     this.height = height;
     this.size = size;
   }
-
-  get isLeaf(): boolean {
-    return this.height === 0;
-  }
 }
 
 export function newLeaf(key: string, value: Uint8Array): Node {
   return new Node(key, value, 0, 1);
 }
 
-/** The inner node over two new or stored ones. */
+/** The inner node over two others, one of which is new. */
 export function newInner(key: string, left: Node, right: Node): Node {
-  const node = new Node(key, undefined, Math.max(left.height, right.height) + 1, left.size + right.size);
-  node.left = left;
-  node.right = right;
-  node.leftId = left.id;
-  node.rightId = right.id;
+  const node = new Node(key, undefined, 0, 0);
+  setLeft(node, left);
+  setRight(node, right);
+  measure(node);
   return node;
+}
+
+export function setLeft(node: Node, child: Node): void {
+  node.size += child.size - node.leftSize;
+  node.left = child;
+  node.leftId = child.id;
+  node.leftHeight = child.height;
+  node.leftSize = child.size;
+}
+
+export function setRight(node: Node, child: Node): void {
+  node.size = node.leftSize + child.size;
+  node.right = child;
+  node.rightId = child.id;
+  node.rightHeight = child.height;
+}
+
+/** The height follows from the children's. */
+export function measure(node: Node): void {
+  node.height = Math.max(node.leftHeight, node.rightHeight) + 1;
 }
 
 /** Room for what is hashed; consensus code runs on one thread and hashes one thing at a time. */

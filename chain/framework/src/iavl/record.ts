@@ -1,72 +1,97 @@
 /**
- * Nodes as they are stored. An inner node carries its children's hashes, so that a path can be hashed and proved without
- * reading what lies beside it.
+ * Nodes as they are stored. An inner node carries what its parent's way needs of its children, hashes above all, so that
+ * a path can be changed, hashed and proved without reading what lies beside it.
  *
- * inner: height 1 ‖ version 6 ‖ size 6 ‖ left id 6 ‖ right id 6 ‖ left hash 32 ‖ right hash 32 ‖ key
+ * inner: height, and in its two highest bits which child is higher 1 ‖ version 6 ‖ size 6 ‖ left size 6 ‖ left id 6 ‖
+ *        right id 6 ‖ left hash 32 ‖ right hash 32 ‖ key
  * leaf:  0 ‖ version 6 ‖ key length 2 ‖ key ‖ value
  * Numbers are big-endian.
  */
 import { Node, type NodeId, putKey } from './node.ts';
 
-const innerFixed = 89;
+const innerFixed = 95;
 const leafFixed = 9;
-const hashesAt = 25;
+const hashesAt = 31;
+const heightMask = 0x3f;
+const leftIsHigher = 0x40;
+const rightIsHigher = 0x80;
 /** The longest key a record can hold: its length has two bytes. */
 export const maxKeyLength = 0xffff;
 
 export function recordLength(node: Node): number {
-  return node.isLeaf ? leafFixed + node.key.length + (node.value as Uint8Array).length : innerFixed + node.key.length;
+  return node.height === 0
+    ? leafFixed + node.key.length + (node.value as Uint8Array).length
+    : innerFixed + node.key.length;
 }
 
 /** Writes a node whose version, and whose children's ids and hashes, are known. @returns the place behind it */
 export function writeRecord(target: Uint8Array, at: number, node: Node): number {
-  target[at] = node.height;
   putUint48(target, at + 1, node.version);
-  if (node.isLeaf) {
-    target[at + 7] = node.key.length >>> 8;
-    target[at + 8] = node.key.length;
-    const value = node.value as Uint8Array;
-    const valueAt = putKey(target, at + leafFixed, node.key);
-    target.set(value, valueAt);
-    return valueAt + value.length;
-  }
+  return node.height === 0 ? writeLeaf(target, at, node) : writeInner(target, at, node);
+}
+
+function writeLeaf(target: Uint8Array, at: number, { key, value }: Node): number {
+  target[at] = 0;
+  target[at + 7] = key.length >>> 8;
+  target[at + 8] = key.length;
+  const valueAt = putKey(target, at + leafFixed, key);
+  target.set(value as Uint8Array, valueAt);
+  return valueAt + (value as Uint8Array).length;
+}
+
+function writeInner(target: Uint8Array, at: number, node: Node): number {
+  const lean = node.leftHeight - node.rightHeight;
+  target[at] = node.height | (lean > 0 ? leftIsHigher : lean < 0 ? rightIsHigher : 0);
   putUint48(target, at + 7, node.size);
-  putUint48(target, at + 13, node.leftId);
-  putUint48(target, at + 19, node.rightId);
+  putUint48(target, at + 13, node.leftSize);
+  putUint48(target, at + 19, node.leftId);
+  putUint48(target, at + 25, node.rightId);
   target.set(node.hashes as Uint8Array, at + hashesAt);
   return putKey(target, at + innerFixed, node.key);
 }
 
+/** Whether a record is an inner node's. */
+export function isInnerRecord(record: Uint8Array): boolean {
+  return record[0] !== 0;
+}
+
 /**
- * Reads a stored node. Its bytes are copied where they are kept: LMDB reads into one buffer again and again, whose `length`
- * alone says where the record ends.
+ * Reads a stored node. Its bytes are copied where they are kept: they may be the reader's buffer, used again and again.
+ * @param start where the record begins in `bytes`, and where it ends
  * @throws Error on a damaged record
  */
-export function readRecord(id: NodeId, record: Buffer): Node {
-  const height = record[0] as number;
-  if (record.length < (height === 0 ? leafFixed : innerFixed)) throw new Error(`node ${id} of the state is damaged`);
-  const node = height === 0 ? readLeaf(record) : readInner(record, height);
+export function readRecord(id: NodeId, bytes: Buffer, start: number, end: number): Node {
+  const first = bytes[start] as number;
+  if (end - start < (first === 0 ? leafFixed : innerFixed)) throw new Error(`node ${id} of the state is damaged`);
+  const node = first === 0 ? readLeaf(bytes, start, end) : readInner(bytes, start, end);
   node.id = id;
-  node.version = getUint48(record, 1);
+  node.version = getUint48(bytes, start + 1);
   return node;
 }
 
-function readLeaf(record: Buffer): Node {
-  const keyEnd = leafFixed + (((record[7] as number) << 8) | (record[8] as number));
-  return new Node(
-    record.toString('latin1', leafFixed, keyEnd),
-    Uint8Array.prototype.slice.call(record, keyEnd, record.length),
-    0,
-    1,
-  );
+function readLeaf(bytes: Buffer, start: number, end: number): Node {
+  const keyAt = start + leafFixed;
+  const keyEnd = keyAt + (((bytes[start + 7] as number) << 8) | (bytes[start + 8] as number));
+  return new Node(bytes.toString('latin1', keyAt, keyEnd), Uint8Array.prototype.slice.call(bytes, keyEnd, end), 0, 1);
 }
 
-function readInner(record: Buffer, height: number): Node {
-  const node = new Node(record.toString('latin1', innerFixed, record.length), undefined, height, getUint48(record, 7));
-  node.leftId = getUint48(record, 13);
-  node.rightId = getUint48(record, 19);
+function readInner(bytes: Buffer, start: number, end: number): Node {
+  const first = bytes[start] as number;
+  const height = first & heightMask;
+  const node = new Node(
+    bytes.toString('latin1', start + innerFixed, end),
+    undefined,
+    height,
+    getUint48(bytes, start + 7),
+  );
+  node.leftSize = getUint48(bytes, start + 13);
+  node.leftId = getUint48(bytes, start + 19);
+  node.rightId = getUint48(bytes, start + 25);
+  node.leftHeight = (first & rightIsHigher) !== 0 ? height - 2 : height - 1;
+  node.rightHeight = (first & leftIsHigher) !== 0 ? height - 2 : height - 1;
   const hashes = new Uint8Array(64);
-  for (let index = 0; index < 64; index += 1) hashes[index] = record[hashesAt + index] as number;
+  const from = start + hashesAt;
+  for (let index = 0; index < 64; index += 1) hashes[index] = bytes[from + index] as number;
   node.hashes = hashes;
   return node;
 }
@@ -82,7 +107,11 @@ export function putUint48(target: Uint8Array, at: number, value: number): void {
 }
 
 export function getUint48(source: Uint8Array, at: number): number {
-  const byte = (index: number): number => source[at + index] as number;
-  const low = ((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0;
-  return ((byte(0) << 8) | byte(1)) * 0x1_0000_0000 + low;
+  const low =
+    (((source[at + 2] as number) << 24) |
+      ((source[at + 3] as number) << 16) |
+      ((source[at + 4] as number) << 8) |
+      (source[at + 5] as number)) >>>
+    0;
+  return (((source[at] as number) << 8) | (source[at + 1] as number)) * 0x1_0000_0000 + low;
 }

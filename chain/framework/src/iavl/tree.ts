@@ -3,7 +3,7 @@
  * the same operations lead to the same root.
  */
 import { toMapKey } from '../store/sorted-map.ts';
-import { innerHash, leafHash, Node, type NodeId, newInner, newLeaf } from './node.ts';
+import { innerHash, leafHash, measure, type Node, type NodeId, newInner, newLeaf, setLeft, setRight } from './node.ts';
 import type { NodeSource } from './node-cache.ts';
 import { maxKeyLength } from './record.ts';
 import { findLeaf, hashOf, leftOf, rightOf } from './walk.ts';
@@ -26,6 +26,18 @@ export const emptyTree: TreeRoot = { id: 0, hash: emptyRoot };
 export interface NodeSink {
   /** Stores a node whose version and hashes are known, and gives it its id. */
   add(node: Node): void;
+}
+
+/** A key with its new value; no value: it is removed. */
+export interface Operation {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** The same with the key as nodes have it. */
+interface Write {
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
 }
 
 export class IavlTree {
@@ -54,8 +66,7 @@ export class IavlTree {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const leaf = this.#leafAt(toMapKey(key));
-    return leaf?.value;
+    return this.#leafAt(toMapKey(key))?.value;
   }
 
   has(key: Uint8Array): boolean {
@@ -64,28 +75,37 @@ export class IavlTree {
 
   /** @returns whether the key existed. A value equal to the old one makes a new leaf all the same. */
   set(key: Uint8Array, value: Uint8Array): boolean {
-    if (key.length === 0 || key.length > maxKeyLength) {
-      throw new Error(`a key has 1 to ${maxKeyLength} bytes, not ${key.length}`);
-    }
-    const text = toMapKey(key);
-    this.#inserted = this.#root === undefined;
-    this.#root = this.#root === undefined ? newLeaf(text, value) : this.#set(this.#root, text, value);
-    return !this.#inserted;
+    return this.#put(checkedKey(key), value);
   }
 
   /** @returns whether the key existed; an absent one changes nothing */
   remove(key: Uint8Array): boolean {
-    const text = toMapKey(key);
-    // Looked for before, so that the path is not taken apart for nothing.
-    if (this.#leafAt(text) === undefined) return false;
-    this.#root = this.#remove(this.#root as Node, text).node;
-    return true;
+    return this.#take(toMapKey(key));
+  }
+
+  /**
+   * All operations of a block, with the root that one after another would give.
+   *
+   * Keys that exist are set first, in one walk that meets each node once. That is no other tree: setting them changes no
+   * shape, and of two nodes whose order a rotation changes both are new anyway. What adds and removes keys follows, in
+   * its order.
+   * @param operations each key once, ascending
+   */
+  apply(operations: readonly Operation[]): void {
+    const writes = operations.map(({ key, value }): Write => ({ key: checkedKey(key), value }));
+    const others: Write[] = [];
+    if (this.#root === undefined) others.push(...writes);
+    else if (this.#root.height === 0) this.#root = this.#updateLeaf(this.#root, this.#root.key, writes, others);
+    else this.#updateInner(this.#root, undefined, { writes, low: 0, high: writes.length, others });
+    for (const { key, value } of others) {
+      if (value === undefined) this.#take(key);
+      else this.#put(key, value);
+    }
   }
 
   /** Drops what was done since the last version was stored. */
   rollback(): void {
-    this.#root = this.#stored.id === 0 ? undefined : this.#source.node(this.#stored.id);
-    this.#orphans = [];
+    this.settle(this.#stored);
   }
 
   /** Hashes the new nodes and hands each to the sink. The tree is not stored before `settle`. */
@@ -100,7 +120,6 @@ export class IavlTree {
   settle(root: TreeRoot): void {
     this.#stored = root;
     this.#orphans = [];
-    // Children are found by their ids from now on, so that memory is bounded by the cache.
     this.#root = root.id === 0 ? undefined : this.#source.node(root.id);
   }
 
@@ -108,25 +127,82 @@ export class IavlTree {
     return this.#root === undefined ? undefined : findLeaf(this.#source, this.#root, key);
   }
 
-  /** The node itself where it is new; a copy that can be changed where it is stored. */
-  #writable(node: Node): Node {
-    if (node.id === 0) return node;
+  #put(key: string, value: Uint8Array): boolean {
+    this.#inserted = this.#root === undefined;
+    this.#root = this.#root === undefined ? newLeaf(key, value) : this.#set(this.#root, key, value);
+    return !this.#inserted;
+  }
+
+  #take(key: string): boolean {
+    // Looked for before, so that the path is not taken apart for nothing.
+    if (this.#leafAt(key) === undefined) return false;
+    this.#root = this.#remove(this.#root as Node, key).node;
+    return true;
+  }
+
+  /** A stored node becomes a new one: nobody else has this copy of it. */
+  #renew(node: Node): void {
+    if (node.id === 0) return;
     this.#orphans.push(node.id);
-    const copy = new Node(node.key, undefined, node.height, node.size);
-    copy.leftId = node.leftId;
-    copy.rightId = node.rightId;
-    copy.hashes = node.hashes === undefined ? undefined : Uint8Array.prototype.slice.call(node.hashes);
-    return copy;
+    node.id = 0;
+  }
+
+  /**
+   * Sets what exists below an inner node.
+   * @param least the least key below the node, where the way down told it; undefined at the left edge of the tree
+   * @returns whether something was set: the node is a new one then
+   */
+  #updateInner(node: Node, least: string | undefined, part: Part): boolean {
+    const { writes, low, high, others } = part;
+    const middle = firstFrom(writes, node.key, low, high);
+    let changed = false;
+    if (low < middle) {
+      const child = this.#updateChild(node, true, least, { writes, low, high: middle, others });
+      if (child !== undefined) {
+        setLeft(node, child);
+        changed = true;
+      }
+    }
+    if (middle < high) {
+      const child = this.#updateChild(node, false, node.key, { writes, low: middle, high, others });
+      if (child !== undefined) {
+        setRight(node, child);
+        changed = true;
+      }
+    }
+    if (changed) this.#renew(node);
+    return changed;
+  }
+
+  /** @returns the child where it is a new node now */
+  #updateChild(parent: Node, isLeft: boolean, least: string | undefined, part: Part): Node | undefined {
+    const known = isLeft ? parent.left : parent.right;
+    const id = isLeft ? parent.leftId : parent.rightId;
+    if ((isLeft ? parent.leftHeight : parent.rightHeight) > 0) {
+      const child = known ?? this.#source.node(id);
+      return this.#updateInner(child, least, part) ? child : undefined;
+    }
+    // A leaf's key is the least one below itself: it need not be read to be replaced.
+    const key = least ?? (known ?? this.#source.node(id)).key;
+    const leaf = leafFor(key, part);
+    if (leaf !== undefined && id !== 0) this.#orphans.push(id);
+    return leaf;
+  }
+
+  #updateLeaf(leaf: Node, key: string, writes: readonly Write[], others: Write[]): Node {
+    const fresh = leafFor(key, { writes, low: 0, high: writes.length, others });
+    if (fresh !== undefined && leaf.id !== 0) this.#orphans.push(leaf.id);
+    return fresh ?? leaf;
   }
 
   #set(node: Node, key: string, value: Uint8Array): Node {
     if (node.height === 0) return this.#setLeaf(node, key, value);
-    const own = this.#writable(node);
-    if (key < own.key) setLeft(own, this.#set(leftOf(this.#source, own), key, value));
-    else setRight(own, this.#set(rightOf(this.#source, own), key, value));
-    if (!this.#inserted) return own;
-    this.#measure(own);
-    return this.#balance(own);
+    this.#renew(node);
+    if (key < node.key) setLeft(node, this.#set(leftOf(this.#source, node), key, value));
+    else setRight(node, this.#set(rightOf(this.#source, node), key, value));
+    if (!this.#inserted) return node;
+    measure(node);
+    return this.#balance(node);
   }
 
   #setLeaf(leaf: Node, key: string, value: Uint8Array): Node {
@@ -145,107 +221,130 @@ export class IavlTree {
       if (node.id !== 0) this.#orphans.push(node.id);
       return { node: undefined, least: undefined };
     }
-    const own = this.#writable(node);
-    if (key < own.key) {
-      const done = this.#remove(leftOf(this.#source, own), key);
+    this.#renew(node);
+    if (key < node.key) {
+      const done = this.#remove(leftOf(this.#source, node), key);
       // The left child held the key: the right one takes this node's place, and its least key is this node's.
-      if (done.node === undefined) return { node: rightOf(this.#source, own), least: own.key };
-      setLeft(own, done.node);
-      this.#measure(own);
-      return { node: this.#balance(own), least: done.least };
+      if (done.node === undefined) return { node: rightOf(this.#source, node), least: node.key };
+      setLeft(node, done.node);
+      measure(node);
+      return { node: this.#balance(node), least: done.least };
     }
-    const done = this.#remove(rightOf(this.#source, own), key);
-    if (done.node === undefined) return { node: leftOf(this.#source, own), least: undefined };
-    setRight(own, done.node);
-    if (done.least !== undefined) own.key = done.least;
-    this.#measure(own);
-    return { node: this.#balance(own), least: undefined };
+    const done = this.#remove(rightOf(this.#source, node), key);
+    if (done.node === undefined) return { node: leftOf(this.#source, node), least: undefined };
+    setRight(node, done.node);
+    if (done.least !== undefined) node.key = done.least;
+    measure(node);
+    return { node: this.#balance(node), least: undefined };
   }
 
-  #measure(node: Node): void {
-    const left = leftOf(this.#source, node);
-    const right = rightOf(this.#source, node);
-    node.height = Math.max(left.height, right.height) + 1;
-    node.size = left.size + right.size;
-  }
-
-  #lean(node: Node): number {
-    return leftOf(this.#source, node).height - rightOf(this.#source, node).height;
-  }
-
+  /** @param node a new one */
   #balance(node: Node): Node {
-    const lean = this.#lean(node);
+    const lean = leanOf(node);
     if (lean > 1) {
       const left = leftOf(this.#source, node);
-      if (this.#lean(left) < 0) setLeft(node, this.#rotateLeft(this.#writable(left)));
+      if (leanOf(left) < 0) setLeft(node, this.#rotateLeft(left));
       return this.#rotateRight(node);
     }
     if (lean < -1) {
       const right = rightOf(this.#source, node);
-      if (this.#lean(right) > 0) setRight(node, this.#rotateRight(this.#writable(right)));
+      if (leanOf(right) > 0) setRight(node, this.#rotateRight(right));
       return this.#rotateLeft(node);
     }
     return node;
   }
 
-  /** @param node a new one */
   #rotateRight(node: Node): Node {
-    const top = this.#writable(leftOf(this.#source, node));
+    const top = leftOf(this.#source, node);
+    this.#renew(node);
+    this.#renew(top);
     setLeft(node, rightOf(this.#source, top));
+    measure(node);
     setRight(top, node);
-    this.#measure(node);
-    this.#measure(top);
+    measure(top);
     return top;
   }
 
-  /** @param node a new one */
   #rotateLeft(node: Node): Node {
-    const top = this.#writable(rightOf(this.#source, node));
+    const top = rightOf(this.#source, node);
+    this.#renew(node);
+    this.#renew(top);
     setRight(node, leftOf(this.#source, top));
+    measure(node);
     setLeft(top, node);
-    this.#measure(node);
-    this.#measure(top);
+    measure(top);
     return top;
   }
 }
 
-function setLeft(node: Node, child: Node): void {
-  node.left = child;
-  node.leftId = child.id;
+/** Some of the writes of a block: from `low` on, up to `high`. */
+interface Part {
+  readonly writes: readonly Write[];
+  readonly low: number;
+  readonly high: number;
+  /** collects those that are no update of a key that exists */
+  readonly others: Write[];
 }
 
-function setRight(node: Node, child: Node): void {
-  node.right = child;
-  node.rightId = child.id;
+function checkedKey(key: Uint8Array): string {
+  if (key.length === 0 || key.length > maxKeyLength) {
+    throw new Error(`a key has 1 to ${maxKeyLength} bytes, not ${key.length}`);
+  }
+  return toMapKey(key);
+}
+
+function leanOf(node: Node): number {
+  return node.height === 0 ? 0 : node.leftHeight - node.rightHeight;
+}
+
+/** The new leaf for a key that one of the writes sets; the other writes are set aside in their order. */
+function leafFor(key: string, { writes, low, high, others }: Part): Node | undefined {
+  let leaf: Node | undefined;
+  for (let at = low; at < high; at += 1) {
+    const write = writes[at] as Write;
+    if (write.key === key && write.value !== undefined) leaf = newLeaf(key, write.value);
+    else others.push(write);
+  }
+  return leaf;
+}
+
+/** The first write in a part whose key is not below another key. */
+function firstFrom(writes: readonly Write[], key: string, low: number, high: number): number {
+  let from = low;
+  let to = high;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((writes[middle] as Write).key < key) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /** Hashes a new node below which everything is hashed first. @returns its hash */
 function saveNode(node: Node, version: number, sink: NodeSink): Uint8Array {
   node.version = version;
   if (node.height === 0) {
-    node.hash = leafHash(node.key, node.value as Uint8Array, version);
-  } else {
-    node.hashes = childHashes(node, version, sink);
-    node.hash = innerHash(node.height, node.size, version, node.hashes);
+    sink.add(node);
+    return leafHash(node.key, node.value as Uint8Array, version);
   }
+  const hashes = childHashes(node, version, sink);
+  node.hashes = hashes;
   sink.add(node);
-  return node.hash;
+  return innerHash(node.height, node.size, version, hashes);
 }
 
-/**
- * The children's hashes: of a new child computed now, of a stored one taken from where it is known. The children are let
- * go: from now on their ids lead to them.
- */
+/** The children's hashes: of a new child computed now, of a stored one that moved from what is known of it. */
 function childHashes(node: Node, version: number, sink: NodeSink): Uint8Array {
   const hashes = node.hashes ?? new Uint8Array(64);
-  if (node.left !== undefined) {
-    hashes.set(node.left.id === 0 ? saveNode(node.left, version, sink) : hashOf(node.left), 0);
-    node.leftId = node.left.id;
+  const { left, right } = node;
+  if (left !== undefined) {
+    hashes.set(left.id === 0 ? saveNode(left, version, sink) : hashOf(left), 0);
+    node.leftId = left.id;
     node.left = undefined;
   }
-  if (node.right !== undefined) {
-    hashes.set(node.right.id === 0 ? saveNode(node.right, version, sink) : hashOf(node.right), 32);
-    node.rightId = node.right.id;
+  if (right !== undefined) {
+    hashes.set(right.id === 0 ? saveNode(right, version, sink) : hashOf(right), 32);
+    node.rightId = right.id;
     node.right = undefined;
   }
   return hashes;

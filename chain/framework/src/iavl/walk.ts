@@ -19,11 +19,8 @@ export function findLeaf(source: NodeSource, root: Node, key: string): Node | un
 
 /** The hash of a stored node. */
 export function hashOf(node: Node): Uint8Array {
-  node.hash ??=
-    node.height === 0
-      ? leafHash(node.key, node.value as Uint8Array, node.version)
-      : innerHash(node.height, node.size, node.version, node.hashes as Uint8Array);
-  return node.hash;
+  if (node.height === 0) return leafHash(node.key, node.value as Uint8Array, node.version);
+  return innerHash(node.height, node.size, node.version, node.hashes as Uint8Array);
 }
 
 /** Leaves with low ≤ key < high (no bound where undefined), ascending or descending. */

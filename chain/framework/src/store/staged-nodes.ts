@@ -30,9 +30,10 @@ export class StagedNodes implements NodeSink {
       this.#used = 0;
     }
     const end = writeRecord(this.#slab, this.#used, node);
-    this.records.push(this.#slab.subarray(this.#used, end));
+    const record = this.#slab.subarray(this.#used, end);
+    this.records.push(record);
     this.#used = end;
-    this.#cache.put(node);
+    if (node.height > 0) this.#cache.put(node.id, record);
   }
 
   record(id: NodeId): Buffer | undefined {

@@ -16,8 +16,8 @@ import type { Change, KVStore, MultiStore } from './kv-store.ts';
 import { StagedNodes } from './staged-nodes.ts';
 import type { StateBackend, VersionRecord } from './state-backend.ts';
 
-/** Nodes kept in memory unless the options say otherwise. */
-const defaultCacheNodes = 100_000;
+/** Memory for nodes unless the options say otherwise. */
+const defaultCacheBytes = 4 * 1_048_576;
 
 /** A version that was hashed and is not committed. */
 interface Staged {
@@ -42,11 +42,11 @@ export class TreeCommitStore implements CommitStore {
   constructor(
     backend: StateBackend,
     names: readonly string[],
-    { cacheNodes = defaultCacheNodes }: { readonly cacheNodes?: number } = {},
+    { cacheBytes = defaultCacheBytes }: { readonly cacheBytes?: number } = {},
   ) {
     this.#backend = backend;
     this.#names = [...names].sort((a, b) => (a < b ? -1 : 1));
-    this.#cache = new NodeCache({ nodeRecord: (id) => this.#nodeRecord(id) }, cacheNodes);
+    this.#cache = new NodeCache({ nodeRecord: (id) => this.#nodeRecord(id) }, cacheBytes);
     this.#load();
   }
 
@@ -188,10 +188,7 @@ export class TreeCommitStore implements CommitStore {
     if (this.#staged?.changes === changes && this.#staged.height === height) return this.#staged;
     if (this.#staged !== undefined) this.#unstage();
     const nodes = new StagedNodes(this.#nextId, this.#cache);
-    for (const { store, key, value } of changes) {
-      if (value === undefined) this.#tree(store).remove(key);
-      else this.#tree(store).set(key, value);
-    }
+    for (const [store, operations] of byStore(changes)) this.#tree(store).apply(operations);
     const orphans: NodeId[] = [];
     const roots = this.#names.map((store): StoreRoot => {
       const saved = this.#tree(store).save(Number(height), nodes);
@@ -210,6 +207,17 @@ export class TreeCommitStore implements CommitStore {
   #nodeRecord(id: NodeId): Buffer | undefined {
     return this.#staged?.nodes.record(id) ?? this.#backend.nodeRecord(id);
   }
+}
+
+/** The changes of each store, in their order. */
+function byStore(changes: readonly Change[]): Map<string, Change[]> {
+  const stores = new Map<string, Change[]>();
+  for (const change of changes) {
+    const known = stores.get(change.store);
+    if (known === undefined) stores.set(change.store, [change]);
+    else known.push(change);
+  }
+  return stores;
 }
 
 function rootOf(version: VersionRecord | undefined, name: string): TreeRoot {
