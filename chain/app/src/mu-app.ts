@@ -4,14 +4,17 @@
  */
 import { BaseApp } from '@mu/framework/base-app';
 import { appStoreName } from '@mu/framework/chain-constants';
+import type { Context } from '@mu/framework/context';
 import { runMigrations, versionsOf } from '@mu/framework/migrations';
 import type { AppModule, Json } from '@mu/framework/module';
 import type { CommitStore } from '@mu/framework/store/commit-store';
 import type { SystemTxSource } from '@mu/framework/system-tx';
 import { registry } from '@mu/proto/registry';
 import { createAnte, parseGasPrices } from '@mu/x-auth/ante';
+import { unverifiedClaims } from '@mu/x-auth/ante/verify-signatures';
 import type { AccountKeeper } from '@mu/x-auth/keeper';
 import { createAuthModule } from '@mu/x-auth/module';
+import { SignatureVerifier, type UnverifiedClaim } from '@mu/x-auth/signatures';
 import type { BankKeeper } from '@mu/x-bank/keeper';
 import { createBankModule } from '@mu/x-bank/module';
 import { BillingKeeper } from '@mu/x-billing/keeper';
@@ -77,20 +80,51 @@ interface Wired {
   readonly market: MarketKeeper;
 }
 
+/** The application with what a node needs to verify signatures before the application asks for them. */
+export interface MuApp {
+  readonly app: BaseApp;
+  readonly signatures: SignatureVerifier;
+  /** The signatures of these transactions that are not verified yet; none of what does not decode. Never throws. */
+  unverified(txs: readonly Uint8Array[]): UnverifiedClaim[];
+}
+
 export function createMuApp(options: MuAppOptions): BaseApp {
+  return createMuNodeApp(options).app;
+}
+
+export function createMuNodeApp(options: MuAppOptions): MuApp {
   const { modules, auth, bank, market, consensus, upgrade } = wire(options);
+  const signatures = new SignatureVerifier();
   const minGasPrices = parseGasPrices(options.minGasPrices ?? '');
-  return new BaseApp({
+  const app = new BaseApp({
     name: 'mu',
     version: '0.1.0',
     store: options.store,
     modules,
     descriptors: registry,
-    ante: createAnte({ auth, bank, minGasPrices }),
+    ante: createAnte({ auth, bank, minGasPrices, signatures }),
     systemTx: quietAtUpgrades(createMarketSystemTx(market), upgrade),
     params: consensus,
     checkInvariants: options.checkInvariants ?? false,
   });
+  return { app, signatures, unverified: unverifiedBy(app, auth, signatures) };
+}
+
+function unverifiedBy(app: BaseApp, auth: AccountKeeper, verifier: SignatureVerifier): MuApp['unverified'] {
+  const claimsOf = (ctx: Context, raw: Uint8Array): readonly UnverifiedClaim[] => {
+    try {
+      return unverifiedClaims(ctx, { auth, verifier }, app.decode(raw, ctx.chain));
+    } catch {
+      // Whatever is wrong with it, the application itself will say so.
+      return [];
+    }
+  };
+  return (txs) => {
+    if (!app.isInitialized) return [];
+    // Account numbers never change: what is committed is as good as the state that is being checked.
+    const ctx = app.queryContext();
+    return txs.flatMap((raw) => claimsOf(ctx, raw));
+  };
 }
 
 /**
