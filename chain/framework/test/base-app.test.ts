@@ -177,6 +177,19 @@ describe('the transaction that a block must begin with', () => {
     expect(node.queryContext().store('toy').get(Uint8Array.of(255))).toEqual(Uint8Array.of(5));
   });
 
+  test('goes on without an item that can neither be carried out nor settled', () => {
+    const settleFailure = (): never => {
+      throw new TypeError('a fault in settling');
+    };
+    const node = initialized({ systemTx: { ...source(['1', '13', '3']), settleFailure } });
+    const [result] = block(node, 1n, prepared(node, 1n, [])).txResults;
+    expect(result?.code).toBe(0);
+    const { msgResponses } = TxMsgData.decode(result?.data as Uint8Array);
+    expect(msgResponses.map(({ value }) => value.length)).toEqual([0, 0, 0]);
+    expect(result?.events.filter(({ type }) => type === 'settlement_failed')).toHaveLength(1);
+    expect(stored(node.queryContext(), bob)).toBe('3');
+  });
+
   test('left out, changed, repeated or added where none is due: refused as a proposal, code 4 in a block', () => {
     const node = app();
     const [first] = prepared(node, 1n, []) as [Uint8Array];
