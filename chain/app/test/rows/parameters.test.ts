@@ -22,25 +22,27 @@ describe('consensus parameters from the application halted the chain (ASA-2024-0
       { weight: 1, arbitrary: fc.constantFrom(-2n, -1n, 0n, 1n, 1_048_575n, 1_048_576n, 104_857_600n, 104_857_601n) },
       { weight: 1, arbitrary: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }) },
     );
+  const nanos: fc.Arbitrary<number> = fc.constantFrom(0, 0, 0, 1, -1, 999_999_999, 1_000_000_000);
+  const pubKeyTypes: fc.Arbitrary<string[]> = fc.constantFrom(
+    ['ed25519'],
+    ['ed25519'],
+    ['secp256k1', 'ed25519'],
+    ['secp256k1'],
+    ['ed25519', 'bls'],
+    [],
+  );
   const updates = fc.record({
     block: fc.record({ maxBytes: around(-1n, 1_048_576n, 2_097_152n), maxGas: around(-1n, 50_000_000n) }),
     evidence: fc.record({
       maxAgeNumBlocks: around(1n, 100_000n),
       maxAgeDuration: fc.record({
         seconds: around(1n, 9_223_372_036n, 9_223_372_037n),
-        nanos: fc.constantFrom(0, 0, 0, 1, -1, 999_999_999, 1_000_000_000),
+        nanos,
       }),
       maxBytes: around(0n, 786_432n),
     }),
     validator: fc.record({
-      pubKeyTypes: fc.constantFrom(
-        ['ed25519'],
-        ['ed25519'],
-        ['secp256k1', 'ed25519'],
-        ['secp256k1'],
-        ['ed25519', 'bls'],
-        [],
-      ),
+      pubKeyTypes,
     }),
     abci: fc.option(fc.record({ voteExtensionsEnableHeight: around(0n, 1n, 2n, 3n, 100n) }), { nil: undefined }),
   });
