@@ -49,14 +49,16 @@ export interface SignatureClaim {
   readonly signature: Uint8Array;
 }
 
-/** A claim that was not computed yet. */
+/** A claim that was not computed yet; whoever computes it elsewhere does so by `verifyDigest`. */
 export interface UnverifiedClaim {
-  /** for `remember` */
+  /** the same for the same claim */
   readonly id: string;
   readonly key: Uint8Array;
   /** SHA-256 of the sign bytes */
   readonly digest: Uint8Array;
   readonly signature: Uint8Array;
+  /** Takes note that it is right. */
+  readonly accept: () => void;
 }
 
 export class SignatureVerifier {
@@ -106,12 +108,8 @@ export class SignatureVerifier {
   unverified({ key, signBytes, signature }: SignatureClaim): UnverifiedClaim | undefined {
     if (this.#verified === undefined || !isCompressedKey(key) || !isCanonicalSignature(signature)) return undefined;
     const id = idOf(key, signBytes, signature);
-    return this.#verified.get(id) === true ? undefined : { id, key, digest: sha256(signBytes), signature };
-  }
-
-  /** A claim that was computed elsewhere (`verifyDigest`) and is right. @param id of `unverified` */
-  remember(id: string): void {
-    this.#verified?.set(id, true);
+    if (this.#verified.get(id) === true) return undefined;
+    return { id, key, digest: sha256(signBytes), signature, accept: () => this.#verified?.set(id, true) };
   }
 
   #compute(key: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): boolean {

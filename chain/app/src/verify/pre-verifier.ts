@@ -4,15 +4,12 @@
  * find it verifies in place. So its answers are the same with threads, without them, and when one of them dies.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { UnverifiedClaim } from '@mu/x-auth/signatures';
-import { verifyDigest } from '@mu/x-auth/signatures';
+import { type UnverifiedClaim, verifyDigest } from '@mu/x-auth/signatures';
 import type { BatchVerifier } from './pool.ts';
 
 export interface PreVerifierOptions {
   /** The signatures of these transactions that are not known to be right; none of what does not decode. Never throws. */
   readonly unverified: (txs: readonly Uint8Array[]) => readonly UnverifiedClaim[];
-  /** Takes note of a claim that is right. */
-  readonly remember: (id: string) => void;
   readonly pool: BatchVerifier;
 }
 
@@ -62,11 +59,10 @@ export class PreVerifier {
   }
 
   #send(batch: readonly UnverifiedClaim[]): Promise<void> {
-    const { pool, remember } = this.#options;
-    const done = pool.verify(batch).then((answers) => {
-      batch.forEach(({ id }, index) => {
+    const done = this.#options.pool.verify(batch).then((answers) => {
+      batch.forEach(({ id, accept }, index) => {
         this.#running.delete(id);
-        if (answers[index] === true) remember(id);
+        if (answers[index] === true) accept();
       });
       this.#computed += batch.length;
     });
@@ -76,8 +72,8 @@ export class PreVerifier {
 
   async #inPlace(claims: readonly UnverifiedClaim[]): Promise<void> {
     for (let at = 0; at < claims.length; at += sliceSize) {
-      for (const { id, key, digest, signature } of claims.slice(at, at + sliceSize)) {
-        if (verifyDigest(key, digest, signature)) this.#options.remember(id);
+      for (const { key, digest, signature, accept } of claims.slice(at, at + sliceSize)) {
+        if (verifyDigest(key, digest, signature)) accept();
         this.#computed += 1;
       }
       await setImmediate();

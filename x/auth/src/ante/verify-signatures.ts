@@ -128,9 +128,14 @@ export function unverifiedClaims(
     const named = account?.pubKey ?? info.publicKey;
     if (account === undefined || named?.typeUrl !== secp256k1Url) return;
     const { key } = PubKey.decode(named.value);
-    const signBytes = signBytesOf(tx, ctx.chain.chainId, account.accountNumber);
-    const claim = verifier.unverified({ key, signBytes, signature });
-    if (claim !== undefined) claims.push(claim);
+    const said = { verifier, key, chainId: ctx.chain.chainId, accountNumber: account.accountNumber };
+    const claim = verifier.unverified({ key, signBytes: signBytesOf(tx, said.chainId, said.accountNumber), signature });
+    if (claim === undefined) return;
+    const accept = (): void => {
+      claim.accept();
+      provenOf(tx)[at] = said;
+    };
+    claims.push({ ...claim, accept });
   });
   return claims;
 }
