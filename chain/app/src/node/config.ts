@@ -21,6 +21,12 @@ const sections = {
       .regex(coinPrice, 'a price and a denomination, like 0.001umu, or empty')
       .default('')
       .describe('the least price of gas that this node takes into its mempool, like "0.001umu"; empty: none'),
+    verify_threads: z
+      .int()
+      .min(-1)
+      .max(64)
+      .default(0)
+      .describe('threads that verify signatures; 0: one less than there are processors, -1: none'),
   }),
   engine: z.strictObject({
     kind: z

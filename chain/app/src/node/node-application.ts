@@ -9,7 +9,7 @@ import {
   type RequestCheckTx,
   type RequestExtendVote,
   type RequestFinalizeBlock,
-  type RequestInfo,
+  RequestInfo,
   type RequestInitChain,
   type RequestLoadSnapshotChunk,
   type RequestOfferSnapshot,
@@ -46,10 +46,28 @@ export interface Warming {
   warm(txs: readonly Uint8Array[], share?: boolean): Promise<void>;
 }
 
+/** Answers queries beside the state machine (`QueryThread`). */
+export interface Queries {
+  /** @throws Error when it cannot; the state machine answers then */
+  ask(request: RequestQuery): Promise<ResponseQuery>;
+}
+
 export interface NodeApplicationOptions {
   readonly app: StateMachine;
+  /** absent where the state machine answers queries itself */
+  readonly queries?: Queries | undefined;
+  /** Resolves when what was committed is in the files; absent where a commit is at once. */
+  readonly settled?: (() => Promise<void>) | undefined;
+  /** learns that a commit did not reach the files: nothing may follow it */
+  readonly onFailure?: ((error: Error) => void) | undefined;
   /** absent where there are no threads to verify with */
   readonly preVerifier?: Warming | undefined;
+}
+
+const infoRequest = RequestInfo.fromPartial({});
+
+function isSimulation(path: string): boolean {
+  return path === '/cosmos.tx.v1beta1.Service/Simulate' || /^\/?app\/simulate/.test(path);
 }
 
 /** A check that waits for its turn. */
@@ -62,6 +80,10 @@ interface Check {
 export class NodeApplication implements Application {
   readonly #app: StateMachine;
   readonly #preVerifier: Warming | undefined;
+  readonly #queries: Queries | undefined;
+  readonly #settled: (() => Promise<void>) | undefined;
+  readonly #onFailure: ((error: Error) => void) | undefined;
+  #height = 0n;
   /** checks that came since the last batch left */
   #arrived: Check[] = [];
   /** checks without an answer */
@@ -69,17 +91,28 @@ export class NodeApplication implements Application {
   /** the batches that left, each after the one before */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor({ app, preVerifier }: NodeApplicationOptions) {
+  constructor({ app, preVerifier, queries, settled, onFailure }: NodeApplicationOptions) {
     this.#app = app;
     this.#preVerifier = preVerifier;
+    this.#queries = queries;
+    this.#settled = settled;
+    this.#onFailure = onFailure;
   }
 
   info(request: RequestInfo): Reply<ResponseInfo> {
-    return this.#app.info(request);
+    const info = this.#app.info(request);
+    this.#height = info.lastBlockHeight;
+    return info;
   }
 
+  /**
+   * What is committed is asked of the thread beside; a simulation runs on the state that is being checked, which only the
+   * state machine has, and so does everything before the first block.
+   */
   query(request: RequestQuery): Reply<ResponseQuery> {
-    return this.#app.query(request);
+    const queries = this.#queries;
+    if (queries === undefined || this.#height === 0n || isSimulation(request.path)) return this.#app.query(request);
+    return this.#askBeside(queries, request);
   }
 
   /**
@@ -125,8 +158,18 @@ export class NodeApplication implements Application {
     return this.#preVerifier.warm(request.txs, true).then(() => this.#app.finalizeBlock(request));
   }
 
-  commit(): Reply<ResponseCommit> {
-    return this.#app.commit();
+  /**
+   * The commit before this one is in the files when this one begins: at most one block is on its way, and the engine
+   * plays it again after a crash. A commit that does not reach the files ends the node.
+   */
+  async commit(): Promise<ResponseCommit> {
+    await this.#settled?.();
+    const response = this.#app.commit();
+    this.#height = this.#app.info(infoRequest).lastBlockHeight;
+    this.#settled?.().catch((error: unknown) =>
+      this.#onFailure?.(error instanceof Error ? error : new Error(String(error))),
+    );
+    return response;
   }
 
   listSnapshots(): Reply<ResponseListSnapshots> {
@@ -143,6 +186,16 @@ export class NodeApplication implements Application {
 
   applySnapshotChunk(request: RequestApplySnapshotChunk): Reply<ResponseApplySnapshotChunk> {
     return this.#app.applySnapshotChunk(request);
+  }
+
+  async #askBeside(queries: Queries, request: RequestQuery): Promise<ResponseQuery> {
+    try {
+      // The thread sees what is in the files; a client that was told of a block finds it there.
+      await this.#settled?.();
+      return await queries.ask(request);
+    } catch {
+      return this.#app.query(request);
+    }
   }
 
   #depart(): void {

@@ -1,17 +1,15 @@
 /** Starts a node: the application on its committed state, the embedded engine, the RPC; and stops them in turn. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { parseGenesis } from '../engine/genesis.ts';
 import { loadOrCreateNodeKey, loadOrCreateValidator } from '../engine/private-validator.ts';
 import { SoloEngine } from '../engine/solo-engine.ts';
-import { createMuApp, muStoreNames } from '../mu-app.ts';
 import { startRpc } from '../rpc/server.ts';
-import { LmdbCommitStore } from '../store/lmdb-store.ts';
 import type { NodeConfig } from './config.ts';
 import { readGenesis } from './genesis.ts';
 import type { Home } from './home.ts';
-import { writeUpgradeInfo } from './upgrade.ts';
+import { openApplication } from './open-application.ts';
 
 export interface RunningNode {
   /** `http://host:port` of the RPC */
@@ -26,19 +24,12 @@ export interface RunningNode {
 export async function startNode(home: Home, config: NodeConfig): Promise<RunningNode> {
   const log = pino({ level: config.node.log_level, base: { moniker: config.node.moniker } }, pino.destination(2));
   const genesis = parseGenesis(readGenesis(home.genesis));
-  mkdirSync(home.state, { recursive: true });
-  const store = new LmdbCommitStore(home.state, muStoreNames);
-  const app = createMuApp({
-    store,
-    minGasPrices: config.node.minimum_gas_prices,
-    // FinalizeBlock throws right after it, and the node stops: cosmovisor starts the next program when the file is there.
-    onUpgradeNeeded: (plan) => writeUpgradeInfo(home, plan),
-  });
   const { promise: failed, reject } = Promise.withResolvers<never>();
+  const opened = openApplication(home, config, log, reject);
   // Whoever waits for it learns of a failure; nobody has to.
   failed.catch(() => undefined);
   const engine = new SoloEngine({
-    app,
+    app: opened.application,
     genesis,
     dataPath: home.engine,
     validator: loadOrCreateValidator({ key: home.validatorKey, state: home.validatorState }),
@@ -73,7 +64,7 @@ export async function startNode(home: Home, config: NodeConfig): Promise<Running
       rmSync(addressesFile(home), { force: true });
       await rpc.close();
       await engine.stop();
-      await store.close();
+      await opened.close();
     },
   };
 }

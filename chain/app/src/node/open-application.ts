@@ -1,0 +1,78 @@
+/**
+ * The application of a node over its files: the state machine on its committed state, threads that verify signatures, a
+ * thread that answers queries. Whatever drives it, it is opened and closed here.
+ */
+import { mkdirSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { createMuNodeApp, muStoreNames } from '../mu-app.ts';
+import { QueryThread } from '../query/query-thread.ts';
+import { LmdbCommitStore } from '../store/lmdb-store.ts';
+import { pruningPlan } from '../store/pruning.ts';
+import { warnWithoutNative } from '../verify/native.ts';
+import { threadCount, VerifyPool } from '../verify/pool.ts';
+import { PreVerifier } from '../verify/pre-verifier.ts';
+import type { NodeConfig } from './config.ts';
+import type { Home } from './home.ts';
+import { NodeApplication } from './node-application.ts';
+import { writeUpgradeInfo } from './upgrade.ts';
+
+export interface OpenApplication {
+  readonly application: NodeApplication;
+  readonly store: LmdbCommitStore;
+  /** Ends the threads and closes the files once all that was committed is in them. */
+  close(): Promise<void>;
+}
+
+/** The part of the cache that the thread of queries has. */
+const queryShare = 4;
+
+/**
+ * @param onFailure learns of a failure after which no more blocks may be executed
+ * @throws Error that says what is wrong with the state, and what to do
+ */
+export function openApplication(
+  home: Home,
+  config: NodeConfig,
+  log: Logger,
+  onFailure: (error: Error) => void,
+): OpenApplication {
+  warnWithoutNative(log);
+  mkdirSync(home.state, { recursive: true });
+  const { store: settings } = config;
+  const cacheBytes = settings.cache_mb * 1_048_576;
+  const store = new LmdbCommitStore(home.state, muStoreNames, {
+    cacheBytes: cacheBytes - cacheBytes / queryShare,
+    pruning: pruningPlan({
+      pruning: settings.pruning,
+      keepRecent: settings.pruning_keep_recent,
+      interval: settings.pruning_interval,
+    }),
+    onFailure: (error) => log.error({ error: String(error) }, 'old versions of the state could not be pruned'),
+  });
+  const { app, unverified } = createMuNodeApp({
+    store,
+    minGasPrices: config.node.minimum_gas_prices,
+    // FinalizeBlock throws right after it, and the node stops: cosmovisor starts the next program when the file is there.
+    onUpgradeNeeded: (plan) => writeUpgradeInfo(home, plan),
+  });
+  const pool = new VerifyPool({
+    threads: threadCount(config.node.verify_threads),
+    onFailure: (error) => log.warn({ error: error.message }, 'a thread that verifies signatures ended'),
+  });
+  const queries = new QueryThread({ state: home.state, cacheBytes: cacheBytes / queryShare });
+  const application = new NodeApplication({
+    app,
+    preVerifier: pool.width > 0 ? new PreVerifier({ unverified, pool }) : undefined,
+    queries,
+    settled: () => store.settled(),
+    onFailure,
+  });
+  return {
+    application,
+    store,
+    async close() {
+      await Promise.all([queries.close(), pool.close()]);
+      await store.close();
+    },
+  };
+}
