@@ -48,6 +48,8 @@ export interface Warming {
 
 /** Answers queries beside the state machine (`QueryThread`). */
 export interface Queries {
+  /** whether it can answer at once */
+  readonly isReady: boolean;
   /** @throws Error when it cannot; the state machine answers then */
   ask(request: RequestQuery): Promise<ResponseQuery>;
 }
@@ -111,7 +113,7 @@ export class NodeApplication implements Application {
    */
   query(request: RequestQuery): Reply<ResponseQuery> {
     const queries = this.#queries;
-    if (queries === undefined || this.#height === 0n || isSimulation(request.path)) return this.#app.query(request);
+    if (queries?.isReady !== true || this.#height === 0n || isSimulation(request.path)) return this.#app.query(request);
     return this.#askBeside(queries, request);
   }
 

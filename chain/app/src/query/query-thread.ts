@@ -22,6 +22,9 @@ export interface Answer {
   readonly response: Uint8Array;
 }
 
+/** What the thread says once it can answer. */
+export const ready = 'ready';
+
 interface Waiting {
   resolve(response: ResponseQuery): void;
   reject(error: Error): void;
@@ -31,12 +34,18 @@ export class QueryThread {
   readonly #options: QueryThreadOptions;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
+  #isReady = false;
   #lastId = 0;
   #closed = false;
 
-  /** The thread begins with the first question: there must be a committed block by then. */
   constructor(options: QueryThreadOptions) {
     this.#options = options;
+    this.#worker = this.#start();
+  }
+
+  /** Whether the thread has loaded its program; asked before, it answers when it has. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /** Questions that wait for their answer. */
@@ -44,7 +53,7 @@ export class QueryThread {
     return this.#waiting.size;
   }
 
-  /** @throws Error when the thread ended; the next question starts it anew */
+  /** There must be a committed block. @throws Error when the thread ended; the next question starts it anew */
   ask(request: RequestQuery): Promise<ResponseQuery> {
     if (this.#closed) return Promise.reject(new Error('the node is stopping: no more queries are answered'));
     this.#worker ??= this.#start();
@@ -62,7 +71,12 @@ export class QueryThread {
 
   #start(): Worker {
     const worker = new Worker(new URL('./query-worker.ts', import.meta.url), { workerData: this.#options });
-    worker.on('message', ({ id, response }: Answer) => {
+    worker.on('message', (message: Answer | typeof ready) => {
+      if (message === ready) {
+        this.#isReady = true;
+        return;
+      }
+      const { id, response } = message;
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
       waiting?.resolve(ResponseQuery.decode(response));
@@ -75,6 +89,7 @@ export class QueryThread {
   #lost(worker: Worker, error: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#isReady = false;
     const reason = error instanceof Error ? error : new Error(String(error));
     for (const { reject } of this.#waiting.values()) reject(reason);
     this.#waiting.clear();
