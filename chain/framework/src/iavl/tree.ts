@@ -93,10 +93,7 @@ export class IavlTree {
    */
   apply(operations: readonly Operation[]): void {
     const writes = operations.map(({ key, value }): Write => ({ key: checkedKey(key), value }));
-    const others: Write[] = [];
-    if (this.#root === undefined) others.push(...writes);
-    else if (this.#root.height === 0) this.#root = this.#updateLeaf(this.#root, this.#root.key, writes, others);
-    else this.#updateInner(this.#root, undefined, { writes, low: 0, high: writes.length, others });
+    const others = this.#root === undefined ? writes : this.#update(this.#root, writes);
     for (const { key, value } of others) {
       if (value === undefined) this.#take(key);
       else this.#put(key, value);
@@ -147,6 +144,18 @@ export class IavlTree {
     node.id = 0;
   }
 
+  /** Sets what exists. @returns the other writes, in their order */
+  #update(root: Node, writes: readonly Write[]): Write[] {
+    const part: Part = { writes, low: 0, high: writes.length, others: [] };
+    if (root.height > 0) this.#updateInner(root, undefined, part);
+    else {
+      const leaf = leafFor(root.key, part);
+      if (leaf !== undefined && root.id !== 0) this.#orphans.push(root.id);
+      this.#root = leaf ?? root;
+    }
+    return part.others;
+  }
+
   /**
    * Sets what exists below an inner node.
    * @param least the least key below the node, where the way down told it; undefined at the left edge of the tree
@@ -187,12 +196,6 @@ export class IavlTree {
     const leaf = leafFor(key, part);
     if (leaf !== undefined && id !== 0) this.#orphans.push(id);
     return leaf;
-  }
-
-  #updateLeaf(leaf: Node, key: string, writes: readonly Write[], others: Write[]): Node {
-    const fresh = leafFor(key, { writes, low: 0, high: writes.length, others });
-    if (fresh !== undefined && leaf.id !== 0) this.#orphans.push(leaf.id);
-    return fresh ?? leaf;
   }
 
   #set(node: Node, key: string, value: Uint8Array): Node {
