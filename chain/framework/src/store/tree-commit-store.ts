@@ -2,7 +2,7 @@
 import { utf8 } from '@mu/lib/bytes';
 import { CommitmentProof } from 'cosmjs-types/cosmos/ics23/v1/proofs';
 import { ProofOps } from 'cosmjs-types/tendermint/crypto/proof';
-import { errInvalidHeight, errInvalidRequest, errUnknownRequest } from '../errors.ts';
+import { errInvalidHeight, errInvalidRequest, errTxDecode, errUnknownRequest } from '../errors.ts';
 import type { Node, NodeId } from '../iavl/node.ts';
 import { NodeCache } from '../iavl/node-cache.ts';
 import { proveAbsenceInEmpty, proveKey } from '../iavl/proof.ts';
@@ -104,6 +104,7 @@ export class TreeCommitStore implements CommitStore {
 
   read(store: string, key: Uint8Array, height: bigint, prove: boolean): StoredValue {
     const at = height === 0n ? this.#last.height : height;
+    if (key.length === 0) throw (prove ? errInvalidRequest : errTxDecode).wrap('query cannot be zero length');
     if (!prove) return { value: this.at(at).store(store).get(key), height: at };
     if (at <= 1n) {
       throw errInvalidRequest.wrap('cannot query with proof when height <= 1; please provide a valid height');
@@ -152,7 +153,8 @@ export class TreeCommitStore implements CommitStore {
   #load(): void {
     const version = this.#backend.version(this.#backend.latest);
     this.#staged = undefined;
-    this.#nextId = version?.nextId ?? 1;
+    // Never an id twice: the cache may know it.
+    this.#nextId = Math.max(this.#nextId, version?.nextId ?? 1);
     this.#last =
       version === undefined
         ? { height: 0n, appHash: emptyAppHash }
@@ -186,7 +188,7 @@ export class TreeCommitStore implements CommitStore {
   /** Applies a block to the trees and hashes them. Asked again for the same block it answers what it has. */
   #stage(height: bigint, changes: readonly Change[]): Staged {
     if (this.#staged?.changes === changes && this.#staged.height === height) return this.#staged;
-    if (this.#staged !== undefined) this.#unstage();
+    if (this.#staged !== undefined) this.#unstage(this.#staged);
     const nodes = new StagedNodes(this.#nextId, this.#cache);
     for (const [store, operations] of byStore(changes)) this.#tree(store).apply(operations);
     const orphans: NodeId[] = [];
@@ -199,7 +201,9 @@ export class TreeCommitStore implements CommitStore {
     return this.#staged;
   }
 
-  #unstage(): void {
+  /** The ids that were handed out are not used again: the cache knows their nodes. */
+  #unstage({ nodes }: Staged): void {
+    this.#nextId = nodes.nextId;
     this.#staged = undefined;
     for (const tree of this.#trees.values()) tree.rollback();
   }
