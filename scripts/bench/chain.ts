@@ -1,0 +1,153 @@
+/**
+ * `npm run bench:chain`: Mu and a Go chain of the Cosmos SDK in turns on one machine, each behind a CometBFT of its own with
+ * the same settings, under the same load. Absolute figures mean little; the ratios are what it is for.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { goSide } from './chain/go-side.ts';
+import { Load, type LoadReport } from './chain/load.ts';
+import { muSide } from './chain/mu-side.ts';
+import { findPrograms, type Programs } from './chain/programs.ts';
+import type { Side } from './chain/side.ts';
+import { heightAt } from './chain/until.ts';
+
+const usage = `npm run bench:chain [-- OPTIONS]
+
+  --accounts N   accounts in both geneses beside those of the load (0)
+  --rounds N     turns of each side (2)
+  --senders N    accounts that send (200)
+  --txs N        transactions of each (100)
+  --only SIDE    mu or go
+  --json         the last line is one JSON object
+`;
+
+interface Options {
+  readonly accounts: number;
+  readonly rounds: number;
+  readonly senders: number;
+  readonly txs: number;
+  readonly only: string | undefined;
+  readonly json: boolean;
+}
+
+/** What one turn of a side gave. */
+interface Turn {
+  readonly side: Side['name'];
+  readonly startMs: number;
+  readonly load: LoadReport;
+  readonly queryP99Ms: number;
+  readonly restartMs: number;
+  readonly bytesPerTx: number;
+}
+
+async function turn(side: Side, options: Options, load: Load): Promise<Turn> {
+  const startMs = await side.start(1);
+  try {
+    // Funds the senders and warms both programs up.
+    await load.sends(side, options.senders, 5);
+    const before = side.diskBytes();
+    const report = await load.sends(side, options.senders, options.txs);
+    const bytesPerTx = (side.diskBytes() - before) / report.committed_ok;
+    const [, queries] = await Promise.all([
+      load.sends(side, options.senders, Math.ceil(options.txs / 2)),
+      load.queries(side, 5),
+    ]);
+    const height = await heightAt(side.rpc);
+    await side.kill();
+    const restartMs = await side.start(height);
+    return { side: side.name, startMs, load: report, queryP99Ms: queries.p99_ms, restartMs, bytesPerTx };
+  } finally {
+    await side.stop();
+  }
+}
+
+async function oneTurn(name: Side['name'], programs: Programs, options: Options): Promise<Turn> {
+  const folder = mkdtempSync(join(tmpdir(), `mu-bench-${name}-`));
+  try {
+    const make = name === 'mu' ? muSide : goSide;
+    const side = await make(programs, { folder: join(folder, 'home'), accounts: options.accounts });
+    return await turn(side, options, new Load(programs.peerload));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function row({ side, startMs, load, queryP99Ms, restartMs, bytesPerTx }: Turn): string {
+  const cpu = Object.entries(load.use)
+    .map(([name, { cpu_s }]) => `${name} ${((1000 * cpu_s) / load.committed_ok).toFixed(2)} ms`)
+    .join(', ');
+  const rss = load.use['app']?.rss_peak_mib ?? 0;
+  return [
+    side.padEnd(3),
+    `${load.tx_per_s.toFixed(0)} sends/s`.padStart(14),
+    `CPU a send: ${cpu}`,
+    `query p99 ${queryP99Ms} ms`,
+    `start ${startMs.toFixed(0)} ms`,
+    `restart ${restartMs.toFixed(0)} ms`,
+    `${bytesPerTx.toFixed(0)} bytes/send`,
+    `RSS ${rss.toFixed(0)} MiB`,
+    load.failed + load.lost > 0 ? `FAILED ${load.failed} LOST ${load.lost}` : '',
+  ].join('  ');
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+function summary(turns: readonly Turn[], options: Options): Record<string, number> {
+  const of = (side: Side['name'], pick: (turn: Turn) => number): number =>
+    median(turns.filter((one) => one.side === side).map(pick));
+  const mu = of('mu', ({ load }) => load.tx_per_s);
+  const go = of('go', ({ load }) => load.tx_per_s);
+  return {
+    accounts: options.accounts,
+    sends_per_s: mu,
+    go_sends_per_s: go,
+    ratio_sends: mu / go,
+    ...(options.accounts >= 1_000_000 ? { ratio_sends_1m: mu / go } : {}),
+    query_p99_ms: of('mu', ({ queryP99Ms }) => queryP99Ms),
+    restart_ms: of('mu', ({ restartMs }) => restartMs),
+    rss_mb: of('mu', ({ load }) => load.use['app']?.rss_peak_mib ?? Number.NaN),
+  };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      accounts: { type: 'string', default: '0' },
+      rounds: { type: 'string', default: '2' },
+      senders: { type: 'string', default: '200' },
+      txs: { type: 'string', default: '100' },
+      only: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return;
+  }
+  const options: Options = {
+    accounts: Number(values.accounts),
+    rounds: Number(values.rounds),
+    senders: Number(values.senders),
+    txs: Number(values.txs),
+    only: values.only,
+    json: values.json,
+  };
+  const programs = await findPrograms((text) => console.error(text));
+  const turns: Turn[] = [];
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const name of ['mu', 'go'] as const) {
+      if (options.only !== undefined && options.only !== name) continue;
+      const done = await oneTurn(name, programs, options);
+      turns.push(done);
+      console.log(row(done));
+    }
+  }
+  const figures = summary(turns, options);
+  console.log(options.json ? JSON.stringify(figures) : figures);
+}
+
+await main();
