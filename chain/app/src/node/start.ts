@@ -45,7 +45,14 @@ export async function startNode(home: Home, config: NodeConfig): Promise<Running
     log: log.child({ part: 'engine' }),
     onFailure: reject,
   });
-  await engine.start();
+  try {
+    await engine.start();
+  } catch (error) {
+    // Else threads and files would keep a process alive that has nothing to do.
+    await engine.stop();
+    await opened.close();
+    throw error;
+  }
   const { id: nodeId } = loadOrCreateNodeKey(home.nodeKey);
   const rpc = await startRpc({
     engine,
