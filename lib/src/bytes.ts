@@ -7,6 +7,7 @@ export class BytesError extends Error {
 
 const maxU64 = (1n << 64n) - 1n;
 const maxU32 = 0xffff_ffff;
+const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** True when both have the same length and bytes. Not constant-time: never compare secrets with it. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -131,18 +132,35 @@ const encoder = new TextEncoder();
 // ignoreBOM keeps a byte order mark as a character: decoding loses nothing.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Up to so many characters a loop is faster than the call of the platform's own. */
+const shortText = 64;
+
 /** UTF-8 bytes of a text. A lone surrogate becomes U+FFFD, as everywhere on the web. */
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text);
+  const { length } = text;
+  if (length > shortText) return encoder.encode(text);
+  const out = new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return encoder.encode(text);
+    out[i] = code;
+  }
+  return out;
 }
 
 /** Text of UTF-8 bytes. @throws BytesError when they are not valid UTF-8 */
 export function fromUtf8(bytes: Uint8Array): string {
+  if (bytes.length <= shortText && isAscii(bytes)) return String.fromCharCode.apply(null, bytes as unknown as number[]);
   try {
     return decoder.decode(bytes);
   } catch {
     throw new BytesError('bytes are not valid UTF-8');
   }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 0x7f) return false;
+  return true;
 }
 
 /** True when bytes[start, end) is valid UTF-8 (no surrogates, no over-long forms, at most U+10FFFF). Allocates nothing. */
@@ -182,10 +200,30 @@ function sequenceLength(bytes: Uint8Array, i: number, end: number): number {
 
 /** Eight bytes, big-endian. @throws RangeError outside of 0…2⁶⁴−1 */
 export function u64be(value: bigint): Uint8Array {
-  if (value < 0n || value > maxU64) throw new RangeError(`${value} does not fit into 64 bits`);
   const out = new Uint8Array(8);
-  new DataView(out.buffer).setBigUint64(0, value);
+  writeU64be(out, 0, value);
   return out;
+}
+
+/** Writes eight bytes, big-endian, at the offset. @throws RangeError outside of 0…2⁶⁴−1 */
+export function writeU64be(out: Uint8Array, offset: number, value: bigint): void {
+  if (value < 0n || value > maxU64) throw new RangeError(`${value} does not fit into 64 bits`);
+  if (value <= maxSafe) {
+    // Numbers, which bigints below 2⁵³ nearly always are here, need no view and no arithmetic of bigints.
+    const number = Number(value);
+    writeU32be(out, offset, Math.floor(number / 0x1_0000_0000));
+    writeU32be(out, offset + 4, number % 0x1_0000_0000);
+  } else {
+    writeU32be(out, offset, Number(value >> 32n));
+    writeU32be(out, offset + 4, Number(value & 0xffff_ffffn));
+  }
+}
+
+function writeU32be(out: Uint8Array, offset: number, value: number): void {
+  out[offset] = value >>> 24;
+  out[offset + 1] = value >>> 16;
+  out[offset + 2] = value >>> 8;
+  out[offset + 3] = value;
 }
 
 /** The u64 that begins at the offset. @throws RangeError when fewer than eight bytes are left */

@@ -16,10 +16,10 @@ import {
   type RequestProcessProposal,
   type RequestQuery,
   ResponseApplySnapshotChunk,
-  ResponseCheckTx,
+  type ResponseCheckTx,
   ResponseCommit,
   ResponseExtendVote,
-  ResponseFinalizeBlock,
+  type ResponseFinalizeBlock,
   ResponseInfo,
   ResponseInitChain,
   ResponseListSnapshots,
@@ -190,7 +190,7 @@ export class BaseApp implements Application {
     } catch (thrown) {
       result = { failure: toFailure(thrown), gasWanted: 0n, gasUsed: 0n, data: new Uint8Array(), events: [] };
     }
-    return ResponseCheckTx.fromPartial(toAbciTxResult(result));
+    return toAbciTxResult(result);
   }
 
   /** Runs a transaction on the checked state without keeping anything: what it would use and answer. */
@@ -236,13 +236,15 @@ export class BaseApp implements Application {
     const done = this.#executor.execute(ctx, { txs: request.txs, systemTx });
     const changes = this.#allChanges(stores);
     this.#pending = { record: block, changes };
-    return ResponseFinalizeBlock.fromPartial({
+    // No fromPartial: it would copy every event of every transaction.
+    return {
       events: toAbciEvents(done.events),
       txResults: done.txs.map(toAbciTxResult),
+      validatorUpdates: [],
       // All of them in every block, as the SDK does: the engine follows the state whatever it has now.
       consensusParamUpdates: this.#options.params.get(ctx),
       appHash: this.#store.workingHash(request.height, changes),
-    });
+    };
   }
 
   commit(): ResponseCommit {

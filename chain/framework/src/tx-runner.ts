@@ -24,6 +24,8 @@ export interface TxResult {
   readonly events: readonly Event[];
 }
 
+const noBytes = new Uint8Array();
+
 export interface TxRunner {
   readonly ante: readonly AnteStep[];
   /** the address that only the block itself may speak for */
@@ -38,7 +40,9 @@ export function runTx(runner: TxRunner, ctx: Context, tx: Tx, blockGas?: GasMete
   if (blockGas?.isExhausted()) {
     return refused(errOutOfGas.wrap('no block gas left to run tx'));
   }
-  const run: Run = { txCtx: ctx.with({ gas: new GasMeter(), txBytes: tx.raw }), metered: false, anteEvents: [] };
+  // A log of its own, which nobody reads: events of the checks and of the messages are put together below.
+  const txCtx = ctx.with({ gas: new GasMeter(), txBytes: tx.raw, events: new EventLog() });
+  const run: Run = { txCtx, metered: false, anteEvents: [] };
   let result: TxResult;
   try {
     if (tx.messages.length === 0) throw errInvalidRequest.wrap('must contain at least one message');
@@ -47,13 +51,12 @@ export function runTx(runner: TxRunner, ctx: Context, tx: Tx, blockGas?: GasMete
     const { data, events } = runMessages(run, tx);
     // The block's gas counts before the writes: what does not fit the block leaves no trace but its fee.
     if (blockGas !== undefined) consumeBlockGas(run, blockGas);
-    // What is only checked has no events, as in the SDK: they would tell of what has not happened.
     const happened = ctx.mode === 'finalize' || ctx.mode === 'simulate';
     result = outcome(run, undefined, data, happened ? [...run.anteEvents, ...events] : []);
     run.writeMessages?.();
     return result;
   } catch (thrown) {
-    result = outcome(run, toFailure(thrown), new Uint8Array(), run.anteEvents);
+    result = outcome(run, toFailure(thrown), noBytes, run.anteEvents);
   }
   try {
     if (run.writeMessages === undefined) blockGas?.consume(run.txCtx.gas.consumedToLimit(), 'block gas meter');
@@ -84,7 +87,7 @@ interface Run {
 }
 
 function refused(error: AbciError): TxResult {
-  return { failure: toFailure(error), gasWanted: 0n, gasUsed: 0n, data: new Uint8Array(), events: [] };
+  return { failure: toFailure(error), gasWanted: 0n, gasUsed: 0n, data: noBytes, events: [] };
 }
 
 function outcome(run: Run, failure: Failure | undefined, data: Uint8Array, events: readonly Event[]): TxResult {
@@ -97,7 +100,7 @@ function gasWanted({ metered, txCtx }: Run): bigint {
 }
 
 function runAnte(steps: readonly AnteStep[], run: Run, tx: Tx): void {
-  const { ctx, write } = run.txCtx.with({ events: new EventLog() }).branch();
+  const { ctx, write } = run.txCtx.branch();
   let current = ctx;
   for (const step of steps) {
     const next = step.run(current, tx);
@@ -112,9 +115,10 @@ function runAnte(steps: readonly AnteStep[], run: Run, tx: Tx): void {
 }
 
 function runMessages(run: Run, tx: Tx): { data: Uint8Array; events: readonly Event[] } {
-  const { ctx, write } = run.txCtx.with({ events: new EventLog() }).branch();
+  const { mode } = run.txCtx;
   // A check ends where the messages begin (SDK: handlers run only in FinalizeBlock and simulation).
-  if (ctx.mode !== 'finalize' && ctx.mode !== 'simulate') return { data: new Uint8Array(), events: [] };
+  if (mode !== 'finalize' && mode !== 'simulate') return { data: noBytes, events: [] };
+  const { ctx, write } = run.txCtx.branch();
   const responses: Any[] = [];
   const events: Event[] = [];
   tx.messages.forEach((message, index) => {

@@ -20,14 +20,15 @@ export class DecodeCache<T> {
   /** What the bytes under the key mean. */
   read(key: string, bytes: Uint8Array, decode: () => T): T {
     const known = this.#entries.get(key);
-    if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known.value;
+    if (known !== undefined && (known.bytes === bytes || Buffer.compare(known.bytes, bytes) === 0)) return known.value;
     const value = decode();
-    this.remember(key, bytes, value);
+    // A copy: a store may use its buffer again.
+    this.remember(key, new Uint8Array(bytes), value);
     return value;
   }
 
-  /** What was just written. The bytes are copied (slice of a Buffer is a view): a store may use its buffer again. */
+  /** What was just written. @param bytes that nobody will change */
   remember(key: string, bytes: Uint8Array, value: T): void {
-    this.#entries.set(key, { bytes: Uint8Array.from(bytes), value });
+    this.#entries.set(key, { bytes, value });
   }
 }

@@ -7,7 +7,8 @@ import { fromBech32, toBech32 } from '@mu/lib/bech32';
 import { readU64be, u64be } from '@mu/lib/bytes';
 import { Params } from 'cosmjs-types/cosmos/auth/v1beta1/auth';
 import { Any } from 'cosmjs-types/google/protobuf/any';
-import { type Account, emptyAccount, fromAny, type ModuleRole, toAny } from './account.ts';
+import { type Account, emptyAccount, fromAny, type ModuleRole } from './account.ts';
+import { encodeAccount } from './account-codec.ts';
 import { DecodeCache } from './decode-cache.ts';
 import { accountKey, accountNumberKey, accountPrefix, numberIndexKey, paramsKey, storeName } from './keys.ts';
 
@@ -23,6 +24,7 @@ export class AccountKeeper {
   readonly #modules: ReadonlyMap<string, KnownModule>;
   readonly #decodedAccounts = new DecodeCache<Account>(20_000);
   readonly #decodedParams = new DecodeCache<Params>(1);
+  #lastNamed = { address: new Uint8Array(), name: '' };
 
   constructor(options: { readonly moduleAccounts: ModuleAccounts }) {
     const names = Object.keys(options.moduleAccounts).sort((a, b) => (a < b ? -1 : 1));
@@ -59,7 +61,8 @@ export class AccountKeeper {
   getAccount(ctx: Context, address: Uint8Array): Account | undefined {
     const bytes = this.#store(ctx).get(accountKey(address));
     if (bytes === undefined) return undefined;
-    return this.#decodedAccounts.read(toMapKey(address), bytes, () => fromAny(Any.decode(bytes), () => address));
+    const decode = (): Account => fromAny(Any.decode(bytes), () => address);
+    return this.#decodedAccounts.read(this.#nameOf(address), bytes, decode);
   }
 
   /** The account and its entry in the index by number, touched as the SDK's unique index does. */
@@ -70,8 +73,8 @@ export class AccountKeeper {
     const indexKey = numberIndexKey(account.accountNumber);
     if (store.has(indexKey)) throw new Error(`account number ${account.accountNumber} is taken`);
     store.set(indexKey, account.address);
-    const bytes = Any.encode(toAny(account)).finish();
-    this.#decodedAccounts.remember(toMapKey(account.address), bytes, account);
+    const bytes = encodeAccount(account);
+    this.#decodedAccounts.remember(this.#nameOf(account.address), bytes, account);
     store.set(accountKey(account.address), bytes);
   }
 
@@ -137,6 +140,12 @@ export class AccountKeeper {
   /** The account of an Any, its address checked against the chain's prefix. @throws Error */
   parse(ctx: Context, any: Any): Account {
     return fromAny(any, (text) => fromBech32(text, ctx.chain.bech32Prefix));
+  }
+
+  /** What an account is remembered under. The checks of a transaction ask for one account six times in a row. */
+  #nameOf(address: Uint8Array): string {
+    if (this.#lastNamed.address !== address) this.#lastNamed = { address, name: toMapKey(address) };
+    return this.#lastNamed.name;
   }
 
   #module(name: string): KnownModule {

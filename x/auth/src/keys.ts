@@ -1,5 +1,5 @@
 /** Every key of the store `acc`, byte by byte the SDK's (x/auth/types/keys.go). */
-import { concatBytes, u64be, utf8 } from '@mu/lib/bytes';
+import { utf8, writeU64be } from '@mu/lib/bytes';
 
 export const moduleName = 'auth';
 export const storeName = 'acc';
@@ -17,10 +17,16 @@ const numberIndexPrefix = utf8('accountNumber');
 
 /** @param address raw bytes */
 export function accountKey(address: Uint8Array): Uint8Array {
-  return concatBytes(accountPrefix, address);
+  const key = new Uint8Array(1 + address.length);
+  key[0] = 1;
+  key.set(address, 1);
+  return key;
 }
 
 /** `accountNumber` ‖ number in 8 bytes big-endian → raw address */
 export function numberIndexKey(accountNumber: bigint): Uint8Array {
-  return concatBytes(numberIndexPrefix, u64be(accountNumber));
+  const key = new Uint8Array(numberIndexPrefix.length + 8);
+  key.set(numberIndexPrefix);
+  writeU64be(key, numberIndexPrefix.length, accountNumber);
+  return key;
 }

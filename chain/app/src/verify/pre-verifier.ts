@@ -13,7 +13,7 @@ export interface PreVerifierOptions {
   readonly pool: BatchVerifier;
 }
 
-/** From so many signatures on a message to a thread costs less than what it saves. */
+/** From so many transactions on a message to a thread costs less than what it saves. */
 const worthwhile = 4;
 /** So many go to a thread in one message; while one is worked on the next waits in the thread's queue. */
 const batchSize = 64;
@@ -41,7 +41,7 @@ export class PreVerifier {
    */
   async warm(txs: readonly Uint8Array[], share = false): Promise<void> {
     const { width } = this.#options.pool;
-    if (width === 0) return;
+    if (width === 0 || txs.length < worthwhile) return;
     const waits = new Set<Promise<void>>();
     const fresh = new Map<string, UnverifiedClaim>();
     for (const claim of this.#options.unverified(txs)) {
@@ -49,7 +49,7 @@ export class PreVerifier {
       if (running === undefined) fresh.set(claim.id, claim);
       else waits.add(running);
     }
-    if (fresh.size >= worthwhile) {
+    if (fresh.size > 0) {
       const claims = [...fresh.values()];
       const own = share ? Math.floor(claims.length / (width + 1)) : 0;
       for (const batch of batches(claims.slice(own), width)) waits.add(this.#send(batch));

@@ -10,22 +10,37 @@ export interface Entry {
 /** One store with the writes of a branch laid over its parent. */
 export class BranchStore implements KVStore {
   readonly #parent: KVStore;
+  /** the parent where it is a branch too: keys and entries go there as they are */
+  readonly #branch: BranchStore | undefined;
   readonly #touched: SortedMap<Entry>;
 
   /** @param touched writes to begin with, by `toMapKey` */
   constructor(parent: KVStore, touched: SortedMap<Entry> = new SortedMap<Entry>()) {
     this.#parent = parent;
+    this.#branch = parent instanceof BranchStore ? parent : undefined;
     this.#touched = touched;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const entry = this.#touched.get(toMapKey(key));
-    return entry === undefined ? this.#parent.get(key) : entry.value;
+    const text = toMapKey(key);
+    let at: BranchStore = this;
+    for (;;) {
+      const entry = at.#touched.get(text);
+      if (entry !== undefined) return entry.value;
+      if (at.#branch === undefined) return at.#parent.get(key);
+      at = at.#branch;
+    }
   }
 
   has(key: Uint8Array): boolean {
-    const entry = this.#touched.get(toMapKey(key));
-    return entry === undefined ? this.#parent.has(key) : entry.value !== undefined;
+    const text = toMapKey(key);
+    let at: BranchStore = this;
+    for (;;) {
+      const entry = at.#touched.get(text);
+      if (entry !== undefined) return entry.value !== undefined;
+      if (at.#branch === undefined) return at.#parent.has(key);
+      at = at.#branch;
+    }
   }
 
   set(key: Uint8Array, value: Uint8Array): void {
@@ -63,7 +78,8 @@ export class BranchStore implements KVStore {
   /** Writes what was touched into the parent. The branch is used up. */
   write(): void {
     for (const [key, entry] of this.#touched.entriesUnordered()) {
-      if (entry.value === undefined) this.#parent.delete(fromMapKey(key));
+      if (this.#branch !== undefined) this.#branch.#touched.set(key, entry);
+      else if (entry.value === undefined) this.#parent.delete(fromMapKey(key));
       else this.#parent.set(fromMapKey(key), entry.value);
     }
   }

@@ -14,8 +14,8 @@ export class GasStore implements KVStore {
   get(key: Uint8Array): Uint8Array | undefined {
     this.#gas.consume(kvGas.readFlat, 'ReadFlat');
     const value = this.#parent.get(key);
-    this.#gas.consume(kvGas.readPerByte * BigInt(key.length), 'ReadPerByte');
-    this.#gas.consume(kvGas.readPerByte * BigInt(value?.length ?? 0), 'ReadPerByte');
+    this.#gas.consume(kvGas.readPerByte * key.length, 'ReadPerByte');
+    this.#gas.consume(kvGas.readPerByte * (value?.length ?? 0), 'ReadPerByte');
     return value;
   }
 
@@ -26,8 +26,8 @@ export class GasStore implements KVStore {
 
   set(key: Uint8Array, value: Uint8Array): void {
     this.#gas.consume(kvGas.writeFlat, 'WriteFlat');
-    this.#gas.consume(kvGas.writePerByte * BigInt(key.length), 'WritePerByte');
-    this.#gas.consume(kvGas.writePerByte * BigInt(value.length), 'WritePerByte');
+    this.#gas.consume(kvGas.writePerByte * key.length, 'WritePerByte');
+    this.#gas.consume(kvGas.writePerByte * value.length, 'WritePerByte');
     this.#parent.set(key, value);
   }
 
@@ -50,8 +50,8 @@ export class GasStore implements KVStore {
 
   #chargeSeek(at: IteratorResult<[Uint8Array, Uint8Array]>): void {
     if (!at.done) {
-      this.#gas.consume(kvGas.readPerByte * BigInt(at.value[0].length), 'ValuePerByte');
-      this.#gas.consume(kvGas.readPerByte * BigInt(at.value[1].length), 'ValuePerByte');
+      this.#gas.consume(kvGas.readPerByte * at.value[0].length, 'ValuePerByte');
+      this.#gas.consume(kvGas.readPerByte * at.value[1].length, 'ValuePerByte');
     }
     this.#gas.consume(kvGas.iterateFlat, 'IterNextFlat');
   }

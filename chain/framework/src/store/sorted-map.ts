@@ -63,12 +63,19 @@ function lowerBound(sorted: readonly string[], key: string): number {
   return low;
 }
 
+/** Node's own conversion, without making a Buffer of the bytes first: keys are converted at every access to a store. */
+const latin1Slice: (this: Uint8Array, start: number, end: number) => string = (
+  Buffer.prototype as unknown as { readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string }
+).latin1Slice;
+
 /** Bytes as the latin-1 string that the map is keyed by. */
 export function toMapKey(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return latin1Slice.call(bytes, 0, bytes.length);
 }
 
 /** The bytes of a map key. */
 export function fromMapKey(key: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(key, 'latin1'));
+  const bytes = new Uint8Array(key.length);
+  for (let at = 0; at < key.length; at += 1) bytes[at] = key.charCodeAt(at);
+  return bytes;
 }

@@ -77,6 +77,7 @@ function takeFee(ctx: Context, { auth, bank }: { auth: AccountKeeper; bank: Bank
     throw errUnknownAddress.wrap(`fee payer address: ${address} does not exist`);
   }
   if (coins.some(({ amount }) => BigInt(amount) !== 0n)) pay(ctx, bank, account.addressText, coins);
+  if (!ctx.tellsEvents) return;
   ctx.events.emit('tx', [
     ['fee', coinsToString(coins)],
     ['fee_payer', account.addressText],

@@ -2,7 +2,7 @@
 import type { AnteStep } from '@mu/framework/ante';
 import type { Context } from '@mu/framework/context';
 import { errInvalidPubKey, errTxDecode } from '@mu/framework/errors';
-import type { Tx } from '@mu/framework/tx';
+import { perTx, type Tx } from '@mu/framework/tx';
 import { secp256k1Address } from '@mu/lib/address';
 import { toBech32 } from '@mu/lib/bech32';
 import { equalBytes, fromHex, toBase64 } from '@mu/lib/bytes';
@@ -14,7 +14,8 @@ import { isCompressedKey } from '../signatures.ts';
 import { requiredSigners, signatureData, signerAccount } from './signers.ts';
 
 /** The key that the SDK puts where a simulated transaction names none. */
-const simulatedKey = fromHex('035ad6810a47f073553ff30d2fcc7e0d3b1c0b74b61a1aaa2582344037151e143a');
+const simulatedBytes = fromHex('035ad6810a47f073553ff30d2fcc7e0d3b1c0b74b61a1aaa2582344037151e143a');
+const simulatedKey: NamedKey = { key: simulatedBytes, address: secp256k1Address(simulatedBytes) };
 
 export function setPubKey(auth: AccountKeeper): AnteStep {
   return {
@@ -27,13 +28,34 @@ export function setPubKey(auth: AccountKeeper): AnteStep {
       }
       signers.forEach((signer, at) => {
         const named = signerInfos[at]?.publicKey;
-        if (named !== undefined) learn(ctx, auth, { signer, at, key: keyBytes(named) });
+        if (named !== undefined) learn(ctx, auth, { signer, at, key: namedKey(tx, at, named) });
         else if (ctx.mode === 'simulate') learn(ctx, auth, { signer, at, key: simulatedKey });
       });
-      emitSignatures(ctx, tx, signers);
+      if (ctx.tellsEvents) emitSignatures(ctx, tx, signers);
+      else signatureData(tx);
       return undefined;
     },
   };
+}
+
+/** A key that a transaction names, and whose it is. */
+interface NamedKey {
+  readonly key: Uint8Array;
+  /** of the account that this key signs for */
+  readonly address: Uint8Array;
+}
+
+const keysOf = perTx((): (NamedKey | undefined)[] => []);
+
+/** By place of the signer info: decoded and hashed once, however often the transaction is checked. */
+function namedKey(tx: Tx, at: number, any: Any): NamedKey {
+  const keys = keysOf(tx);
+  const known = keys[at];
+  if (known !== undefined) return known;
+  const key = keyBytes(any);
+  const named = { key, address: secp256k1Address(key) };
+  keys[at] = named;
+  return named;
 }
 
 /** @throws AbciError invalid pubkey (8) when it is no compressed secp256k1 key: other kinds are not offered yet */
@@ -47,11 +69,11 @@ function keyBytes(any: Any): Uint8Array {
 function learn(
   ctx: Context,
   auth: AccountKeeper,
-  { signer, at, key }: { signer: Uint8Array; at: number; key: Uint8Array },
+  { signer, at, key: { key, address } }: { signer: Uint8Array; at: number; key: NamedKey },
 ): void {
-  if (ctx.mode !== 'simulate' && !equalBytes(secp256k1Address(key), signer)) {
-    const address = toBech32(ctx.chain.bech32Prefix, signer);
-    throw errInvalidPubKey.wrap(`pubKey does not match signer address ${address} with signer index: ${at}`);
+  if (ctx.mode !== 'simulate' && !equalBytes(address, signer)) {
+    const text = toBech32(ctx.chain.bech32Prefix, signer);
+    throw errInvalidPubKey.wrap(`pubKey does not match signer address ${text} with signer index: ${at}`);
   }
   const account = signerAccount(ctx, auth, signer);
   if (account.pubKey !== undefined) return;

@@ -1,7 +1,7 @@
 /** Who must sign, who pays, and what each signed: shared by the checks of signatures. */
 import type { Context } from '@mu/framework/context';
 import { errInvalidAddress, errTooManySignatures, errTxDecode, errUnknownAddress } from '@mu/framework/errors';
-import type { Tx } from '@mu/framework/tx';
+import { perTx, type Tx } from '@mu/framework/tx';
 import { fromBech32, toBech32 } from '@mu/lib/bech32';
 import { equalBytes } from '@mu/lib/bytes';
 import type { SignMode } from 'cosmjs-types/cosmos/tx/signing/v1beta1/signing';
@@ -43,7 +43,11 @@ export interface SignatureData {
 }
 
 /** @throws AbciError when a signer info comes without a signature, or without saying how it signed */
-export function signatureData(tx: Tx): SignatureData[] {
+export function signatureData(tx: Tx): readonly SignatureData[] {
+  return signaturesOf(tx);
+}
+
+const signaturesOf = perTx((tx): readonly SignatureData[] => {
   const { signerInfos } = tx.authInfo;
   if (signerInfos.length !== tx.signatures.length) {
     throw errTxDecode.wrap(`expected ${signerInfos.length} signatures, got ${tx.signatures.length}`);
@@ -53,7 +57,7 @@ export function signatureData(tx: Tx): SignatureData[] {
     const signature = tx.signatures[at] as Uint8Array;
     return { publicKey, sequence, mode: modeInfo.single?.mode, signature };
   });
-}
+});
 
 /** @throws AbciError unknown address (9) */
 export function signerAccount(ctx: Context, auth: AccountKeeper, address: Uint8Array): Account {

@@ -39,9 +39,9 @@ export function validateMemo(auth: AccountKeeper): AnteStep {
   return {
     name: 'validate-memo',
     run(ctx, tx) {
-      const length = BigInt(utf8(tx.body.memo).length);
       // Without a memo the parameters are not read: gas depends on it.
-      if (length === 0n) return undefined;
+      if (tx.body.memo === '') return undefined;
+      const length = BigInt(utf8(tx.body.memo).length);
       const { maxMemoCharacters } = auth.params(ctx);
       if (length > maxMemoCharacters) {
         throw errMemoTooLarge.wrap(
