@@ -3,6 +3,7 @@
  * thread that answers queries. Whatever drives it, it is opened and closed here.
  */
 import { mkdirSync } from 'node:fs';
+import { UpgradeNeeded } from '@mu/x-upgrade/errors';
 import type { Logger } from 'pino';
 import { createMuNodeApp, muStoreNames } from '../mu-app.ts';
 import { QueryThread } from '../query/query-thread.ts';
@@ -52,8 +53,13 @@ export function openApplication(
   const { app, unverified } = createMuNodeApp({
     store,
     minGasPrices: config.node.minimum_gas_prices,
-    // FinalizeBlock throws right after it, and the node stops: cosmovisor starts the next program when the file is there.
-    onUpgradeNeeded: (plan) => writeUpgradeInfo(home, plan),
+    // Cosmovisor starts the next program when the file is there. FinalizeBlock throws right after this; whatever drives
+    // the application, the node ends once that was answered.
+    onUpgradeNeeded: (plan) => {
+      writeUpgradeInfo(home, plan);
+      log.error(new UpgradeNeeded(plan).message);
+      setImmediate(() => onFailure(new UpgradeNeeded(plan)));
+    },
   });
   const pool = new VerifyPool({
     threads: threadCount(config.node.verify_threads),
