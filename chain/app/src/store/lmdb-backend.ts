@@ -23,6 +23,9 @@ export class StateFolderError extends Error {
   override readonly name = 'StateFolderError';
 }
 
+/** A part of a state that comes from elsewhere. */
+export type ImportBatch = Pick<StateBatch, 'firstId' | 'records' | 'changes'>;
+
 export class LmdbBackend implements StateBackend {
   readonly #environment: RootDatabase;
   readonly #meta: Database<Buffer, string>;
@@ -142,6 +145,46 @@ export class LmdbBackend implements StateBackend {
     });
   }
 
+  /**
+   * Begins to take a whole state from elsewhere. What an earlier attempt left is erased; until `finishImport` none of it
+   * belongs to a version, and a crash leaves an empty state that `dropImport` clears.
+   * @param names of the stores that the import writes
+   * @throws StateFolderError when the folder holds a state
+   */
+  beginImport(names: readonly string[]): void {
+    if (this.latest !== 0) throw new StateFolderError(`the state is not empty: it holds block ${this.latest}`);
+    this.dropImport();
+    this.#meta.putSync('importing', Buffer.from(JSON.stringify(names)));
+  }
+
+  /** A part of it. Resolves when the part is in the files: whoever waits for it keeps to a bound of memory. */
+  async importBatch(batch: ImportBatch): Promise<void> {
+    await this.#environment.batch(() => this.#putImported(batch));
+  }
+
+  /** The last part, and the version that all parts make: in one write. */
+  async finishImport(batch: ImportBatch, height: number, version: VersionRecord): Promise<void> {
+    await this.#environment.batch(() => {
+      this.#putImported(batch);
+      this.#versions.put(numberKey(height), encodeVersion(version));
+      this.#meta.put('height', numberKey(height));
+      this.#meta.remove('importing');
+    });
+    await this.#environment.flushed;
+  }
+
+  /** Erases an import that was not finished; without one nothing happens. */
+  dropImport(): void {
+    const importing = this.#meta.get('importing');
+    if (importing === undefined) return;
+    const names = JSON.parse(importing.toString()) as string[];
+    this.#environment.transactionSync(() => {
+      this.#nodes.clearSync();
+      for (const name of names) this.#flatStore(name).clearSync();
+      this.#meta.removeSync('importing');
+    });
+  }
+
   /** What the files hold, for metrics. */
   get figures(): { readonly nodes: number; readonly bytes: number; readonly versions: number } {
     const { mapSize, ...stats } = this.#environment.getStats() as { mapSize?: number } & Record<string, number>;
@@ -176,6 +219,15 @@ export class LmdbBackend implements StateBackend {
     this.#versions.put(numberKey(height), encodeVersion(version));
     if (orphans.length > 0) this.#orphans.put(numberKey(height), encodeIds(orphans));
     this.#meta.put('height', numberKey(height));
+  }
+
+  #putImported({ firstId, records, changes }: ImportBatch): void {
+    const key = Buffer.allocUnsafe(6);
+    records.forEach((record, index) => {
+      putUint48(key, 0, firstId + index);
+      this.#nodes.put(key, record as Buffer);
+    });
+    for (const change of changes) this.#flatStore(change.store).putQuietly(change);
   }
 
   #settle(batch: StateBatch): void {

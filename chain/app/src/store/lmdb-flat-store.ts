@@ -56,6 +56,17 @@ export class LmdbFlatStore implements KVStore {
     else this.#db.putSync(asBuffer(key), asBuffer(value));
   }
 
+  /** Part of a batch that LMDB writes later; it can be read when it is on the disk. */
+  putQuietly({ key, value }: Change): void {
+    if (value === undefined) this.#db.remove(asBuffer(key));
+    else this.#db.put(asBuffer(key), asBuffer(value));
+  }
+
+  /** Part of a transaction that is under way: all values are gone. */
+  clearSync(): void {
+    this.#db.clearSync();
+  }
+
   /** The batch with this change is on the disk. */
   settle({ key }: Change, height: number): void {
     const text = toMapKey(key);

@@ -2,8 +2,9 @@
 
 import type { CommitInfo } from '@mu/framework/store/commit-store';
 import type { Change } from '@mu/framework/store/kv-store';
+import type { VersionRecord } from '@mu/framework/store/state-backend';
 import { TreeCommitStore } from '@mu/framework/store/tree-commit-store';
-import { LmdbBackend } from './lmdb-backend.ts';
+import { type ImportBatch, LmdbBackend } from './lmdb-backend.ts';
 import { Pruner } from './pruner.ts';
 import type { PruningPlan } from './pruning.ts';
 
@@ -68,6 +69,27 @@ export class LmdbCommitStore extends TreeCommitStore {
     this.#backend.rollback(Number(height), [...this.changesBetween(this.last.height, height)]);
     this.refresh();
     return this.last;
+  }
+
+  /** @throws StateFolderError when the folder holds a state */
+  beginImport(names: readonly string[]): void {
+    this.#backend.beginImport(names);
+  }
+
+  /** A part of a state that comes from elsewhere; no version has it before `finishImport`. */
+  importBatch(batch: ImportBatch): Promise<void> {
+    return this.#backend.importBatch(batch);
+  }
+
+  /** The last part with the version that they make, which is the store's latest from now on. */
+  async finishImport(batch: ImportBatch, height: number, version: VersionRecord): Promise<void> {
+    await this.#backend.finishImport(batch, height, version);
+    this.refresh();
+  }
+
+  /** Erases what an import that was not finished has left. */
+  dropImport(): void {
+    this.#backend.dropImport();
   }
 
   /** Waits until every commit is in the files. @throws Error when a write failed */

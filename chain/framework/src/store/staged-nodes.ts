@@ -9,11 +9,12 @@ const slabBytes = 65_536;
 export class StagedNodes implements NodeSink {
   readonly firstId: NodeId;
   readonly records: Buffer[] = [];
-  readonly #cache: NodeCache;
+  readonly #cache: Pick<NodeCache, 'put'>;
   #slab = Buffer.allocUnsafeSlow(0);
   #used = 0;
 
-  constructor(firstId: NodeId, cache: NodeCache) {
+  /** @param cache where new inner nodes are looked for next */
+  constructor(firstId: NodeId, cache: Pick<NodeCache, 'put'>) {
     this.firstId = firstId;
     this.#cache = cache;
   }
