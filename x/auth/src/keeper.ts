@@ -24,7 +24,7 @@ export class AccountKeeper {
   readonly #modules: ReadonlyMap<string, KnownModule>;
   readonly #decodedAccounts = new DecodeCache<Account>(20_000);
   readonly #decodedParams = new DecodeCache<Params>(1);
-  #lastNamed = { address: new Uint8Array(), name: '' };
+  #lastNamed: { readonly address: Uint8Array; readonly name: string } = { address: new Uint8Array(), name: '' };
 
   constructor(options: { readonly moduleAccounts: ModuleAccounts }) {
     const names = Object.keys(options.moduleAccounts).sort((a, b) => (a < b ? -1 : 1));
