@@ -280,7 +280,7 @@ export class BaseApp implements Application {
     return ResponseVerifyVoteExtension.fromPartial({ status });
   }
 
-  // This store takes no snapshots: none is listed, and one that a peer offers is refused.
+  // Snapshots are the matter of whoever keeps the state's files. Here none is listed, and one that is offered is refused.
   listSnapshots(): ResponseListSnapshots {
     return ResponseListSnapshots.fromPartial({});
   }
@@ -357,6 +357,13 @@ export class BaseApp implements Application {
   /** Consensus parameters of the next block: those of the last committed state. */
   #params(): FullConsensusParams {
     return this.#options.params.get(this.queryContext());
+  }
+
+  /** Takes up what the store holds now: after a restore or a rollback. */
+  reload(): void {
+    this.#genesis = undefined;
+    this.#pending = undefined;
+    this.#load();
   }
 
   /** Takes up what the store holds from an earlier run. */

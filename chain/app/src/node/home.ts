@@ -10,6 +10,8 @@ export interface Home {
   readonly nodeKey: string;
   /** committed state of the application */
   readonly state: string;
+  /** snapshots of the state for peers */
+  readonly snapshots: string;
   /** blocks, results and the transaction index of the embedded engine */
   readonly engine: string;
 }
@@ -23,6 +25,7 @@ export function homeAt(root: string): Home {
     nodeKey: join(root, 'config', 'node_key.json'),
     validatorState: join(root, 'data', 'priv_validator_state.json'),
     state: join(root, 'data', 'state'),
+    snapshots: join(root, 'data', 'snapshots'),
     engine: join(root, 'data', 'engine'),
   };
 }

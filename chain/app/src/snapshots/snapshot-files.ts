@@ -88,10 +88,15 @@ export class SnapshotFiles {
     return heights;
   }
 
-  /** Removes what was being written when its process ended; called while nobody writes. */
-  async removeUnfinished(): Promise<void> {
+  /**
+   * Removes what is not whole; called while nobody writes it.
+   * @param pid of the process that wrote it; without it, whatever process that was
+   */
+  async removeUnfinished(pid?: number): Promise<void> {
+    const ending = pid === undefined ? '' : `-${pid}`;
     for (const name of await namesIn(this.root)) {
-      if (name.startsWith(unfinished)) await rm(join(this.root, name), { recursive: true, force: true });
+      if (name.startsWith(unfinished) && name.endsWith(ending))
+        await rm(join(this.root, name), { recursive: true, force: true });
     }
     for (const height of await numbersIn(this.root)) await rmdir(join(this.root, height)).catch(() => undefined);
   }

@@ -54,6 +54,8 @@ interface Session {
 
 export class SnapshotManager {
   readonly #options: SnapshotManagerOptions;
+  /** a snapshot that was cut off by a crash has left nothing */
+  readonly #cleaned: Promise<void>;
   #taking: Promise<void> | undefined;
   #session: Session | undefined;
   /** requests of the snapshot connection, each after the one before */
@@ -64,11 +66,10 @@ export class SnapshotManager {
     this.#options = options;
     // A restore that was cut off by a crash belongs to no version.
     options.store.dropImport();
-  }
-
-  /** Removes what a snapshot that was cut off by a crash has left; called once, before the first commit. */
-  async open(): Promise<void> {
-    await this.#options.files.removeUnfinished();
+    this.#cleaned = options.files.removeUnfinished();
+    this.#cleaned.catch((error: unknown) => {
+      options.log.error({ error: String(error) }, 'the folder of snapshots cannot be used');
+    });
   }
 
   /** The newest snapshot, for metrics. */
@@ -135,13 +136,13 @@ export class SnapshotManager {
     await this.#taking;
     await this.#turn;
     await this.#giveUp();
-    await this.#options.files.removeUnfinished();
+    await this.#options.files.removeUnfinished(process.pid);
   }
 
   async #take(height: bigint): Promise<void> {
     const { store, taker, files, keepRecent, log } = this.#options;
     const begin = performance.now();
-    await store.settled();
+    await Promise.all([store.settled(), this.#cleaned]);
     if (this.#closed) return;
     const { chunkHashes, bytes, nodes } = await taker.take(height);
     const ms = Math.round(performance.now() - begin);

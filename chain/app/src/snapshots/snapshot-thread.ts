@@ -10,8 +10,6 @@ export interface SnapshotThreadOptions {
   /** the folder of snapshots */
   readonly snapshots: string;
   readonly chunkBytes?: number | undefined;
-  /** memory of the thread for nodes of the trees */
-  readonly cacheBytes: number;
 }
 
 /** The height of which a snapshot is to be taken. */

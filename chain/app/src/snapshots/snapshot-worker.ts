@@ -8,11 +8,13 @@ import { takeSnapshot } from './take.ts';
 
 /** Behind whatever else wants a processor. */
 const niceness = 10;
+/** Each node is read once: nothing is gained by keeping many. */
+const cacheBytes = 4 * 1_048_576;
 
 // On Linux a priority is that of the thread that asks; elsewhere it would be the node's.
 if (process.platform === 'linux') setPriority(niceness);
 
-const { state, names, snapshots, chunkBytes, cacheBytes } = workerData as SnapshotThreadOptions;
+const { state, names, snapshots, chunkBytes } = workerData as SnapshotThreadOptions;
 const store = new LmdbCommitStore(state, names, { cacheBytes });
 const files = new SnapshotFiles(snapshots);
 
