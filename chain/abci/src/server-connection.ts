@@ -1,15 +1,15 @@
 /** One connection of an {@link AbciServer}: requests in, calls in their order, replies out in the same order. */
 import type { Socket } from 'node:net';
 import { ResponseException } from 'cosmjs-types/tendermint/abci/types';
-import type { Application, Reply } from './application.ts';
 import { FrameError, FrameReader, frameHeader, openEnvelope } from './frame.ts';
+import type { MessageHandler } from './handler.ts';
 import type { AbciLog } from './log.ts';
 import { exceptionField, isPromise, methodOfRequest, type ServedMethod } from './methods.ts';
 import { ReplyQueue, type Slot } from './reply-queue.ts';
 
 /** What a connection needs of its server. */
 export interface ConnectionHost {
-  readonly application: Application;
+  readonly handler: MessageHandler;
   readonly maxMessageBytes: number;
   /** Requests whose replies are not yet written, at most. */
   readonly maxInFlight: number;
@@ -34,7 +34,7 @@ const lingerMs = 2000;
 
 interface Call {
   readonly method: ServedMethod;
-  run(application: Application): Reply<Uint8Array>;
+  readonly body: Uint8Array;
 }
 
 export class ServerConnection {
@@ -139,36 +139,42 @@ export class ServerConnection {
     });
   }
 
-  /** The next request; 'answered' where there is nothing to call. Damage closes the connection: the rest is lost. */
+  /** The next request; 'answered' where there is nothing to call. */
   #nextCall(): Call | 'answered' | undefined {
     try {
       const frame = this.#frames.next();
       if (frame === undefined) return undefined;
       const { field, body } = openEnvelope(frame);
       const method = methodOfRequest(field);
-      if (method !== undefined) return { method, run: method.prepare(body) };
+      if (method !== undefined) return { method, body };
       this.#answerException(this.#replies.open(), new Error(`unknown request: field ${field}`));
       return 'answered';
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      this.#host.log.warn({ err: error }, 'malformed ABCI message: the connection is closed');
-      this.#closing = true;
+      this.#refuseMore(error);
       return undefined;
     }
   }
 
-  #call({ method, run }: Call): void {
+  /** Damage closes the connection: whatever follows it cannot be trusted to be what the peer meant. */
+  #refuseMore(error: FrameError): void {
+    this.#host.log.warn({ err: error }, 'malformed ABCI message: the connection is closed');
+    this.#closing = true;
+    this.#held = undefined;
+  }
+
+  #call({ method, body }: Call): void {
     const slot = this.#replies.open();
     this.#running++;
     this.#alone = method.traits.together !== true;
     try {
       const refused = this.#host.refusal(method);
       if (refused !== undefined) throw refused;
-      const reply = run(this.#host.application);
+      const reply = this.#host.handler.handle(method, body);
       if (!isPromise(reply)) this.#succeeded(slot, method, reply);
       else {
         reply.then(
-          (body) => this.#succeeded(slot, method, body),
+          (answer) => this.#succeeded(slot, method, answer),
           (error: unknown) => this.#failed(slot, method, error),
         );
       }
@@ -187,6 +193,13 @@ export class ServerConnection {
    * CometBFT's own server does.
    */
   #failed(slot: Slot, method: ServedMethod, thrown: unknown): void {
+    if (thrown instanceof FrameError) {
+      // The application was not asked: nothing of it has failed, and there is no reply.
+      this.#replies.answer(slot, []);
+      this.#refuseMore(thrown);
+      this.#finished();
+      return;
+    }
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     this.#host.log.error({ err: error, method: method.name }, 'the application failed');
     this.#answerException(slot, error);

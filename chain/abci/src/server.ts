@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { formatAddress, parseAddress, type SocketAddress } from './address.ts';
 import type { Application } from './application.ts';
 import { defaultMaxMessageBytes } from './frame.ts';
+import { handlerOf, isHandler, type MessageHandler } from './handler.ts';
 import { type AbciLog, silentLog } from './log.ts';
 import type { ServedMethod } from './methods.ts';
 import { ServerConnection } from './server-connection.ts';
@@ -28,7 +29,7 @@ export interface AbciServerOptions {
 }
 
 export class AbciServer {
-  readonly #application: Application;
+  readonly #handler: MessageHandler;
   readonly #options: AbciServerOptions;
   readonly #log: AbciLog;
   readonly #server: Server;
@@ -36,8 +37,9 @@ export class AbciServer {
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(application: Application, options: AbciServerOptions) {
-    this.#application = application;
+  /** @param target the application, or what passes requests on to one */
+  constructor(target: Application | MessageHandler, options: AbciServerOptions) {
+    this.#handler = isHandler(target) ? target : handlerOf(target);
     this.#options = options;
     this.#log = options.log ?? silentLog;
     // Half open: a peer that has sent its last request still gets its replies.
@@ -88,7 +90,7 @@ export class AbciServer {
 
   #accept(socket: Socket): void {
     const connection = new ServerConnection(socket, {
-      application: this.#application,
+      handler: this.#handler,
       maxMessageBytes: this.#options.maxMessageBytes ?? defaultMaxMessageBytes,
       maxInFlight: this.#options.maxInFlight ?? 1024,
       log: this.#log,
