@@ -43,7 +43,7 @@ async function start(flags: { readonly set: Record<string, string> }, command: C
   const [{ loadConfig }, { startNode }] = await Promise.all([import('./node/config.ts'), import('./node/start.ts')]);
   const home = homeOf(command);
   const node = await startNode(home, loadConfig(home.config, process.env, flags.set));
-  print({ rpc: node.rpc, home: home.root });
+  print({ ...node.addresses, home: home.root });
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ask());
   try {

@@ -54,6 +54,16 @@ export interface Queries {
   ask(request: RequestQuery): Promise<ResponseQuery>;
 }
 
+/** Takes, serves and restores snapshots of the state (`SnapshotManager`). */
+export interface Snapshots {
+  /** Called after each commit; returns at once. */
+  committed(height: bigint): void;
+  listSnapshots(): Promise<ResponseListSnapshots>;
+  offerSnapshot(request: RequestOfferSnapshot): Promise<ResponseOfferSnapshot>;
+  loadSnapshotChunk(request: RequestLoadSnapshotChunk): Promise<ResponseLoadSnapshotChunk>;
+  applySnapshotChunk(request: RequestApplySnapshotChunk): Promise<ResponseApplySnapshotChunk>;
+}
+
 export interface NodeApplicationOptions {
   readonly app: StateMachine;
   /** absent where the state machine answers queries itself */
@@ -64,11 +74,14 @@ export interface NodeApplicationOptions {
   readonly onFailure?: ((error: Error) => void) | undefined;
   /** absent where there are no threads to verify with */
   readonly preVerifier?: Warming | undefined;
+  /** absent where the state machine answers for snapshots itself */
+  readonly snapshots?: Snapshots | undefined;
 }
 
 const infoRequest = RequestInfo.fromPartial({});
 
-function isSimulation(path: string): boolean {
+/** Whether a query is one that runs on the state that is being checked. */
+export function isSimulation(path: string): boolean {
   return path === '/cosmos.tx.v1beta1.Service/Simulate' || /^\/?app\/simulate/.test(path);
 }
 
@@ -85,6 +98,7 @@ export class NodeApplication implements Application {
   readonly #queries: Queries | undefined;
   readonly #settled: (() => Promise<void>) | undefined;
   readonly #onFailure: ((error: Error) => void) | undefined;
+  readonly #snapshots: Snapshots | undefined;
   #height = 0n;
   /** checks that came since the last batch left */
   #arrived: Check[] = [];
@@ -93,12 +107,13 @@ export class NodeApplication implements Application {
   /** the batches that left, each after the one before */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor({ app, preVerifier, queries, settled, onFailure }: NodeApplicationOptions) {
+  constructor({ app, preVerifier, queries, settled, onFailure, snapshots }: NodeApplicationOptions) {
     this.#app = app;
     this.#preVerifier = preVerifier;
     this.#queries = queries;
     this.#settled = settled;
     this.#onFailure = onFailure;
+    this.#snapshots = snapshots;
   }
 
   info(request: RequestInfo): Reply<ResponseInfo> {
@@ -171,23 +186,24 @@ export class NodeApplication implements Application {
     this.#settled?.().catch((error: unknown) =>
       this.#onFailure?.(error instanceof Error ? error : new Error(String(error))),
     );
+    this.#snapshots?.committed(this.#height);
     return response;
   }
 
   listSnapshots(): Reply<ResponseListSnapshots> {
-    return this.#app.listSnapshots();
+    return (this.#snapshots ?? this.#app).listSnapshots();
   }
 
   offerSnapshot(request: RequestOfferSnapshot): Reply<ResponseOfferSnapshot> {
-    return this.#app.offerSnapshot(request);
+    return (this.#snapshots ?? this.#app).offerSnapshot(request);
   }
 
   loadSnapshotChunk(request: RequestLoadSnapshotChunk): Reply<ResponseLoadSnapshotChunk> {
-    return this.#app.loadSnapshotChunk(request);
+    return (this.#snapshots ?? this.#app).loadSnapshotChunk(request);
   }
 
   applySnapshotChunk(request: RequestApplySnapshotChunk): Reply<ResponseApplySnapshotChunk> {
-    return this.#app.applySnapshotChunk(request);
+    return (this.#snapshots ?? this.#app).applySnapshotChunk(request);
   }
 
   async #askBeside(queries: Queries, request: RequestQuery): Promise<ResponseQuery> {

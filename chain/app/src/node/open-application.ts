@@ -7,6 +7,9 @@ import { UpgradeNeeded } from '@mu/x-upgrade/errors';
 import type { Logger } from 'pino';
 import { createMuNodeApp, muStoreNames } from '../mu-app.ts';
 import { QueryThread } from '../query/query-thread.ts';
+import { SnapshotFiles } from '../snapshots/snapshot-files.ts';
+import { SnapshotManager } from '../snapshots/snapshot-manager.ts';
+import { SnapshotThread } from '../snapshots/snapshot-thread.ts';
 import { LmdbCommitStore } from '../store/lmdb-store.ts';
 import { pruningPlan } from '../store/pruning.ts';
 import { warnWithoutNative } from '../verify/native.ts';
@@ -27,22 +30,29 @@ export interface OpenApplication {
 /** The part of the cache that the thread of queries has. */
 const queryShare = 4;
 
-/**
- * @param onFailure learns of a failure after which no more blocks may be executed
- * @throws Error that says what is wrong with the state, and what to do
- */
+export function queryCacheBytes({ store }: NodeConfig): number {
+  return Math.floor((store.cache_mb * 1_048_576) / queryShare);
+}
+
+export interface OpenOptions {
+  /** learns of a failure after which no more blocks may be executed */
+  readonly onFailure: (error: Error) => void;
+  /** whether queries are answered here, on a thread beside; false where whoever serves the application has one */
+  readonly answersQueries: boolean;
+}
+
+/** @throws Error that says what is wrong with the state, and what to do */
 export function openApplication(
   home: Home,
   config: NodeConfig,
   log: Logger,
-  onFailure: (error: Error) => void,
+  { onFailure, answersQueries }: OpenOptions,
 ): OpenApplication {
   warnWithoutNative(log);
   mkdirSync(home.state, { recursive: true });
   const { store: settings } = config;
-  const cacheBytes = settings.cache_mb * 1_048_576;
   const store = new LmdbCommitStore(home.state, muStoreNames, {
-    cacheBytes: cacheBytes - cacheBytes / queryShare,
+    cacheBytes: settings.cache_mb * 1_048_576 - queryCacheBytes(config),
     pruning: pruningPlan({
       pruning: settings.pruning,
       keepRecent: settings.pruning_keep_recent,
@@ -65,9 +75,22 @@ export function openApplication(
     threads: threadCount(config.node.verify_threads),
     onFailure: (error) => log.warn({ error: error.message }, 'a thread that verifies signatures ended'),
   });
-  const queries = new QueryThread({ state: home.state, cacheBytes: cacheBytes / queryShare });
+  const queries = answersQueries
+    ? new QueryThread({ state: home.state, cacheBytes: queryCacheBytes(config) })
+    : undefined;
+  const snapshots = new SnapshotManager({
+    store,
+    names: muStoreNames,
+    files: new SnapshotFiles(home.snapshots),
+    taker: new SnapshotThread({ state: home.state, names: muStoreNames, snapshots: home.snapshots }),
+    interval: settings.snapshot_interval,
+    keepRecent: settings.snapshot_keep_recent,
+    log: log.child({ part: 'snapshots' }),
+    onRestored: () => app.reload(),
+  });
   const application = new NodeApplication({
     app,
+    snapshots,
     preVerifier: pool.width > 0 ? new PreVerifier({ unverified, pool }) : undefined,
     queries,
     settled: () => store.settled(),
@@ -77,7 +100,7 @@ export function openApplication(
     application,
     store,
     async close() {
-      await Promise.all([queries.close(), pool.close()]);
+      await Promise.all([queries?.close(), pool.close(), snapshots.close()]);
       await store.close();
     },
   };

@@ -1,19 +1,21 @@
 /** Starts a node: the application on its committed state, the embedded engine, the RPC; and stops them in turn. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import { parseGenesis } from '../engine/genesis.ts';
 import { loadOrCreateNodeKey, loadOrCreateValidator } from '../engine/private-validator.ts';
 import { SoloEngine } from '../engine/solo-engine.ts';
 import { startRpc } from '../rpc/server.ts';
 import type { NodeConfig } from './config.ts';
+import { driveCometbft } from './drive-cometbft.ts';
 import { readGenesis } from './genesis.ts';
 import type { Home } from './home.ts';
+import { nodeLog } from './log.ts';
 import { openApplication } from './open-application.ts';
 
 export interface RunningNode {
-  /** `http://host:port` of the RPC */
-  readonly rpc: string;
+  /** where it listens, by what for: `rpc` (http://host:port) or `abci` */
+  readonly addresses: Readonly<Record<string, string>>;
   /** Ends after the block that is being made. */
   stop(): Promise<void>;
   /** Rejects when the node can make no more blocks. */
@@ -22,10 +24,15 @@ export interface RunningNode {
 
 /** @throws Error that says what is wrong with the home folder, and what to do */
 export async function startNode(home: Home, config: NodeConfig): Promise<RunningNode> {
-  const log = pino({ level: config.node.log_level, base: { moniker: config.node.moniker } }, pino.destination(2));
+  const log = nodeLog(config);
+  const node = config.engine.kind === 'cometbft' ? driveCometbft : driveSolo;
+  return node(home, config, log);
+}
+
+async function driveSolo(home: Home, config: NodeConfig, log: Logger): Promise<RunningNode> {
   const genesis = parseGenesis(readGenesis(home.genesis));
   const { promise: failed, reject } = Promise.withResolvers<never>();
-  const opened = openApplication(home, config, log, reject);
+  const opened = openApplication(home, config, log, { onFailure: reject, answersQueries: true });
   // Whoever waits for it learns of a failure; nobody has to.
   failed.catch(() => undefined);
   const engine = new SoloEngine({
@@ -65,7 +72,7 @@ export async function startNode(home: Home, config: NodeConfig): Promise<Running
   writeAddresses(home, rpc.url);
   log.info({ rpc: rpc.url, chain: genesis.chainId }, 'node is ready');
   return {
-    rpc: rpc.url,
+    addresses: { rpc: rpc.url },
     failed,
     async stop() {
       rmSync(addressesFile(home), { force: true });

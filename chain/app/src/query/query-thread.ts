@@ -15,6 +15,8 @@ export interface QueryThreadOptions {
 export interface Question {
   readonly id: number;
   readonly request: Uint8Array;
+  /** the answer must not be older than this height */
+  readonly from: bigint;
 }
 
 export interface Answer {
@@ -53,14 +55,18 @@ export class QueryThread {
     return this.#waiting.size;
   }
 
-  /** There must be a committed block. @throws Error when the thread ended; the next question starts it anew */
-  ask(request: RequestQuery): Promise<ResponseQuery> {
+  /**
+   * There must be a committed block.
+   * @param from the height of a block whose commit the asker knows of; it may still be on its way to the files
+   * @throws Error when the thread ended; the next question starts it anew
+   */
+  ask(request: RequestQuery, from = 0n): Promise<ResponseQuery> {
     if (this.#closed) return Promise.reject(new Error('the node is stopping: no more queries are answered'));
     this.#worker ??= this.#start();
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<ResponseQuery>();
     this.#waiting.set(id, { resolve, reject });
-    this.#worker.postMessage({ id, request: RequestQuery.encode(request).finish() } satisfies Question);
+    this.#worker.postMessage({ id, request: RequestQuery.encode(request).finish(), from } satisfies Question);
     return promise;
   }
 

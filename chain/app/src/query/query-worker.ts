@@ -1,4 +1,5 @@
 /** The thread that answers queries: the same application over the same files, reading only. */
+import { setTimeout } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { BaseApp } from '@mu/framework/base-app';
 import { RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
@@ -11,12 +12,30 @@ const store = new LmdbCommitStore(state, muStoreNames, { cacheBytes });
 /** Made with the first question: there is a genesis by then. */
 let app: BaseApp | undefined;
 
-parentPort?.on('message', ({ id, request }: Question) => {
-  // What was committed since the last question; all reads of one answer see one version.
+/** A commit takes milliseconds to reach the files; one that never does ends the node. */
+const pauseMs = 1;
+const patienceMs = 5_000;
+
+parentPort?.on('message', (question: Question) => {
+  // What was committed since the last question.
   store.refresh();
+  if (store.last.height >= question.from) answer(question);
+  else void answerLater(question);
+});
+
+async function answerLater(question: Question): Promise<void> {
+  for (let waitedMs = 0; store.last.height < question.from && waitedMs < patienceMs; waitedMs += pauseMs) {
+    await setTimeout(pauseMs);
+    store.refresh();
+  }
+  answer(question);
+}
+
+/** All reads of one answer see one version: they are made in one turn. */
+function answer({ id, request }: Question): void {
   app ??= createMuApp({ store });
   const response = ResponseQuery.encode(app.query(RequestQuery.decode(request))).finish();
   parentPort?.postMessage({ id, response } satisfies Answer);
-});
+}
 
 parentPort?.postMessage(ready);

@@ -1,0 +1,152 @@
+/**
+ * The application on a thread of its own, as whoever serves it sees it: encoded requests go there, encoded answers come
+ * back. The thread that serves is free while a block is executed: it takes requests, answers queries from the thread
+ * beside, says how the node is, and hears a signal.
+ */
+import { Worker } from 'node:worker_threads';
+import type { MessageHandler } from '@mu/abci/handler';
+import { methods, type ServedMethod } from '@mu/abci/methods';
+import { RequestFinalizeBlock, RequestQuery, ResponseInfo, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
+import type { NodeConfig } from '../node/config.ts';
+import type { Home } from '../node/home.ts';
+import { isSimulation } from '../node/node-application.ts';
+import type { QueryThread } from '../query/query-thread.ts';
+import { Outbox, unpackMessages } from './batch.ts';
+
+export interface ApplicationThreadData {
+  readonly home: Home;
+  readonly config: NodeConfig;
+}
+
+/** Kinds of answers. */
+export const answered = 0;
+export const refused = 1;
+/** Asks the thread to end. */
+export const closing = 'close';
+/** What the thread says unasked. */
+export type Notice = 'open' | 'closed' | { readonly failure: string };
+
+interface Waiting {
+  resolve(body: Uint8Array): void;
+  reject(error: Error): void;
+}
+
+export interface ApplicationThreadOptions extends ApplicationThreadData {
+  readonly queries: QueryThread;
+  /** learns of a failure after which no more blocks may be executed */
+  readonly onFailure: (error: Error) => void;
+}
+
+export class ApplicationThread implements MessageHandler {
+  readonly #worker: Worker;
+  readonly #queries: QueryThread;
+  readonly #onFailure: (error: Error) => void;
+  readonly #outbox: Outbox;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #closed = Promise.withResolvers<void>();
+  #lastId = 0;
+  /** of the last block that is committed */
+  #height = 0n;
+  #nextHeight = 0n;
+  #isClosing = false;
+
+  private constructor(worker: Worker, { queries, onFailure }: ApplicationThreadOptions) {
+    this.#worker = worker;
+    this.#queries = queries;
+    this.#onFailure = onFailure;
+    this.#outbox = new Outbox((buffer) => worker.postMessage(buffer, [buffer]));
+    worker.on('message', (message: ArrayBuffer | Notice) => this.#take(message));
+    worker.on('error', (error: unknown) => this.#lost(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', () => this.#lost(new Error('the thread of the application ended')));
+  }
+
+  /** Resolves when the application is open. @throws Error that says what is wrong with the state, and what to do */
+  static async start(options: ApplicationThreadOptions): Promise<ApplicationThread> {
+    const { home, config } = options;
+    const worker = new Worker(new URL('./application-worker.ts', import.meta.url), {
+      workerData: { home, config } satisfies ApplicationThreadData,
+      name: 'application',
+      // Most of what a block makes lives until its end: with room for it the collector copies little.
+      resourceLimits: { maxYoungGenerationSizeMb: 192, maxOldGenerationSizeMb: 8192 },
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    worker.once('message', () => resolve());
+    worker.once('error', reject);
+    await promise;
+    worker.off('error', reject);
+    return new ApplicationThread(worker, options);
+  }
+
+  handle(method: ServedMethod, body: Uint8Array): Promise<Uint8Array> {
+    if (method === methods.query) return this.#query(body);
+    if (method === methods.finalizeBlock) this.#nextHeight = RequestFinalizeBlock.decode(body).height;
+    const reply = this.#ask(method, body);
+    if (method === methods.commit) return reply.then((bytes) => this.#committed(bytes));
+    if (method === methods.info) return reply.then((bytes) => this.#informed(bytes));
+    return reply;
+  }
+
+  /** Ends the thread when all that is under way is answered and all that is committed is in the files. */
+  async close(): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      this.#outbox.flush();
+      this.#worker.postMessage(closing);
+    }
+    await this.#closed.promise;
+    await this.#worker.terminate();
+  }
+
+  #ask(method: ServedMethod, body: Uint8Array): Promise<Uint8Array> {
+    this.#lastId = (this.#lastId + 1) >>> 0;
+    const id = this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    this.#waiting.set(id, { resolve, reject });
+    this.#outbox.add({ id, kind: method.request, bytes: body });
+    return promise;
+  }
+
+  /** What is committed is asked of the thread beside; what the state machine alone can say, of it. */
+  async #query(body: Uint8Array): Promise<Uint8Array> {
+    const request = RequestQuery.decode(body);
+    if (this.#height === 0n || !this.#queries.isReady || isSimulation(request.path))
+      return this.#ask(methods.query, body);
+    try {
+      return ResponseQuery.encode(await this.#queries.ask(request, this.#height)).finish();
+    } catch {
+      return this.#ask(methods.query, body);
+    }
+  }
+
+  #committed(bytes: Uint8Array): Uint8Array {
+    this.#height = this.#nextHeight;
+    return bytes;
+  }
+
+  #informed(bytes: Uint8Array): Uint8Array {
+    const { lastBlockHeight } = ResponseInfo.decode(bytes);
+    if (lastBlockHeight > this.#height) this.#height = lastBlockHeight;
+    return bytes;
+  }
+
+  #take(message: ArrayBuffer | Notice): void {
+    if (message === 'closed') this.#closed.resolve();
+    else if (message === 'open') return;
+    else if ('failure' in message) this.#onFailure(new Error(message.failure));
+    else for (const { id, kind, bytes } of unpackMessages(message)) this.#answer(id, kind, bytes);
+  }
+
+  #answer(id: number, kind: number, bytes: Uint8Array): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (kind === answered) waiting?.resolve(bytes);
+    else waiting?.reject(new Error(Buffer.from(bytes).toString()));
+  }
+
+  #lost(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+    this.#closed.resolve();
+    if (!this.#isClosing) this.#onFailure(error);
+  }
+}

@@ -1,0 +1,59 @@
+/** The thread of the application: opens it over its files and answers encoded requests in the order in which they come. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { isPromise, methodOfRequest } from '@mu/abci/methods';
+import { nodeLog } from '../node/log.ts';
+import { openApplication } from '../node/open-application.ts';
+import { type ApplicationThreadData, answered, closing, type Notice, refused } from './application-thread.ts';
+import { type Message, Outbox, unpackMessages } from './batch.ts';
+
+const { home, config } = workerData as ApplicationThreadData;
+const notify = (notice: Notice): void => parentPort?.postMessage(notice);
+const opened = openApplication(home, config, nodeLog(config).child({ part: 'application' }), {
+  onFailure: (error) => notify({ failure: error.message }),
+  answersQueries: false,
+});
+const outbox = new Outbox((buffer) => parentPort?.postMessage(buffer, [buffer]));
+/** what is under way */
+let running = 0;
+let whenIdle: (() => void) | undefined;
+
+const answer = (id: number, bytes: Uint8Array): void => {
+  outbox.add({ id, kind: answered, bytes });
+  finished();
+};
+
+const refuse = (id: number, error: unknown): void => {
+  outbox.add({ id, kind: refused, bytes: Buffer.from(error instanceof Error ? error.message : String(error)) });
+  finished();
+};
+
+function finished(): void {
+  running -= 1;
+  if (running === 0) whenIdle?.();
+}
+
+function carryOut({ id, kind, bytes }: Message): void {
+  running += 1;
+  try {
+    const method = methodOfRequest(kind);
+    if (method === undefined) throw new Error(`unknown request: field ${kind}`);
+    const reply = method.prepare(bytes)(opened.application);
+    if (isPromise(reply)) reply.then((body) => answer(id, body)).catch((error: unknown) => refuse(id, error));
+    else answer(id, reply);
+  } catch (error) {
+    refuse(id, error);
+  }
+}
+
+async function close(): Promise<void> {
+  if (running > 0) await new Promise<void>((resolve) => (whenIdle = resolve));
+  outbox.flush();
+  await opened.close();
+  notify('closed');
+}
+
+parentPort?.on('message', (message: ArrayBuffer | typeof closing) => {
+  if (message === closing) void close();
+  else for (const one of unpackMessages(message)) carryOut(one);
+});
+notify('open');
