@@ -14,20 +14,27 @@ import { eventually } from '@mu/e2e/process';
 import { Dec } from '@mu/lib/dec';
 import { type BillLine, BillLineKind } from '@mu/proto/billing';
 import { FulfillmentState, type Lease } from '@mu/proto/market';
+import { requireCometbft } from './lib/cometbft.ts';
+import { maxValidators } from './lib/localnet/create.ts';
 
 const { values: flags } = parseArgs({
   options: {
     name: { type: 'string', default: 'world' },
     keep: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    engine: { type: 'string', default: 'solo' },
+    validators: { type: 'string', default: '4' },
     help: { type: 'boolean', default: false },
   },
 });
 
 if (flags.help) {
-  console.log(
-    './scripts/demo [--name NAME] [--keep] [--json]\n  --name  whom the function greets (world)\n  --keep  leave all running, print what to try\n  --json  print only the last line',
-  );
+  console.log(`./scripts/demo [--name NAME] [--engine solo|cometbft] [--validators N] [--keep] [--json]
+  --name        whom the function greets (world)
+  --engine      solo: one validator in one process (default); cometbft: N validators, each mud behind CometBFT
+  --validators  how many with --engine cometbft, 1 to ${maxValidators} (4)
+  --keep        leave all running, print what to try
+  --json        print only the last line`);
   process.exit(0);
 }
 
@@ -36,10 +43,29 @@ const say = (text: string): void => {
 };
 const coins = (umu: bigint): string => `${umu} umu`;
 
-const network = new Network({
-  folder: mkdtempSync(join(tmpdir(), 'mu-demo-')),
-  chainId: `mu-demo-${randomBytes(3).toString('hex')}`,
-  blockIntervalMs: 1000,
+/** Undefined for the engine solo. @throws Error for what cannot be */
+async function chosenEngine(): Promise<{ readonly validators: number; readonly cometbft: string } | undefined> {
+  const validators = Number(flags.validators);
+  if (flags.engine === 'solo') return undefined;
+  if (flags.engine !== 'cometbft') throw new Error(`--engine ${flags.engine}: it is solo or cometbft`);
+  if (!Number.isInteger(validators) || validators < 1 || validators > maxValidators)
+    throw new Error(`--validators ${flags.validators}: it must be a number from 1 to ${maxValidators}`);
+  return { validators, cometbft: await requireCometbft({ say: (text) => console.error(text) }) };
+}
+
+async function makeNetwork(): Promise<Network> {
+  const engine = await chosenEngine();
+  return new Network({
+    folder: mkdtempSync(join(tmpdir(), 'mu-demo-')),
+    chainId: `mu-demo-${randomBytes(3).toString('hex')}`,
+    blockIntervalMs: 1000,
+    ...(engine === undefined ? {} : { engine }),
+  });
+}
+
+const network = await makeNetwork().catch((error: unknown): never => {
+  console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(2);
 });
 
 /** Whatever happens, nothing stays behind. */
@@ -76,7 +102,9 @@ async function startWorld(): Promise<World> {
   for (const address of [user, ...providers.flatMap(({ owner, operator }) => [owner, operator])])
     await network.addAccount(address);
   await network.startChain();
-  say(`chain ${network.options.chainId} makes blocks, its RPC is ${network.rpc}`);
+  const { engine } = network.options;
+  const who = engine === undefined ? '' : ` (${engine.validators} validators behind CometBFT)`;
+  say(`chain ${network.options.chainId}${who} makes blocks, its RPC is ${network.rpc}`);
   await network.untilHeight(1);
   await Promise.all(providers.map((provider) => network.registerProvider(provider)));
   await Promise.all(providers.map((provider) => network.startProvider(provider)));
@@ -237,7 +265,7 @@ async function keepRunning(providers: readonly NetworkProvider[], created: Creat
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
   const root = join(import.meta.dirname, '..');
-  const pids = ['chain', ...providers.map(({ name }) => name)].map((name) => network.program(name).pid);
+  const pids = providers.map(({ name }) => network.program(name).pid);
   say('everything goes on running:');
   say(`  RPC of the chain      ${network.rpc}`);
   for (const { name, owner, gatewayUri } of providers) say(`  ${name}            ${owner}, gateway ${gatewayUri}`);
@@ -253,7 +281,7 @@ async function keepRunning(providers: readonly NetworkProvider[], created: Creat
   say(`  mucli logs ${endpoint?.lease}`);
   say(`  mucli tx deployment create ${join(root, 'examples/login/stack.yaml')}`);
   say(`  mucli tx deployment cancel ${created.dseq}`);
-  say(`\nto stop it all:\n  kill ${pids.join(' ')}; rm -r ${network.options.folder}\n`);
+  say(`\nto stop it all:\n  kill ${pids.join(' ')}; ${network.stopChainCommand}; rm -r ${network.options.folder}\n`);
 }
 
 try {
@@ -261,13 +289,7 @@ try {
 } catch (error) {
   if (!canceled.signal.aborted) {
     console.error(`demo failed: ${error instanceof Error ? error.message : String(error)}`);
-    for (const name of ['chain', 'provider-a', 'provider-b']) {
-      try {
-        console.error(`last lines of ${name}:\n${network.program(name).lastLines.join('\n')}`);
-      } catch {
-        // It was never started.
-      }
-    }
+    for (const [name, lines] of network.lastLines()) console.error(`last lines of ${name}:\n${lines}`);
   }
   await stop();
   process.exit(canceled.signal.aborted ? 130 : 1);

@@ -7,7 +7,6 @@ import { createLocalnet, faucetFile, maxValidators } from './lib/localnet/create
 import { hasLocalnet, type Localnet, nodeOf, readLocalnet, rpcOf } from './lib/localnet/layout.ts';
 import {
   assertDown,
-  killNetwork,
   type NodeStatus,
   restartNode,
   startNetwork,
@@ -112,20 +111,10 @@ async function theNetwork(home: string, flags: Flags, cometbft: string): Promise
 async function up(home: string, flags: Flags): Promise<void> {
   const cometbft = await program();
   const net = await theNetwork(home, flags, cometbft);
-  let canceled = false;
-  const cancel = (): void => {
-    canceled = true;
-    void killNetwork(net);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, cancel);
-  try {
-    await startNetwork(net, cometbft);
-  } catch (error) {
-    // What was started while the first ones were being killed.
-    await killNetwork(net);
-    if (canceled) throw new Error('canceled: all that had been started was stopped');
-    throw error;
-  }
+  const canceled = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => canceled.abort(new Error('canceled: what had been started was stopped')));
+  await startNetwork(net, cometbft, { signal: canceled.signal });
   const nodes = await statusOf(net);
   if (flags.json) {
     console.log(JSON.stringify(nodes));

@@ -1,7 +1,12 @@
 /** A small network of real processes in a folder of its own: a chain, providers, a user. Ports are free choice. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { addAccount } from '@mu/app/node/genesis';
 import { ChainClient } from '@mu/client/chain/chain-client';
+import { createLocalnet, editGenesis } from '../../scripts/lib/localnet/create.ts';
+import { type Localnet, logsOf, rpcOf } from '../../scripts/lib/localnet/layout.ts';
+import { startNetwork, stopNetwork } from '../../scripts/lib/localnet/network.ts';
+import { lastLines } from '../../scripts/lib/localnet/processes.ts';
 import { eventually, type Finished, Program, runCommand } from './process.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -13,6 +18,8 @@ const bin = {
 /** Every genesis account has so much. */
 const genesisCoins = '1000000000000umu';
 
+type AppState = Record<string, Record<string, unknown>>;
+
 export interface NetworkOptions {
   /** a folder of its own; removed by `stop` unless it is to be kept */
   readonly folder: string;
@@ -20,8 +27,10 @@ export interface NetworkOptions {
   readonly blockIntervalMs: number;
   /** log lines of all programs, behind the program's name */
   readonly onLog?: (program: string, line: string) => void;
+  /** so many validators behind CometBFT, whose program this is; the engine solo where absent */
+  readonly engine?: { readonly validators: number; readonly cometbft: string };
   /** changes of genesis `app_state`, by module */
-  readonly genesis?: (appState: Record<string, Record<string, unknown>>) => void;
+  readonly genesis?: (appState: AppState) => void;
 }
 
 export interface ProviderOptions {
@@ -55,6 +64,7 @@ export class Network {
   readonly #running = new Set<Promise<unknown>>();
   readonly #stopped = new AbortController();
   #rpc = '';
+  #localnet: Localnet | undefined;
 
   constructor(options: NetworkOptions) {
     this.options = options;
@@ -78,6 +88,10 @@ export class Network {
 
   /** Makes the chain's home. Accounts are added before it starts. */
   async initChain(): Promise<void> {
+    if (this.options.engine !== undefined) {
+      this.#localnet = await this.#initLocalnet(this.options.engine);
+      return;
+    }
     const settings = [
       '--set',
       'rpc.laddr=127.0.0.1:0',
@@ -87,21 +101,61 @@ export class Network {
     await must(this.#run(bin.mud, ['init', this.options.chainId, '--home', this.path('chain'), ...settings]));
     if (this.options.genesis === undefined) return;
     const file = this.path('chain', 'config', 'genesis.json');
-    const { readFileSync } = await import('node:fs');
-    const genesis = JSON.parse(readFileSync(file, 'utf8')) as { app_state: Record<string, Record<string, unknown>> };
+    const genesis = JSON.parse(readFileSync(file, 'utf8')) as { app_state: AppState };
     this.options.genesis(genesis.app_state);
     writeFileSync(file, JSON.stringify(genesis));
   }
 
+  async #initLocalnet(engine: { readonly validators: number; readonly cometbft: string }): Promise<Localnet> {
+    const { chainId, blockIntervalMs, genesis: change } = this.options;
+    const home = this.path('chain');
+    const net = await this.#track(createLocalnet({ ...engine, home, chainId, timeoutCommitMs: blockIntervalMs }));
+    if (change !== undefined) {
+      editGenesis(net, (genesis) => {
+        const changed = structuredClone(genesis);
+        change(changed.app_state as AppState);
+        return changed;
+      });
+    }
+    return net;
+  }
+
   async addAccount(address: string): Promise<void> {
+    if (this.#localnet !== undefined) {
+      editGenesis(this.#localnet, (genesis) => addAccount(genesis, address, genesisCoins));
+      return;
+    }
     await must(this.#run(bin.mud, ['genesis', 'add-account', address, genesisCoins, '--home', this.path('chain')]));
   }
 
   /** Starts the chain, or starts it again after it was killed; at a restart its address stays. */
   async startChain(): Promise<void> {
+    if (this.#localnet !== undefined && this.options.engine !== undefined) {
+      const { signal } = this.#stopped;
+      await this.#track(startNetwork(this.#localnet, this.options.engine.cometbft, { signal }));
+      this.#rpc = rpcOf(this.#localnet.nodes[0] as Localnet['nodes'][number]);
+      return;
+    }
     const laddr = this.#rpc === '' ? [] : ['--set', `rpc.laddr=${new URL(this.#rpc).host}`];
     const program = this.#start('chain', bin.mud, ['start', '--home', this.path('chain'), ...laddr]);
     this.#rpc = ((await program.ready) as { rpc: string }).rpc;
+  }
+
+  /** What a person types to end the chain, when it is left running. */
+  get stopChainCommand(): string {
+    if (this.#localnet === undefined) return `kill ${this.program('chain').pid}`;
+    return `${join(root, 'scripts', 'localnet')} down --home ${this.#localnet.home}`;
+  }
+
+  /** The last lines of each log of the chain and its programs, by what wrote it. */
+  lastLines(): ReadonlyMap<string, string> {
+    const found = new Map([...this.#programs].map(([name, program]) => [name, program.lastLines.join('\n')]));
+    for (const node of this.#localnet?.nodes ?? []) {
+      const { app, engine } = logsOf(this.#localnet as Localnet, node);
+      found.set(`mud of ${node.name}`, lastLines(app));
+      found.set(`cometbft of ${node.name}`, lastLines(engine));
+    }
+    return found;
   }
 
   async client(): Promise<ChainClient> {
@@ -191,6 +245,7 @@ export class Network {
     await Promise.allSettled(this.#running);
     const programs = [...this.#programs.values()].reverse();
     for (const program of programs) await program.stop();
+    if (this.#localnet !== undefined) await stopNetwork(this.#localnet);
     if (!keepFolder) rmSync(this.options.folder, { recursive: true, force: true });
   }
 
@@ -200,7 +255,11 @@ export class Network {
     args: readonly string[],
     options: { readonly env?: Readonly<Record<string, string>>; readonly onStderr?: (line: string) => void } = {},
   ): Promise<Finished> {
-    const running = runCommand(command, args, { ...options, signal: this.#stopped.signal });
+    return this.#track(runCommand(command, args, { ...options, signal: this.#stopped.signal }));
+  }
+
+  /** What `stop` waits for. */
+  async #track<T>(running: Promise<T>): Promise<T> {
     this.#running.add(running);
     try {
       return await running;

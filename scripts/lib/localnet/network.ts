@@ -25,17 +25,34 @@ export function assertDown(net: Localnet): void {
   );
 }
 
+export interface WaitOptions {
+  readonly limitMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StartOptions {
+  /** waits until all have a block of this height; 2 by default */
+  readonly height?: number;
+  /** gives up; then too nothing is left running */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Starts all nodes and waits until all have a block of this height. When that fails nothing is left running.
+ * Starts all nodes and waits until all make blocks. When that fails nothing is left running.
  * @throws Error with the last lines of the log of what ended
  */
-export async function startNetwork(net: Localnet, cometbft: string, height = 2): Promise<void> {
+export async function startNetwork(net: Localnet, cometbft: string, options: StartOptions = {}): Promise<void> {
+  const { height = 2, signal } = options;
   assertDown(net);
   try {
     // All at once would make each of them slow; the network needs them all anyway.
-    for (let at = 0; at < net.nodes.length; at += 4)
-      await Promise.all(net.nodes.slice(at, at + 4).map((node) => startPrograms(net, node, cometbft)));
-    await untilHeight(net, height);
+    for (let at = 0; at < net.nodes.length; at += 4) {
+      const some = net.nodes.slice(at, at + 4).map((node) => startPrograms(net, node, cometbft, signal));
+      // Also the others have ended before anything is stopped: nobody starts one behind our back.
+      const failed = (await Promise.allSettled(some)).find((one) => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
+    await untilHeight(net, height, { signal });
   } catch (error) {
     await killNetwork(net);
     throw error;
@@ -46,10 +63,11 @@ export async function startNetwork(net: Localnet, cometbft: string, height = 2):
 export async function untilHeight(
   net: Localnet,
   height: number,
-  limitMs = 60_000 + net.nodes.length * 5000,
+  { limitMs = 60_000 + net.nodes.length * 5000, signal }: WaitOptions = {},
 ): Promise<void> {
   const end = performance.now() + limitMs;
   for (;;) {
+    signal?.throwIfAborted();
     const heights = await Promise.all(net.nodes.map((node) => heightOf(rpcOf(node))));
     if (heights.every((one) => one >= height)) return;
     const running = runningPrograms(net);
@@ -81,12 +99,17 @@ export async function restartNode(net: Localnet, name: string, cometbft: string)
 }
 
 /** Waits until a node has the blocks that the others have, and takes part. @returns the height it has then */
-export async function untilCaughtUp(net: Localnet, name: string, limitMs = 90_000): Promise<number> {
+export async function untilCaughtUp(
+  net: Localnet,
+  name: string,
+  { limitMs = 90_000, signal }: WaitOptions = {},
+): Promise<number> {
   const own = rpcOf(nodeOf(net, name));
   const others = net.nodes.filter((node) => node.name !== name);
   return eventually(
     `${name} among the others`,
     async () => {
+      signal?.throwIfAborted();
       const [sync, ...heights] = await Promise.all([syncInfo(own), ...others.map((node) => heightOf(rpcOf(node)))]);
       if (sync === undefined || sync.catching_up) return undefined;
       const height = Number(sync.latest_block_height);

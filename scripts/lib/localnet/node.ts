@@ -48,8 +48,14 @@ export async function startNode(net: Localnet, node: NodeLayout, cometbft: strin
 }
 
 /** As `startNode`, but does not wait for the RPC: the first block needs most of the validators. */
-export async function startPrograms(net: Localnet, node: NodeLayout, cometbft: string): Promise<void> {
+export async function startPrograms(
+  net: Localnet,
+  node: NodeLayout,
+  cometbft: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const { app, engine } = programsOf(net, node);
+  signal?.throwIfAborted();
   // An engine that still hangs on a dead application would never speak to the new one.
   if (pidOf(app) === undefined) await killProgram(engine);
   const home = nodeHome(net, node);
@@ -58,6 +64,7 @@ export async function startPrograms(net: Localnet, node: NodeLayout, cometbft: s
   await eventually(
     `${app.title}`,
     () => {
+      signal?.throwIfAborted();
       assertAlive(app);
       return saysReady(app.outFile) ? true : undefined;
     },

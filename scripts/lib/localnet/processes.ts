@@ -42,11 +42,15 @@ export function pidOf(files: ProgramFiles): number | undefined {
   return Number.isInteger(pid) && pid > 1 && hasArgument(pid, files.mark) ? pid : undefined;
 }
 
-/** Whether a process lives and was started with this argument; one that is dead and waits to be reaped has none. */
+/** Whether a process lives and was started with this argument; one that is dead and waits to be reaped does not. */
 function hasArgument(pid: number, argument: string): boolean {
   try {
     if (existsSync('/proc/self/cmdline')) {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument);
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      // For a moment of each exec a living process has no arguments; a launcher that becomes its program goes through it.
+      return line === ''
+        ? !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+        : line.split('\0').includes(argument);
     }
     // Systems without /proc show one line.
     const line = execFileSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8' }).trimEnd();

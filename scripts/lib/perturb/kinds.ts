@@ -1,0 +1,126 @@
+/**
+ * What can happen to a node. Each kind leaves it running again; what follows waits until it has caught up. One more kind
+ * (a node that comes back by state sync, say) is one more entry in the table.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Localnet, NodeLayout } from '../localnet/layout.ts';
+import { killNode, pauseNode, programsOf, resumeNode, startPrograms, stopNode, wipeNode } from '../localnet/node.ts';
+import { killProgram, signal } from '../localnet/processes.ts';
+import { type Random, shuffled } from './random.ts';
+
+export interface Scene {
+  readonly net: Localnet;
+  readonly cometbft: string;
+  readonly victim: NodeLayout;
+  /** how long it is away, in milliseconds */
+  readonly awayMs: number;
+}
+
+export interface Perturbation {
+  readonly what: string;
+  /** all nodes are away at once: the chain stands still meanwhile, and goes on when most are back */
+  readonly stopsChain?: true;
+  readonly apply: (scene: Scene) => Promise<void>;
+}
+
+const start = ({ net, victim, cometbft }: Scene): Promise<void> => startPrograms(net, victim, cometbft);
+
+/** An application that died takes its engine along, which may hang: operators end it and start both. */
+async function startAgain(scene: Scene): Promise<void> {
+  await pause(scene.awayMs);
+  await killNode(scene.net, scene.victim);
+  await start(scene);
+}
+
+export const perturbations = {
+  'kill-node': {
+    what: 'kill -9 of both programs',
+    apply: async (scene) => {
+      await killNode(scene.net, scene.victim);
+      await startAgain(scene);
+    },
+  },
+  'kill-app': {
+    what: 'kill -9 of mud',
+    apply: async (scene) => {
+      await killProgram(programsOf(scene.net, scene.victim).app);
+      await startAgain(scene);
+    },
+  },
+  'kill-engine': {
+    what: 'kill -9 of cometbft',
+    apply: async (scene) => {
+      await killProgram(programsOf(scene.net, scene.victim).engine);
+      await startAgain(scene);
+    },
+  },
+  'kill-all': {
+    what: 'kill -9 of every node at once',
+    stopsChain: true,
+    apply: async ({ net, cometbft }) => {
+      await Promise.all(net.nodes.map((node) => killNode(net, node)));
+      await Promise.all(net.nodes.map((node) => startPrograms(net, node, cometbft)));
+    },
+  },
+  pause: {
+    what: 'SIGSTOP of both programs, SIGCONT later',
+    apply: async ({ net, victim, awayMs }) => {
+      pauseNode(net, victim);
+      await pause(awayMs);
+      resumeNode(net, victim);
+    },
+  },
+  'pause-app': {
+    what: 'SIGSTOP of mud alone, SIGCONT later',
+    apply: async ({ net, victim, awayMs }) => {
+      const { app } = programsOf(net, victim);
+      signal(app, 'SIGSTOP');
+      await pause(awayMs);
+      signal(app, 'SIGCONT');
+    },
+  },
+  restart: {
+    what: 'SIGTERM of both programs, then started again',
+    apply: async (scene) => {
+      await stopNode(scene.net, scene.victim);
+      await pause(scene.awayMs);
+      await start(scene);
+    },
+  },
+  wipe: {
+    what: 'kill -9, all data thrown away, back by block sync',
+    apply: async (scene) => {
+      await killNode(scene.net, scene.victim);
+      wipeNode(scene.net, scene.victim);
+      await start(scene);
+    },
+  },
+} as const satisfies Readonly<Record<string, Perturbation>>;
+
+export type Kind = keyof typeof perturbations;
+export const kinds = Object.keys(perturbations) as Kind[];
+
+export interface Step {
+  readonly kind: Kind;
+  /** index of the node */
+  readonly victim: number;
+  /** before it happens: so that it hits any part of a height */
+  readonly waitMs: number;
+  readonly awayMs: number;
+}
+
+/** What happens, in order: each kind comes once before one comes twice. */
+export function planSteps(random: Random, rounds: number, nodes: number, chosen: readonly Kind[] = kinds): Step[] {
+  const steps: Step[] = [];
+  let deck: Kind[] = [];
+  while (steps.length < rounds) {
+    if (deck.length === 0) deck = shuffled(random, chosen);
+    steps.push({
+      kind: deck.pop() as Kind,
+      victim: random.below(nodes),
+      waitMs: 500 + random.below(2000),
+      awayMs: random.below(4000),
+    });
+  }
+  return steps;
+}
