@@ -4,6 +4,7 @@
  */
 import type { Application } from '@mu/abci/application';
 import { equalBytes } from '@mu/lib/bytes';
+import { blockProtocol } from '@mu/lib/comet-header';
 import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import {
   type CommitInfo,
@@ -18,7 +19,6 @@ import { BlockIDFlag } from 'cosmjs-types/tendermint/types/validator';
 import {
   absentSignature,
   blockIdOf,
-  blockProtocol,
   commitHash,
   dataHash,
   emptyCommit,

@@ -3,13 +3,13 @@
  * (`consensus.params`, `consensus.validators`), which are both in use. Written in CometBFT's.
  */
 import { fromHex, toHex } from '@mu/lib/bytes';
+import { addressOfKey } from '@mu/lib/comet-validators';
 import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import type { PublicKey } from 'cosmjs-types/tendermint/crypto/keys';
 import { type ConsensusParams, checkConsensusParams, defaultConsensusParams } from './consensus-params.ts';
 import { asInteger, asList, asObject, asText } from './json-values.ts';
 import { publicKeyFromAmino, publicKeyToAmino } from './keys.ts';
 import { formatTime, parseTime } from './time.ts';
-import { addressOfKey } from './validator-set.ts';
 
 const maxChainIdLength = 50;
 

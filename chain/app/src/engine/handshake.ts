@@ -4,8 +4,9 @@
  */
 import type { Application } from '@mu/abci/application';
 import { equalBytes, toHex, utf8 } from '@mu/lib/bytes';
+import { blockProtocol } from '@mu/lib/comet-header';
 import type { Block } from 'cosmjs-types/tendermint/types/block';
-import { blockProtocol, cometVersion, p2pProtocol } from './block.ts';
+import { cometVersion, p2pProtocol } from './block.ts';
 import type { BlockExecutor, IdentifiedBlock } from './executor.ts';
 import type { GenesisDoc } from './genesis.ts';
 import { genesisState, type State, stateAfterInitChain } from './state.ts';

@@ -7,10 +7,10 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { equalBytes, fromBase64, fromHex, toBase64, toHex } from '@mu/lib/bytes';
-import { type Precommit, precommitSignBytes } from './block.ts';
+import { type Precommit, precommitSignBytes } from '@mu/lib/comet-header';
+import { addressOfKey } from '@mu/lib/comet-validators';
 import { asInteger, asObject, asText } from './json-values.ts';
 import { type Ed25519Key, ed25519Key, privateKeyFromAmino, privateKeyToAmino, publicKeyToAmino } from './keys.ts';
-import { addressOfKey } from './validator-set.ts';
 import { extensionSignBytes } from './vote-extension.ts';
 
 const stepPrecommit = 3;

@@ -8,6 +8,7 @@
  */
 import type { Application } from '@mu/abci/application';
 import { toHex } from '@mu/lib/bytes';
+import { addressOfKey } from '@mu/lib/comet-validators';
 import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import type { ExecTxResult, ResponseCheckTx } from 'cosmjs-types/tendermint/abci/types';
 import type { Block } from 'cosmjs-types/tendermint/types/block';
@@ -22,7 +23,6 @@ import type { PrivateValidator } from './private-validator.ts';
 import type { State } from './state.ts';
 import { EngineStore } from './store.ts';
 import { addMs, compareTimes, timeFromMs } from './time.ts';
-import { addressOfKey } from './validator-set.ts';
 
 /** Where the engine says what it does; pino's shape. */
 export interface EngineLog {

@@ -1,12 +1,13 @@
 /** What the engine must know to make the next block, as CometBFT 0.38 keeps it (state/state.go). */
 
 import { fromBase64, toBase64 } from '@mu/lib/bytes';
+import { emptyBlockId } from '@mu/lib/comet-header';
 import { merkleRoot } from '@mu/lib/merkle';
 import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import type { ResponseFinalizeBlock, ResponseInitChain, ValidatorUpdate } from 'cosmjs-types/tendermint/abci/types';
 import { ConsensusParams as ConsensusParamsProto } from 'cosmjs-types/tendermint/types/params';
 import { BlockID, type Header } from 'cosmjs-types/tendermint/types/types';
-import { emptyBlockId, resultsHash } from './block.ts';
+import { resultsHash } from './block.ts';
 import { type ConsensusParams, updateConsensusParams } from './consensus-params.ts';
 import type { GenesisDoc } from './genesis.ts';
 import { formatTime, parseTime } from './time.ts';

@@ -3,28 +3,14 @@
  * Sets are immutable: a change gives a new one.
  */
 import { compareBytes, equalBytes, toHex } from '@mu/lib/bytes';
-import { ripemd160, sha256 } from '@mu/lib/hashes';
-import { merkleRoot } from '@mu/lib/merkle';
+import { addressOfKey, maxTotalPower, validatorsHash } from '@mu/lib/comet-validators';
 import type { ValidatorUpdate } from 'cosmjs-types/tendermint/abci/types';
-import type { PublicKey } from 'cosmjs-types/tendermint/crypto/keys';
-import {
-  SimpleValidator,
-  type Validator,
-  ValidatorSet as ValidatorSetProto,
-} from 'cosmjs-types/tendermint/types/validator';
+import { type Validator, ValidatorSet as ValidatorSetProto } from 'cosmjs-types/tendermint/types/validator';
 
 const maxInt64 = (1n << 63n) - 1n;
 const minInt64 = -(1n << 63n);
-const maxTotalPower = maxInt64 / 8n;
 /** Priorities lie within twice the total power. */
 const priorityWindow = 2n;
-
-/** Address of a consensus key: 20 bytes. @throws Error for a key of another type */
-export function addressOfKey(key: PublicKey): Uint8Array {
-  if (key.ed25519 !== undefined) return sha256(key.ed25519).subarray(0, 20);
-  if (key.secp256k1 !== undefined) return ripemd160(sha256(key.secp256k1));
-  throw new Error('a validator key must be Ed25519 or secp256k1');
-}
 
 export class ValidatorSet {
   /** By power, greatest first; equal ones by address. */
@@ -74,9 +60,7 @@ export class ValidatorSet {
 
   /** Root over keys and powers, for headers. */
   hash(): Uint8Array {
-    return merkleRoot(
-      this.validators.map(({ pubKey, votingPower }) => SimpleValidator.encode({ pubKey, votingPower }).finish()),
-    );
+    return validatorsHash(this.validators);
   }
 
   /** The set for the next height: everybody's priority grows by its power, the proposer's falls by the total. */

@@ -1,6 +1,7 @@
 /** Methods about the node and its blocks. */
 import { toBase64, utf8 } from '@mu/lib/bytes';
-import { blockProtocol, cometVersion, p2pProtocol } from '../engine/block.ts';
+import { blockProtocol } from '@mu/lib/comet-header';
+import { cometVersion, p2pProtocol } from '../engine/block.ts';
 import { genesisJson } from '../engine/genesis.ts';
 import { Query } from '../engine/query/query.ts';
 import type { SoloEngine } from '../engine/solo-engine.ts';

@@ -3,6 +3,7 @@
  * base64, Go's nil slices as null. Where CometBFT uses its protobuf JSON instead of its own, everything is written out.
  */
 import { toBase64, toHex } from '@mu/lib/bytes';
+import { emptyBlockId } from '@mu/lib/comet-header';
 import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import type {
   Event,
@@ -17,7 +18,7 @@ import type { Block } from 'cosmjs-types/tendermint/types/block';
 import type { ConsensusParams } from 'cosmjs-types/tendermint/types/params';
 import type { BlockID, BlockMeta, Commit, Header } from 'cosmjs-types/tendermint/types/types';
 import type { Validator } from 'cosmjs-types/tendermint/types/validator';
-import { emptyBlockId, txHash, txProof } from '../engine/block.ts';
+import { txHash, txProof } from '../engine/block.ts';
 import { publicKeyToAmino } from '../engine/keys.ts';
 import { formatTime } from '../engine/time.ts';
 

@@ -1,3 +1,4 @@
+import { headerHash, precommitSignBytes } from '@mu/lib/comet-header';
 import { ResponseFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
 import { Block } from 'cosmjs-types/tendermint/types/block';
 import { Commit, Header } from 'cosmjs-types/tendermint/types/types';
@@ -7,10 +8,8 @@ import {
   dataHash,
   emptyCommit,
   evidenceHash,
-  headerHash,
   maxDataBytes,
   partSetHeader,
-  precommitSignBytes,
   resultsHash,
 } from '../../src/engine/block.ts';
 import { consensusHash, defaultConsensusParams } from '../../src/engine/consensus-params.ts';

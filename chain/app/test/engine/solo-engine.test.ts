@@ -1,6 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { toHex } from '@mu/lib/bytes';
-import { commitHash, headerHash, precommitSignBytes, txHash } from '../../src/engine/block.ts';
+import { headerHash, precommitSignBytes } from '@mu/lib/comet-header';
+import { commitHash, txHash } from '../../src/engine/block.ts';
 import { Query } from '../../src/engine/query/query.ts';
 import { timeToMs } from '../../src/engine/time.ts';
 import { ValidatorSet } from '../../src/engine/validator-set.ts';

@@ -2,8 +2,9 @@
 
 import { Comet38Client, HttpClient, WebsocketClient } from '@cosmjs/tendermint-rpc';
 import { toBase64, toHex } from '@mu/lib/bytes';
+import { headerHash } from '@mu/lib/comet-header';
 import WebSocket from 'ws';
-import { headerHash, txHash } from '../../src/engine/block.ts';
+import { txHash } from '../../src/engine/block.ts';
 import { type RpcOptions, type RunningRpc, startRpc } from '../../src/rpc/server.ts';
 import { bytes, Home, type Node } from '../engine/harness.ts';
 

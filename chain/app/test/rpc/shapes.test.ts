@@ -1,4 +1,6 @@
 /** Every shape against the text that CometBFT's own JSON-RPC server writes for the same values. */
+
+import { addressOfKey } from '@mu/lib/comet-validators';
 import {
   ResponseCheckTx,
   ResponseFinalizeBlock,
@@ -12,7 +14,7 @@ import type { EngineEvent } from '../../src/engine/event-bus.ts';
 import { consensusParamsJson, genesisJson, parseGenesis } from '../../src/engine/genesis.ts';
 import { ed25519Key } from '../../src/engine/keys.ts';
 import { parseTime } from '../../src/engine/time.ts';
-import { addressOfKey, ValidatorSet } from '../../src/engine/validator-set.ts';
+import { ValidatorSet } from '../../src/engine/validator-set.ts';
 import { eventDataJson } from '../../src/rpc/event-shapes.ts';
 import {
   blockMetaJson,
