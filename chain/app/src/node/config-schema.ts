@@ -150,7 +150,7 @@ export const configEntries: readonly ConfigEntry[] = Object.entries(sections).fl
 );
 
 /** The value of a key. */
-export function valueOf(config: NodeConfig, { section, key }: ConfigEntry): ConfigValue {
+export function configValue(config: NodeConfig, { section, key }: ConfigEntry): ConfigValue {
   return (config as unknown as Record<string, Record<string, ConfigValue>>)[section]?.[key] as ConfigValue;
 }
 

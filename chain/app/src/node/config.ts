@@ -9,11 +9,11 @@ import {
   type ConfigEntry,
   type ConfigValue,
   configEntries,
+  configValue,
   configVersion,
   knownKeys,
   type NodeConfig,
   schema,
-  valueOf,
 } from './config-schema.ts';
 
 export type { NodeConfig } from './config-schema.ts';
@@ -61,7 +61,7 @@ export function renderConfig(config: NodeConfig): string {
   for (const entry of configEntries) {
     if (entry.section !== section) lines.push('', `[${entry.section}]`);
     section = entry.section;
-    lines.push(...entryLines(entry, valueOf(config, entry)));
+    lines.push(...entryLines(entry, configValue(config, entry)));
   }
   return `${lines.join('\n')}\n`;
 }
