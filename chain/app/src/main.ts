@@ -68,7 +68,7 @@ async function showKeys(_flags: object, command: Command): Promise<void> {
 }
 
 async function status(flags: { readonly node?: string }, command: Command): Promise<void> {
-  const { readAddresses } = await import('./node/start.ts');
+  const { readAddresses } = await import('./node/addresses.ts');
   const rpc = flags.node ?? readAddresses(homeOf(command)).rpc;
   let answer: Response;
   try {

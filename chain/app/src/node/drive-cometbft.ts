@@ -4,6 +4,8 @@ import { AbciServer } from '@mu/abci/server';
 import type { Logger } from 'pino';
 import { QueryThread } from '../query/query-thread.ts';
 import { ApplicationThread } from '../threads/application-thread.ts';
+import { removeAddresses, writeAddresses } from './addresses.ts';
+import { readCometConfig } from './comet-config.ts';
 import type { NodeConfig } from './config.ts';
 import type { Home } from './home.ts';
 import { queryCacheBytes } from './open-application.ts';
@@ -11,32 +13,50 @@ import type { RunningNode } from './start.ts';
 
 /** @throws Error that says what is wrong with the state or the address, and what to do */
 export async function driveCometbft(home: Home, config: NodeConfig, log: Logger): Promise<RunningNode> {
+  if (config.engine.proxy_app !== '')
+    throw new Error('engine.proxy_app is what the engine solo drives: leave it empty where engine.kind is cometbft');
   const { promise: failed, reject } = Promise.withResolvers<never>();
   // Whoever waits for it learns of a failure; nobody has to.
   failed.catch(() => undefined);
   const queries = new QueryThread({ state: home.state, cacheBytes: queryCacheBytes(config) });
-  const application = await ApplicationThread.start({ home, config, queries, onFailure: reject });
-  const server = new AbciServer(application, {
-    listen: socketAddress(home, config.abci.laddr),
-    maxMessageBytes: config.abci.max_message_bytes,
-    log: log.child({ part: 'abci' }),
-    onFailure: reject,
-  });
-  const abci = await server.listen();
-  log.info({ abci }, 'waiting for CometBFT');
-  return {
-    addresses: { abci },
-    failed,
-    async stop() {
-      await server.close();
-      await queries.close();
-      await application.close();
-    },
+  const undo = [() => queries.close()];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
   };
+  try {
+    const application = await ApplicationThread.start({ home, config, queries, onFailure: reject });
+    undo.push(() => application.close());
+    const server = new AbciServer(application, {
+      listen: socketAddress(home, config.abci.laddr),
+      maxMessageBytes: config.abci.max_message_bytes,
+      log: log.child({ part: 'abci' }),
+      onFailure: reject,
+    });
+    const abci = await server.listen();
+    undo.push(() => server.close());
+    writeAddresses(home, { abci });
+    undo.push(async () => removeAddresses(home));
+    warnAboutEmptyBlocks(home, log);
+    log.info({ abci }, 'waiting for CometBFT');
+    return { addresses: { abci }, failed, stop };
+  } catch (error) {
+    // Else the threads would keep a process alive that has nothing to do.
+    await stop();
+    throw error;
+  }
 }
 
 /** A relative path of a unix socket begins at the home folder. */
 function socketAddress(home: Home, laddr: string): string {
   const path = /^unix:\/\/(.*)$/.exec(laddr)?.[1];
   return path === undefined || isAbsolute(path) ? laddr : `unix://${join(home.root, path)}`;
+}
+
+/** Deadlines are heights (design §5): they come only while blocks come, transactions or not. */
+function warnAboutEmptyBlocks(home: Home, log: Logger): void {
+  if (readCometConfig(home)?.createsEmptyBlocks !== false) return;
+  log.warn(
+    { file: home.cometConfig },
+    'create_empty_blocks is false: the market counts in blocks and stands still without them; set it to true',
+  );
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 export interface Home {
   readonly root: string;
   readonly config: string;
+  /** CometBFT's own config, where it shares the folder */
+  readonly cometConfig: string;
   readonly genesis: string;
   readonly validatorKey: string;
   readonly validatorState: string;
@@ -20,6 +22,7 @@ export function homeAt(root: string): Home {
   return {
     root,
     config: join(root, 'config', 'mud.toml'),
+    cometConfig: join(root, 'config', 'config.toml'),
     genesis: join(root, 'config', 'genesis.json'),
     validatorKey: join(root, 'config', 'priv_validator_key.json'),
     nodeKey: join(root, 'config', 'node_key.json'),
