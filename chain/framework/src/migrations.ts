@@ -8,13 +8,6 @@ import type { Context } from './context.ts';
 import { errLogic, errNotFound } from './errors.ts';
 import type { AppModule, Json } from './module.ts';
 
-/** One step of a module, from one consensus version to the next. */
-export interface Migration {
-  /** the version before it; it leads to `from + 1` */
-  readonly from: bigint;
-  run(ctx: Context): void;
-}
-
 /** Consensus versions by module name. */
 export type VersionMap = ReadonlyMap<string, bigint>;
 

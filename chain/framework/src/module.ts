@@ -3,7 +3,6 @@ import type { Registry } from '@bufbuild/protobuf';
 import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
 import type { Context } from './context.ts';
 import { type MessageRegistry, type NamedCodec, typeNameOf } from './message-registry.ts';
-import type { Migration } from './migrations.ts';
 import type { QueryRouter } from './query-router.ts';
 
 /** JSON as `JSON.parse` gives it. */
@@ -26,6 +25,13 @@ export interface ModuleGenesis {
   export(ctx: Context): Json;
 }
 
+/** One step of a module, from one consensus version to the next. */
+export interface Migration {
+  /** the version before it; it leads to `from + 1` */
+  readonly from: bigint;
+  run(ctx: Context): void;
+}
+
 export interface AppModule {
   /** `market`; also the key in genesis `app_state` */
   readonly name: string;
@@ -36,7 +42,7 @@ export interface AppModule {
   readonly invariants: readonly Invariant[];
   registerMsgs(registry: MessageRegistry): void;
   registerQueries(router: QueryRouter): void;
-  /** steps from older consensus versions, run at an upgrade (migrations.ts) */
+  /** steps from older consensus versions, run at an upgrade by `runMigrations` */
   readonly migrations?: readonly Migration[];
   /**
    * Before all else of a block; its events carry no mode. It may change the consensus parameters of the block. What it

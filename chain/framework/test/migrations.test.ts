@@ -1,8 +1,8 @@
 /** In-place migrations: the order of modules, the order of steps, what lacks. */
 import { describe, expect, test } from '@jest/globals';
 import { type Context, freshContext } from '../src/context.ts';
-import { type Migration, runMigrations, versionsOf } from '../src/migrations.ts';
-import type { AppModule, Json } from '../src/module.ts';
+import { runMigrations, versionsOf } from '../src/migrations.ts';
+import type { AppModule, Json, Migration } from '../src/module.ts';
 import { BranchMultiStore } from '../src/store/branch-store.ts';
 import { MemoryCommitStore } from '../src/store/memory-commit-store.ts';
 

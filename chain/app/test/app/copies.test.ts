@@ -45,7 +45,7 @@ describe('nodes that are fed the blocks of a story', () => {
     }
     expect(copy.app.exportState()).toEqual(told.chain.app.exportState());
     await store.close();
-  });
+  }, 60_000);
 
   test('have other hashes after one other transaction', async () => {
     const [one, other] = [await Market.begin(), await Market.begin()];
