@@ -55,7 +55,7 @@ import { checkProposal, fillProposal } from './proposal.ts';
 import { QueryRouter } from './query-router.ts';
 import { BranchMultiStore } from './store/branch-store.ts';
 import { type CommitStore, emptyAppHash } from './store/commit-store.ts';
-import type { Change, MultiStore } from './store/kv-store.ts';
+import type { Change } from './store/kv-store.ts';
 import { encodeSystemTx, type SystemTxSource } from './system-tx.ts';
 import { type Tx, TxDecoder } from './tx.ts';
 import { runTx, type TxResult } from './tx-runner.ts';
@@ -90,8 +90,8 @@ export class BaseApp implements Application {
   readonly #decoder: TxDecoder;
   readonly #executor: BlockExecutor;
   #chain: ChainConstants | undefined;
-  /** what InitChain wrote: it becomes part of the first block */
-  #genesis: { stores: BranchMultiStore; block: BlockInfo } | undefined;
+  /** of the first block, from InitChain until that block is committed */
+  #genesis: BlockInfo | undefined;
   #pending: PendingBlock | undefined;
   #check: Context | undefined;
 
@@ -140,7 +140,7 @@ export class BaseApp implements Application {
       chain: this.chain,
       block: isLatest ? this.#lastBlock() : this.#blockAt(height),
       mode: 'query',
-      stores: new BranchMultiStore(isLatest ? this.#base() : this.#store.at(height)),
+      stores: new BranchMultiStore(isLatest ? this.#store : this.#store.at(height)),
     });
   }
 
@@ -167,15 +167,16 @@ export class BaseApp implements Application {
       timeNs: fromTimestamp(request.time),
       proposer: new Uint8Array(),
     };
-    const stores = new BranchMultiStore(this.#store);
+    const stores = this.#store.beginGenesis();
     const ctx = freshContext({ chain: constants, block, mode: 'genesis', stores });
     storeConstants(stores, constants);
     this.#options.params.set(ctx, params);
     for (const module of this.#options.modules) {
       module.genesis.init(ctx, state[module.name] ?? module.genesis.defaults());
     }
+    stores.end();
     this.#chain = constants;
-    this.#genesis = { stores, block };
+    this.#genesis = block;
     this.#resetCheck();
     return ResponseInitChain.fromPartial({ appHash: emptyAppHash, consensusParams: params });
   }
@@ -231,10 +232,10 @@ export class BaseApp implements Application {
     };
     // Computed before anything of this block is written: a function of the state committed at H−1 and of H alone.
     const systemTx = this.#systemTx(request.height);
-    const stores = new BranchMultiStore(this.#base());
+    const stores = new BranchMultiStore(this.#store);
     const ctx = freshContext({ chain: this.chain, block, mode: 'finalize', stores });
     const done = this.#executor.execute(ctx, { txs: request.txs, systemTx });
-    const changes = this.#allChanges(stores);
+    const changes = stores.changes();
     this.#pending = { record: block, changes };
     // No fromPartial: it would copy every event of every transaction.
     return {
@@ -307,27 +308,12 @@ export class BaseApp implements Application {
     return state;
   }
 
-  #base(): MultiStore {
-    return this.#genesis?.stores ?? this.#store;
-  }
-
-  #allChanges(block: BranchMultiStore): Change[] {
-    if (this.#genesis === undefined) return block.changes();
-    // The first block carries genesis with it; a second branch keeps the proposal's view of genesis untouched.
-    const merged = new BranchMultiStore(this.#store);
-    for (const change of [...this.#genesis.stores.changes(), ...block.changes()]) {
-      if (change.value === undefined) merged.store(change.store).delete(change.key);
-      else merged.store(change.store).set(change.key, change.value);
-    }
-    return merged.changes();
-  }
-
   #nextHeight(): bigint {
-    return this.#genesis?.block.height ?? this.#store.last.height + 1n;
+    return this.#genesis?.height ?? this.#store.last.height + 1n;
   }
 
   #lastBlock(): BlockInfo {
-    if (this.#genesis !== undefined) return { ...this.#genesis.block, height: this.#store.last.height };
+    if (this.#genesis !== undefined) return { ...this.#genesis, height: this.#store.last.height };
     if (this.#chain === undefined) throw errInvalidRequest.wrap('no block is committed yet');
     return this.#blockAt(this.#store.last.height);
   }
@@ -349,7 +335,7 @@ export class BaseApp implements Application {
       chain: this.chain,
       block: this.#lastBlock(),
       mode: 'check',
-      stores: new BranchMultiStore(this.#base()),
+      stores: new BranchMultiStore(this.#store),
       blockGasLimit: blockGas(this.#params()),
     });
   }

@@ -1,6 +1,5 @@
 /** Executes a block on a branch of the state: begin, the transaction it must begin with, the users' ones, end. */
 
-import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Any } from 'cosmjs-types/google/protobuf/any';
 import type { ExecTxResult } from 'cosmjs-types/tendermint/abci/types';
 import type { ChainConstants, Context } from './context.ts';
@@ -10,7 +9,7 @@ import { GasMeter } from './gas.ts';
 import type { AppModule } from './module.ts';
 import { isExpected, type SystemTxSource } from './system-tx.ts';
 import type { Tx, TxMessage } from './tx.ts';
-import { messageEvents, runMessage, runTx, type TxResult, type TxRunner } from './tx-runner.ts';
+import { encodeMsgData, messageEvents, runMessage, runTx, type TxResult, type TxRunner } from './tx-runner.ts';
 
 export interface BlockInput {
   readonly txs: readonly Uint8Array[];
@@ -95,7 +94,7 @@ export class BlockExecutor {
       responses.push(done.response);
       events.push(...done.events);
     });
-    const data = TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish();
+    const data = encodeMsgData(responses);
     return { failure: undefined, gasWanted: 0n, gasUsed: 0n, data, events };
   }
 

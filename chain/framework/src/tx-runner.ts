@@ -4,8 +4,8 @@
  */
 
 import { toBech32 } from '@mu/lib/bech32';
-import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
-import { Any } from 'cosmjs-types/google/protobuf/any';
+import { WireWriter } from '@mu/lib/wire-writer';
+import type { Any } from 'cosmjs-types/google/protobuf/any';
 import type { AnteStep } from './ante.ts';
 import type { Context } from './context.ts';
 import { AbciError, errInvalidRequest, errOutOfGas, type Failure, toFailure } from './errors.ts';
@@ -134,7 +134,19 @@ function runMessages(run: Run, tx: Tx): { data: Uint8Array; events: readonly Eve
     }
   });
   run.writeMessages = write;
-  return { data: TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish(), events };
+  return { data: encodeMsgData(responses), events };
+}
+
+const writer = new WireWriter();
+
+/** TxMsgData with these as its `msg_responses`: what a transaction answers. */
+export function encodeMsgData(responses: readonly Any[]): Uint8Array {
+  writer.start();
+  for (const { typeUrl, value } of responses) {
+    const response = writer.begin(2);
+    writer.text(1, typeUrl).bytes(2, value).end(response);
+  }
+  return writer.finish();
 }
 
 /** Carries out one message with an event log of its own. */
@@ -142,10 +154,10 @@ export function runMessage(ctx: Context, message: TxMessage, index: number): { r
   const own = ctx.with({ events: new EventLog() });
   const response = message.type.handler(own, message.value);
   return {
-    response: Any.fromPartial({
+    response: {
       typeUrl: message.type.responseTypeUrl,
       value: message.type.responseCodec.encode(response).finish(),
-    }),
+    },
     events: messageEvents(ctx, message, own.events.events, index),
   };
 }

@@ -8,7 +8,7 @@
 import type { NodeId } from '@mu/framework/iavl/node';
 import { putUint48 } from '@mu/framework/iavl/record';
 import type { Change, KVStore } from '@mu/framework/store/kv-store';
-import type { StateBackend, StateBatch, VersionRecord } from '@mu/framework/store/state-backend';
+import type { StateBackend, StateBatch, StatePart, VersionRecord } from '@mu/framework/store/state-backend';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { type BinaryDatabase, LmdbFlatStore } from './lmdb-flat-store.ts';
 import { decodeIds, decodeVersion, encodeIds, encodeVersion, numberKey, numberOf } from './state-records.ts';
@@ -173,6 +173,14 @@ export class LmdbBackend implements StateBackend {
     await this.#environment.flushed;
   }
 
+  beginFirst(names: readonly string[]): void {
+    this.beginImport(names);
+  }
+
+  putPart(part: StatePart): void {
+    this.#environment.transactionSync(() => this.#putImported(part));
+  }
+
   /** Erases an import that was not finished; without one nothing happens. */
   dropImport(): void {
     const importing = this.#meta.get('importing');
@@ -218,6 +226,8 @@ export class LmdbBackend implements StateBackend {
     for (const change of changes) this.#flatStore(change.store).put(change, height);
     this.#versions.put(numberKey(height), encodeVersion(version));
     if (orphans.length > 0) this.#orphans.put(numberKey(height), encodeIds(orphans));
+    // The first version is whole: what was imported before belongs to it.
+    this.#meta.remove('importing');
     this.#meta.put('height', numberKey(height));
   }
 

@@ -178,3 +178,45 @@ test('after a rollback the same blocks lead to the same hashes again', async () 
     );
   }
 });
+
+test('a genesis of many keys, written in parts, has the tree that one commit gives, and its block is laid over it', () => {
+  const count = 60_000;
+  const keyOf = (n: number): Uint8Array =>
+    Uint8Array.from([n % 7, n >>> 16, (n * 37) & 0xff, n & 0xff, (n >>> 8) & 0xff]);
+  const change = (n: number, value: number | undefined): Change => ({
+    store: 'a',
+    key: keyOf(n),
+    value: value === undefined ? undefined : key(value),
+  });
+  const genesis = store.beginGenesis();
+  for (let n = 0; n < count; n += 1) genesis.store('a').set(keyOf(n), key(n & 0xff));
+  genesis.store('a').delete(keyOf(5));
+  genesis.end();
+  const block = [change(6, undefined), change(7, 99), change(count, 1)].sort((x, y) => Buffer.compare(x.key, y.key));
+  const whole = new MemoryCommitStore(['a', 'b']);
+  const all = Array.from({ length: count + 1 }, (_, n) => change(n, n === count ? 1 : n === 7 ? 99 : n & 0xff))
+    .filter((_, n) => n !== 5 && n !== 6)
+    .sort((x, y) => Buffer.compare(x.key, y.key));
+  expect(store.last.height).toBe(0n);
+  expect(store.workingHash(3n, block)).toEqual(whole.workingHash(3n, all));
+  expect(store.commit(3n, block).appHash).toEqual(whole.commit(3n, all).appHash);
+  const next = [change(9, 5), change(11, undefined)].sort((x, y) => Buffer.compare(x.key, y.key));
+  expect(store.commit(4n, next).appHash).toEqual(whole.commit(4n, next).appHash);
+});
+
+test('a genesis that was not committed is gone when the store is opened again', async () => {
+  const genesis = store.beginGenesis();
+  for (let n = 0; n < 30_000; n += 1) genesis.store('a').set(key(1 + (n % 250), n >>> 8, n & 0xff), key(1));
+  genesis.end();
+  store.workingHash(1n, []);
+  await store.close();
+  store = new LmdbCommitStore(folder, ['a', 'b']);
+  expect(store.last.height).toBe(0n);
+  const again = store.beginGenesis();
+  again.store('b').set(key(1), key(2));
+  again.end();
+  store.commit(1n, []);
+  await store.settled();
+  expect(pairsOf(store)).toEqual([[1, 2]]);
+  expect(store.figures.nodes).toBe(1);
+});

@@ -100,6 +100,24 @@ export class IavlTree {
     }
   }
 
+  /**
+   * Hands over the new nodes that keys above all others will not change: those beside the right edge. A tree that grows in
+   * ascending order is stored in parts so, in little memory.
+   */
+  flush(version: number, sink: NodeSink): void {
+    let node = this.#root;
+    while (node !== undefined && node.id === 0 && node.height > 0) {
+      const { left } = node;
+      if (left?.id === 0) {
+        node.hashes ??= new Uint8Array(64);
+        node.hashes.set(saveNode(left, version, sink), 0);
+        node.leftId = left.id;
+        node.left = undefined;
+      }
+      node = node.right;
+    }
+  }
+
   /** Drops what was done since the last version was stored. */
   rollback(): void {
     this.settle(this.#stored);

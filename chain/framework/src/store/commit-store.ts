@@ -19,6 +19,12 @@ export interface StoredValue {
   readonly proof?: ProofOps;
 }
 
+/** Stores that are written outside of a block. */
+export interface GenesisStores extends MultiStore {
+  /** Nothing more is written: all of it can be read from the commit store. */
+  end(): void;
+}
+
 /**
  * The interface between the application and whatever keeps its state. Reads see the last commit; `workingHash` says what
  * a commit would lead to (FinalizeBlock answers it) and `commit` makes it so, in one atomic write: stores, trees, height
@@ -29,6 +35,11 @@ export interface StoredValue {
  */
 export interface CommitStore extends MultiStore {
   readonly last: CommitInfo;
+  /**
+   * The stores that genesis is written to, of any size: it goes to the files as it comes, and belongs to no version until
+   * the first commit, whose changes are laid over it. What was written before is forgotten.
+   */
+  beginGenesis(): GenesisStores;
   workingHash(height: bigint, changes: readonly Change[]): Uint8Array;
   /** @param note of the application about this block, which no hash covers; found again by `note` */
   commit(height: bigint, changes: readonly Change[], note?: Uint8Array): CommitInfo;

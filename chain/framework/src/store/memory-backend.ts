@@ -2,7 +2,7 @@
 import type { NodeId } from '../iavl/node.ts';
 import type { KVStore } from './kv-store.ts';
 import { MemoryStore } from './memory-store.ts';
-import type { StateBackend, StateBatch, VersionRecord } from './state-backend.ts';
+import type { StateBackend, StateBatch, StatePart, VersionRecord } from './state-backend.ts';
 
 export class MemoryBackend implements StateBackend {
   readonly #nodes = new Map<NodeId, Buffer>();
@@ -31,14 +31,23 @@ export class MemoryBackend implements StateBackend {
     return store;
   }
 
-  write(batch: StateBatch): void {
-    batch.records.forEach((record, index) => {
-      this.#nodes.set(batch.firstId + index, Buffer.from(record));
+  beginFirst(): void {
+    this.#nodes.clear();
+    this.#flat.clear();
+  }
+
+  putPart({ firstId, records, changes }: StatePart): void {
+    records.forEach((record, index) => {
+      this.#nodes.set(firstId + index, Buffer.from(record));
     });
-    for (const { store, key, value } of batch.changes) {
+    for (const { store, key, value } of changes) {
       if (value === undefined) this.flat(store).delete(key);
       else this.flat(store).set(key, value);
     }
+  }
+
+  write(batch: StateBatch): void {
+    this.putPart(batch);
     this.#versions.set(batch.height, batch.version);
     this.#latest = batch.height;
   }

@@ -27,6 +27,13 @@ export interface StateBatch {
   readonly orphans: readonly NodeId[];
 }
 
+/** A part of a first version that is too large for one write. */
+export interface StatePart {
+  readonly changes: readonly Change[];
+  readonly firstId: NodeId;
+  readonly records: readonly Uint8Array[];
+}
+
 export interface StateBackend extends NodeRecords {
   /** height of the last version; 0 before the first */
   readonly latest: number;
@@ -34,6 +41,14 @@ export interface StateBackend extends NodeRecords {
   version(height: number): VersionRecord | undefined;
   /** Latest values of a store. Only `write` changes them. */
   flat(store: string): KVStore;
+  /**
+   * Begins the first version, and erases what an earlier attempt left. Its parts can be read at once, and belong to no
+   * version until the first `write`: a crash before that leaves an empty state.
+   * @param names of the stores that it writes
+   */
+  beginFirst(names: readonly string[]): void;
+  /** A part of the first version; it is in the files when this returns. */
+  putPart(part: StatePart): void;
   /** Reads see the batch at once; when it is on the disk is the backend's matter. */
   write(batch: StateBatch): void;
 }

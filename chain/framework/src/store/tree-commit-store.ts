@@ -10,14 +10,26 @@ import { emptyTree, IavlTree, type TreeRoot } from '../iavl/tree.ts';
 import { treeChanges } from '../iavl/tree-changes.ts';
 import { TreeReader } from '../iavl/tree-reader.ts';
 import { postOrder } from '../iavl/walk.ts';
+import { BranchStore } from './branch-store.ts';
 import { appHashOf, proveStore, type StoreRoot } from './commit-info.ts';
-import { type CommitInfo, type CommitStore, emptyAppHash, type StoredValue } from './commit-store.ts';
+import {
+  type CommitInfo,
+  type CommitStore,
+  emptyAppHash,
+  type GenesisStores,
+  type StoredValue,
+} from './commit-store.ts';
+import { ImportStores } from './import-stores.ts';
 import type { Change, KVStore, MultiStore } from './kv-store.ts';
 import { StagedNodes } from './staged-nodes.ts';
 import type { StateBackend, VersionRecord } from './state-backend.ts';
 
 /** Memory for nodes unless the options say otherwise. */
 const defaultCacheBytes = 4 * 1_048_576;
+
+/** While a first version grows, nodes are handed over after so many keys, and written when so many wait. */
+const flushEvery = 5_000;
+const partRecords = 50_000;
 
 /** A version that was hashed and is not committed. */
 interface Staged {
@@ -36,7 +48,11 @@ export class TreeCommitStore implements CommitStore {
   readonly #trees = new Map<string, IavlTree>();
   #last: CommitInfo = { height: 0n, appHash: emptyAppHash };
   #nextId: NodeId = 1;
+  /** new nodes of the version that is being made */
+  #nodes: StagedNodes | undefined;
   #staged: Staged | undefined;
+  /** whether genesis stands in the flat stores and in no tree yet */
+  #hasGenesis = false;
 
   /** @param names of all stores, as the modules declare them */
   constructor(
@@ -69,6 +85,12 @@ export class TreeCommitStore implements CommitStore {
     return this.#backend.flat(name);
   }
 
+  beginGenesis(): GenesisStores {
+    this.#backend.beginFirst(this.#names);
+    this.#hasGenesis = true;
+    return new ImportStores(this.#names, this.#backend);
+  }
+
   workingHash(height: bigint, changes: readonly Change[]): Uint8Array {
     return this.#stage(height, changes).appHash;
   }
@@ -84,6 +106,8 @@ export class TreeCommitStore implements CommitStore {
       orphans,
     });
     this.#staged = undefined;
+    this.#nodes = undefined;
+    this.#hasGenesis = false;
     this.#nextId = nodes.nextId;
     for (const { store, root } of roots) this.#tree(store).settle(root);
     this.#last = { height, appHash };
@@ -190,7 +214,9 @@ export class TreeCommitStore implements CommitStore {
     if (this.#staged?.changes === changes && this.#staged.height === height) return this.#staged;
     if (this.#staged !== undefined) this.#unstage(this.#staged);
     const nodes = new StagedNodes(this.#nextId, this.#cache);
-    for (const [store, operations] of byStore(changes)) this.#tree(store).apply(operations);
+    this.#nodes = nodes;
+    if (this.#hasGenesis) this.#growFromGenesis(Number(height), changes, nodes);
+    else for (const [store, operations] of byStore(changes)) this.#tree(store).apply(operations);
     const orphans: NodeId[] = [];
     const roots = this.#names.map((store): StoreRoot => {
       const saved = this.#tree(store).save(Number(height), nodes);
@@ -201,15 +227,35 @@ export class TreeCommitStore implements CommitStore {
     return this.#staged;
   }
 
+  /** The trees of the first version: each key once, ascending, with its last value, as any block's changes. */
+  #growFromGenesis(version: number, changes: readonly Change[], nodes: StagedNodes): void {
+    const block = byStore(changes);
+    for (const name of this.#names) {
+      const tree = this.#tree(name);
+      const stores = new BranchStore(this.#backend.flat(name));
+      for (const { key, value } of block.get(name) ?? []) {
+        if (value === undefined) stores.delete(key);
+        else stores.set(key, value);
+      }
+      for (const [key, value] of stores.iterate()) {
+        tree.set(key, value);
+        if (tree.size % flushEvery !== 0) continue;
+        tree.flush(version, nodes);
+        if (nodes.records.length >= partRecords) this.#backend.putPart({ ...nodes.take(), changes: [] });
+      }
+    }
+  }
+
   /** The ids that were handed out are not used again: the cache knows their nodes. */
   #unstage({ nodes }: Staged): void {
     this.#nextId = nodes.nextId;
     this.#staged = undefined;
+    this.#nodes = undefined;
     for (const tree of this.#trees.values()) tree.rollback();
   }
 
   #nodeRecord(id: NodeId): Buffer | undefined {
-    return this.#staged?.nodes.record(id) ?? this.#backend.nodeRecord(id);
+    return this.#nodes?.record(id) ?? this.#backend.nodeRecord(id);
   }
 }
 
