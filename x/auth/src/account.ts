@@ -74,3 +74,10 @@ function fromBase(base: BaseAccount, addressOf: (text: string) => Uint8Array, mo
 export function secp256k1Any(key: Uint8Array): Any {
   return Any.fromPartial({ typeUrl: secp256k1Url, value: PubKey.encode(PubKey.fromPartial({ key })).finish() });
 }
+
+/** The key of an Any of a secp256k1 key. @throws Error on bytes that are no such message */
+export function secp256k1KeyOf({ value }: Any): Uint8Array {
+  // As everybody writes it: one field, 33 bytes. Anything else is for the generated code to read.
+  if (value.length === 35 && value[0] === 0x0a && value[1] === 33) return value.subarray(2);
+  return PubKey.decode(value).key;
+}

@@ -51,24 +51,36 @@ export class BankKeeper {
   /** @throws AbciError insufficient funds (5), invalid coins (10) */
   sendCoins(ctx: Context, from: string, to: string, coins: readonly Coin[]): void {
     const { bech32Prefix } = ctx.chain;
-    this.#send(ctx, addressBytes(from, bech32Prefix), addressBytes(to, bech32Prefix), coins);
+    this.send(ctx, addressBytes(from, bech32Prefix), addressBytes(to, bech32Prefix), coins);
+  }
+
+  /** The same from and to raw addresses. */
+  send(ctx: Context, from: Uint8Array, to: Uint8Array, coins: readonly Coin[]): void {
+    requireValid(coins);
+    this.#take(ctx, from, coins);
+    this.#give(ctx, to, coins);
+    if (!this.#auth.hasAccount(ctx, to)) this.#auth.createAccount(ctx, to);
+    if (!ctx.tellsEvents) return;
+    const sender = toBech32(ctx.chain.bech32Prefix, from);
+    emitTransfer(ctx, { recipient: toBech32(ctx.chain.bech32Prefix, to), sender, coins });
+    emitSender(ctx, sender);
   }
 
   sendFromAccountToModule(ctx: Context, from: string, module: string, coins: readonly Coin[]): void {
     const { address } = this.#auth.getModuleAccount(ctx, module);
-    this.#send(ctx, addressBytes(from, ctx.chain.bech32Prefix), address, coins);
+    this.send(ctx, addressBytes(from, ctx.chain.bech32Prefix), address, coins);
   }
 
   /** @throws AbciError unauthorized (4) when the receiver is a module */
   sendFromModuleToAccount(ctx: Context, module: string, to: string, coins: readonly Coin[]): void {
     const receiver = addressBytes(to, ctx.chain.bech32Prefix);
     if (this.isBlocked(receiver)) throw errUnauthorized.wrap(`${to} is not allowed to receive funds`);
-    this.#send(ctx, this.#auth.moduleAddressBytes(module), receiver, coins);
+    this.send(ctx, this.#auth.moduleAddressBytes(module), receiver, coins);
   }
 
   sendFromModuleToModule(ctx: Context, from: string, to: string, coins: readonly Coin[]): void {
     const sender = this.#auth.moduleAddressBytes(from);
-    this.#send(ctx, sender, this.#auth.getModuleAccount(ctx, to).address, coins);
+    this.send(ctx, sender, this.#auth.getModuleAccount(ctx, to).address, coins);
   }
 
   /** One sender, several receivers; inputs and outputs are checked before. */
@@ -109,16 +121,6 @@ export class BankKeeper {
     emitBurnt(ctx, toBech32(ctx.chain.bech32Prefix, address), coins);
   }
 
-  #send(ctx: Context, from: Uint8Array, to: Uint8Array, coins: readonly Coin[]): void {
-    requireValid(coins);
-    this.#take(ctx, from, coins);
-    this.#give(ctx, to, coins);
-    if (!this.#auth.hasAccount(ctx, to)) this.#auth.createAccount(ctx, to);
-    const sender = toBech32(ctx.chain.bech32Prefix, from);
-    emitTransfer(ctx, { recipient: toBech32(ctx.chain.bech32Prefix, to), sender, coins });
-    emitSender(ctx, sender);
-  }
-
   #take(ctx: Context, address: Uint8Array, coins: readonly Coin[]): void {
     // The SDK looks for locked coins of a vesting account here; the read costs gas though no such account exists.
     this.#auth.getAccount(ctx, address);
@@ -131,7 +133,7 @@ export class BankKeeper {
       }
       setBalance(ctx, address, { denom: coin.denom, amount: balance - amount });
     }
-    emitSpent(ctx, toBech32(ctx.chain.bech32Prefix, address), coins);
+    if (ctx.tellsEvents) emitSpent(ctx, toBech32(ctx.chain.bech32Prefix, address), coins);
   }
 
   #give(ctx: Context, address: Uint8Array, coins: readonly Coin[]): void {
@@ -139,7 +141,7 @@ export class BankKeeper {
       const sum = addAmounts(getBalance(ctx, address, denom), parseAmount(amount));
       setBalance(ctx, address, { denom, amount: sum });
     }
-    emitReceived(ctx, toBech32(ctx.chain.bech32Prefix, address), coins);
+    if (ctx.tellsEvents) emitReceived(ctx, toBech32(ctx.chain.bech32Prefix, address), coins);
   }
 }
 

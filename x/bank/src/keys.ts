@@ -35,7 +35,13 @@ export function accountBalancesKey(address: Uint8Array): Uint8Array {
 }
 
 export function balanceKey(address: Uint8Array, denom: string): Uint8Array {
-  return concatBytes(accountBalancesKey(address), utf8(denom));
+  const name = utf8(denom);
+  const key = new Uint8Array(2 + address.length + name.length);
+  key[0] = 2;
+  key[1] = address.length;
+  key.set(address, 2);
+  key.set(name, 2 + address.length);
+  return key;
 }
 
 /** The address and denomination of a balance's key. */
@@ -50,5 +56,11 @@ export function holdersKey(denom: string): Uint8Array {
 }
 
 export function holderKey(denom: string, address: Uint8Array): Uint8Array {
-  return concatBytes(holdersKey(denom), Uint8Array.of(address.length), address);
+  const name = utf8(denom);
+  const key = new Uint8Array(3 + name.length + address.length);
+  key[0] = 3;
+  key.set(name, 1);
+  key[2 + name.length] = address.length;
+  key.set(address, 3 + name.length);
+  return key;
 }

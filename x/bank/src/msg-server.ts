@@ -21,12 +21,12 @@ import { deleteSendEnabled, setParams, setSendEnabled } from './state.ts';
 export function createMsgServer(keeper: BankKeeper): Handlers<(typeof msgService)['methods']> {
   return {
     send(ctx, { fromAddress, toAddress, amount }) {
-      parse(ctx, fromAddress, 'invalid from address');
+      const from = parse(ctx, fromAddress, 'invalid from address');
       const to = parse(ctx, toAddress, 'invalid to address');
       requirePositive(amount);
       keeper.requireSendEnabled(ctx, amount);
       requireUnblocked(keeper, to, toAddress);
-      keeper.sendCoins(ctx, fromAddress, toAddress, amount);
+      keeper.send(ctx, from, to, amount);
       return {};
     },
     multiSend(ctx, { inputs, outputs }) {

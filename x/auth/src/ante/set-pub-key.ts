@@ -1,14 +1,15 @@
 /** Learns the keys of accounts that sign for the first time (SetPubKeyDecorator). */
 import type { AnteStep } from '@mu/framework/ante';
+import { BoundedCache } from '@mu/framework/bounded-cache';
 import type { Context } from '@mu/framework/context';
 import { errInvalidPubKey, errTxDecode } from '@mu/framework/errors';
+import { toMapKey } from '@mu/framework/store/sorted-map';
 import { perTx, type Tx } from '@mu/framework/tx';
 import { secp256k1Address } from '@mu/lib/address';
 import { toBech32 } from '@mu/lib/bech32';
 import { equalBytes, fromHex, toBase64 } from '@mu/lib/bytes';
-import { PubKey } from 'cosmjs-types/cosmos/crypto/secp256k1/keys';
 import type { Any } from 'cosmjs-types/google/protobuf/any';
-import { secp256k1Any, secp256k1Url } from '../account.ts';
+import { secp256k1Any, secp256k1KeyOf, secp256k1Url } from '../account.ts';
 import type { AccountKeeper } from '../keeper.ts';
 import { isCompressedKey } from '../signatures.ts';
 import { requiredSigners, signatureData, signerAccount } from './signers.ts';
@@ -53,15 +54,28 @@ function namedKey(tx: Tx, at: number, any: Any): NamedKey {
   const known = keys[at];
   if (known !== undefined) return known;
   const key = keyBytes(any);
-  const named = { key, address: secp256k1Address(key) };
+  const named = { key, address: addressOf(key) };
   keys[at] = named;
   return named;
+}
+
+/** Who signs once signs again: two hashes less for each transaction. */
+const addresses = new BoundedCache<Uint8Array>(20_000);
+
+function addressOf(key: Uint8Array): Uint8Array {
+  const name = toMapKey(key);
+  let address = addresses.get(name);
+  if (address === undefined) {
+    address = secp256k1Address(key);
+    addresses.set(name, address);
+  }
+  return address;
 }
 
 /** @throws AbciError invalid pubkey (8) when it is no compressed secp256k1 key: other kinds are not offered yet */
 function keyBytes(any: Any): Uint8Array {
   if (any.typeUrl !== secp256k1Url) throw errInvalidPubKey.wrap(`unrecognized public key type: ${any.typeUrl}`);
-  const { key } = PubKey.decode(any.value);
+  const key = secp256k1KeyOf(any);
   if (!isCompressedKey(key)) throw errInvalidPubKey.wrap('a secp256k1 key has 33 bytes and begins with 2 or 3');
   return key;
 }

@@ -4,11 +4,10 @@ import type { Context } from '@mu/framework/context';
 import { errInvalidPubKey, errNotSupported, errUnauthorized, errWrongSequence } from '@mu/framework/errors';
 import { perTx, type Tx } from '@mu/framework/tx';
 import { equalBytes } from '@mu/lib/bytes';
-import { PubKey } from 'cosmjs-types/cosmos/crypto/secp256k1/keys';
+import { WireWriter } from '@mu/lib/wire-writer';
 import { SignMode } from 'cosmjs-types/cosmos/tx/signing/v1beta1/signing';
-import { SignDoc } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
 import type { Any } from 'cosmjs-types/google/protobuf/any';
-import { type Account, secp256k1Url } from '../account.ts';
+import { type Account, secp256k1KeyOf, secp256k1Url } from '../account.ts';
 import type { AccountKeeper } from '../keeper.ts';
 import type { SignatureVerifier, UnverifiedClaim } from '../signatures.ts';
 import { requiredSigners, type SignatureData, signatureData, signerAccount } from './signers.ts';
@@ -67,7 +66,7 @@ function checkSignature(ctx: Context, claim: Claim): void {
 function refusal(ctx: Context, { verifier, tx, account, data, at }: Claim, accountNumber: bigint): string | undefined {
   if (data.mode === undefined) return 'multi-signatures are not supported';
   if (data.mode !== SignMode.SIGN_MODE_DIRECT) return unsupported(data.mode);
-  const { key } = PubKey.decode((account.pubKey as Any).value);
+  const key = secp256k1KeyOf(account.pubKey as Any);
   const said = { verifier, key, chainId: ctx.chain.chainId, accountNumber };
   if (isProven(tx, at, said)) return undefined;
   const signBytes = signBytesOf(tx, said.chainId, accountNumber);
@@ -76,9 +75,11 @@ function refusal(ctx: Context, { verifier, tx, account, data, at }: Claim, accou
   return undefined;
 }
 
-/** What SIGN_MODE_DIRECT signs. */
+const writer = new WireWriter();
+
+/** What SIGN_MODE_DIRECT signs: a SignDoc. */
 export function signBytesOf({ bodyBytes, authInfoBytes }: Tx, chainId: string, accountNumber: bigint): Uint8Array {
-  return SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber }).finish();
+  return writer.start().bytes(1, bodyBytes).bytes(2, authInfoBytes).text(3, chainId).uint(4, accountNumber).finish();
 }
 
 /** Under what a signature of a transaction was found right: together with the transaction that is the whole claim. */
@@ -127,7 +128,7 @@ export function unverifiedClaims(
     const account = auth.getAccount(ctx, signer);
     const named = account?.pubKey ?? info.publicKey;
     if (account === undefined || named?.typeUrl !== secp256k1Url) return;
-    const { key } = PubKey.decode(named.value);
+    const key = secp256k1KeyOf(named);
     const said = { verifier, key, chainId: ctx.chain.chainId, accountNumber: account.accountNumber };
     const claim = verifier.unverified({ key, signBytes: signBytesOf(tx, said.chainId, said.accountNumber), signature });
     if (claim === undefined) return;
