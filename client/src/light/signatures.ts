@@ -1,0 +1,54 @@
+/** Signatures of validators, accepted and refused exactly as CometBFT 0.38 does. */
+import { createPublicKey, verify } from 'node:crypto';
+import { sha256 } from '@mu/lib/hashes';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import type { PublicKey } from 'cosmjs-types/tendermint/crypto/keys';
+
+/** DER of an Ed25519 public key up to its 32 bytes (RFC 8410). */
+const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
+const signatureBytes = 64;
+
+/** Never throws: keys and signatures come from strangers. */
+export function verifySignature(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== signatureBytes) return false;
+  if (key.ed25519 !== undefined) return verifyEd25519(key.ed25519, message, signature);
+  if (key.secp256k1 !== undefined) return verifySecp256k1(key.secp256k1, message, signature);
+  return false;
+}
+
+/**
+ * CometBFT follows ZIP 215: cofactored, and points need not be canonical. What OpenSSL accepts satisfies the stricter
+ * equation without the cofactor, so it is valid under ZIP 215 too; only what OpenSSL refuses is worth the slow look.
+ */
+function verifyEd25519(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (key.length !== 32) return false;
+  return verifyFast(key, message, signature) || verifyZip215(key, message, signature);
+}
+
+function verifyFast(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    const der = Buffer.concat([spkiPrefix, key]);
+    return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature);
+  } catch {
+    return false;
+  }
+}
+
+function verifyZip215(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    return ed25519.verify(signature, message, key, { zip215: true });
+  } catch {
+    return false;
+  }
+}
+
+/** Over the message's SHA-256, r ‖ s, s in the lower half. */
+function verifySecp256k1(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (key.length !== 33) return false;
+  try {
+    return secp256k1.verify(signature, sha256(message), key, { prehash: false, lowS: true });
+  } catch {
+    return false;
+  }
+}

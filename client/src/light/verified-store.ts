@@ -1,0 +1,106 @@
+/** Reads of a store whose answers are proved by a verified header. */
+import { equalBytes } from '@mu/lib/bytes';
+import { LightError, type LightFault } from './errors.ts';
+import { type LightBlock, nanosOf } from './light-block.ts';
+import type { LightClient } from './light-client.ts';
+import type { CometReader } from './rpc-source.ts';
+import { type ProofOp, verifyStoreProof } from './store-proof.ts';
+
+/** A proved answer. */
+export interface VerifiedValue {
+  /** undefined: it is proved that there is none */
+  readonly value: Uint8Array | undefined;
+  /** after this block it was so */
+  readonly height: bigint;
+  /** nanoseconds since 1970: time of the block that proves it */
+  readonly timeNs: bigint;
+}
+
+export interface VerifiedStoreOptions {
+  readonly light: LightClient;
+  /** of the light client's primary */
+  readonly comet: CometReader;
+  readonly nowNs: () => bigint;
+  /** the oldest view that is taken where no height is asked for; any where absent */
+  readonly maxAgeNs?: bigint;
+}
+
+/** What a node's stores hold, proved. */
+export class VerifiedStore {
+  readonly #options: VerifiedStoreOptions;
+
+  constructor(options: VerifiedStoreOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The value of a key after a block, or the proof that there is none. The header after a block carries its app hash, so
+   * without a height it is asked for the state before the latest block.
+   * @throws LightError
+   */
+  async query(store: string, key: Uint8Array, height?: bigint): Promise<VerifiedValue> {
+    const { light } = this.#options;
+    const proving = height === undefined ? await this.latest() : await light.at(height + 1n);
+    const { header } = proving;
+    const at = height ?? header.height - 1n;
+    if (at < 1n) this.#refuse('height', 'there is no proved state before the second block', 'no_block', at);
+    const answer = await this.#ask(store, key, at);
+    const value = answer.value.length === 0 ? undefined : answer.value;
+    try {
+      verifyStoreProof(header.appHash, answer.ops, { store, key, value });
+    } catch (error) {
+      if (!(error instanceof LightError)) throw error;
+      const facts = { kind: error.kind, height: at, source: light.primary.name, cause: error };
+      const text = `${light.primary.name}: what it says of store "${store}" at height ${at} is not so: ${error.message}`;
+      throw new LightError(text, error.fault === undefined ? facts : { ...facts, fault: error.fault });
+    }
+    return { value, height: at, timeNs: nanosOf(header.time) };
+  }
+
+  /** The newest verified block, not older than is taken. @throws LightError of kind stale */
+  async latest(): Promise<LightBlock> {
+    const { light, nowNs, maxAgeNs } = this.#options;
+    const block = await light.update();
+    const ageNs = nowNs() - nanosOf(block.header.time);
+    if (maxAgeNs !== undefined && ageNs > maxAgeNs) {
+      const text = `its newest block, ${block.header.height}, is ${ageNs / 1_000_000_000n} s old, at most ${maxAgeNs / 1_000_000_000n} s are taken`;
+      this.#refuse('time', text, 'stale', block.header.height);
+    }
+    return block;
+  }
+
+  async #ask(store: string, key: Uint8Array, height: bigint): Promise<{ value: Uint8Array; ops: readonly ProofOp[] }> {
+    let answer: Awaited<ReturnType<CometReader['abciQuery']>>;
+    try {
+      answer = await this.#options.comet.abciQuery({
+        path: `/store/${store}/key`,
+        data: key,
+        height: Number(height),
+        prove: true,
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const { name } = this.#options.light.primary;
+      throw new LightError(`${name}: no answer about store "${store}": ${reason}`, {
+        kind: 'unavailable',
+        height,
+        source: name,
+        cause: error,
+      });
+    }
+    const code = answer.code ?? 0;
+    if (code !== 0) this.#refuse('code', `it refused with code ${code}: ${answer.log ?? ''}`, 'no_block', height);
+    if (answer.height !== undefined && BigInt(answer.height) !== height) {
+      this.#refuse('height', `asked for height ${height} it answered for ${answer.height}`, 'wrong_answer', height);
+    }
+    if (answer.key.length > 0 && !equalBytes(answer.key, key)) {
+      this.#refuse('proof_key', 'it answered about another key', 'wrong_answer', height);
+    }
+    return { value: answer.value, ops: answer.proof?.ops ?? [] };
+  }
+
+  #refuse(fault: LightFault, text: string, kind: LightError['kind'], height: bigint): never {
+    const source = this.#options.light.primary.name;
+    throw new LightError(`${source}: ${text}`, { kind, fault, height, source });
+  }
+}
