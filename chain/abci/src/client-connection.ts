@@ -120,9 +120,11 @@ export class ClientConnection {
 
   #break(reason: string): void {
     if (this.#broken !== undefined) return;
-    const outstanding = this.#waiting.length - this.#head;
+    const outstanding = this.#waiting
+      .slice(this.#head)
+      .filter(({ response }) => response !== methods.flush.response).length;
     const error = new AbciConnectionError(
-      `${this.#title()} is lost: ${reason}; ${outstanding === 0 ? 'nothing was' : `${outstanding} requests were`} outstanding`,
+      `${this.#title()} is lost: ${reason}; ${outstanding} of its requests had no answer`,
     );
     this.#lose(error);
     this.#options.onBroken(error);

@@ -178,7 +178,7 @@ describe('a client', () => {
     await checks.whenAsked(2);
     const closing = server.close();
     // The server waits for the checks; the other connections are ended at once.
-    expect((await broken).message).toMatch(/ is lost: the application closed it; nothing was outstanding$/);
+    expect((await broken).message).toMatch(/ is lost: the application closed it; 0 of its requests had no answer$/);
     for (const answer of answers) expect(await answer).toBeInstanceOf(AbciConnectionError);
     for (const { answer } of checks.asked) answer('');
     await closing;

@@ -4,8 +4,9 @@
  * beside, says how the node is, and hears a signal.
  */
 import { Worker } from 'node:worker_threads';
+import { FrameError } from '@mu/abci/frame';
 import type { MessageHandler } from '@mu/abci/handler';
-import { methods, type ServedMethod } from '@mu/abci/methods';
+import { decodeBody, methods, type ServedMethod } from '@mu/abci/methods';
 import { RequestFinalizeBlock, RequestQuery, ResponseInfo, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
 import type { NodeConfig } from '../node/config.ts';
 import type { Home } from '../node/home.ts';
@@ -21,6 +22,8 @@ export interface ApplicationThreadData {
 /** Kinds of answers. */
 export const answered = 0;
 export const refused = 1;
+/** The request could not be read: the application was not asked. */
+export const damaged = 2;
 /** Asks the thread to end. */
 export const closing = 'close';
 /** What the thread says unasked. */
@@ -79,7 +82,8 @@ export class ApplicationThread implements MessageHandler {
 
   handle(method: ServedMethod, body: Uint8Array): Promise<Uint8Array> {
     if (method === methods.query) return this.#query(body);
-    if (method === methods.finalizeBlock) this.#nextHeight = RequestFinalizeBlock.decode(body).height;
+    if (method === methods.finalizeBlock)
+      this.#nextHeight = decodeBody('FinalizeBlock', RequestFinalizeBlock, body).height;
     const reply = this.#ask(method, body);
     if (method === methods.commit) return reply.then((bytes) => this.#committed(bytes));
     if (method === methods.info) return reply.then((bytes) => this.#informed(bytes));
@@ -108,7 +112,7 @@ export class ApplicationThread implements MessageHandler {
 
   /** What is committed is asked of the thread beside; what the state machine alone can say, of it. */
   async #query(body: Uint8Array): Promise<Uint8Array> {
-    const request = RequestQuery.decode(body);
+    const request = decodeBody('Query', RequestQuery, body);
     if (this.#height === 0n || !this.#queries.isReady || isSimulation(request.path))
       return this.#ask(methods.query, body);
     try {
@@ -140,7 +144,10 @@ export class ApplicationThread implements MessageHandler {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (kind === answered) waiting?.resolve(bytes);
-    else waiting?.reject(new Error(Buffer.from(bytes).toString()));
+    else {
+      const text = Buffer.from(bytes).toString();
+      waiting?.reject(kind === damaged ? new FrameError(text) : new Error(text));
+    }
   }
 
   #lost(error: Error): void {

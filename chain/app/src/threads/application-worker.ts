@@ -1,9 +1,10 @@
 /** The thread of the application: opens it over its files and answers encoded requests in the order in which they come. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { FrameError } from '@mu/abci/frame';
 import { isPromise, methodOfRequest } from '@mu/abci/methods';
 import { nodeLog } from '../node/log.ts';
 import { openApplication } from '../node/open-application.ts';
-import { type ApplicationThreadData, answered, closing, type Notice, refused } from './application-thread.ts';
+import { type ApplicationThreadData, answered, closing, damaged, type Notice, refused } from './application-thread.ts';
 import { type Message, Outbox, unpackMessages } from './batch.ts';
 
 const { home, config } = workerData as ApplicationThreadData;
@@ -23,7 +24,8 @@ const answer = (id: number, bytes: Uint8Array): void => {
 };
 
 const refuse = (id: number, error: unknown): void => {
-  outbox.add({ id, kind: refused, bytes: Buffer.from(error instanceof Error ? error.message : String(error)) });
+  const kind = error instanceof FrameError ? damaged : refused;
+  outbox.add({ id, kind, bytes: Buffer.from(error instanceof Error ? error.message : String(error)) });
   finished();
 };
 
