@@ -23,6 +23,9 @@ export class StateFolderError extends Error {
   override readonly name = 'StateFolderError';
 }
 
+/** Points between which a crash must lose nothing; tests end the process at each of them. */
+export type StateStep = 'batch-handed' | 'batch-written' | 'part-written' | 'versions-forgotten' | 'nodes-erased';
+
 /** A part of a state that comes from elsewhere. */
 export type ImportBatch = Pick<StateBatch, 'firstId' | 'records' | 'changes'>;
 
@@ -36,6 +39,7 @@ export class LmdbBackend implements StateBackend {
   /** batches on their way to the disk, oldest first */
   readonly #inFlight: StateBatch[] = [];
   readonly #nodeKey = Buffer.allocUnsafe(6);
+  readonly #onStep: (step: StateStep) => void;
   #written: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
 
@@ -43,7 +47,8 @@ export class LmdbBackend implements StateBackend {
    * @param path the folder, created where it is missing
    * @throws StateFolderError when it is of another format
    */
-  constructor(path: string) {
+  constructor(path: string, onStep: (step: StateStep) => void = () => undefined) {
+    this.#onStep = onStep;
     this.#environment = open({ path, maxDbs: maxDatabases, noSubdir: false, encoding: 'binary' });
     this.#meta = this.#environment.openDB({ name: 'meta', encoding: 'binary' });
     this.#nodes = this.#environment.openDB(binary('nodes'));
@@ -90,6 +95,7 @@ export class LmdbBackend implements StateBackend {
     if (this.#failure !== undefined) throw this.#failure;
     this.#inFlight.push(batch);
     const done = this.#environment.batch(() => this.#put(batch)).then(() => this.#settle(batch));
+    this.#onStep('batch-handed');
     this.#written = done.catch((error: unknown) => {
       this.#failure ??= new Error(
         `the state of block ${batch.height} could not be written: ${error instanceof Error ? error.message : String(error)}; free the disk and start again: nothing committed before is lost`,
@@ -110,6 +116,7 @@ export class LmdbBackend implements StateBackend {
       await this.#environment.batch(() => {
         for (const height of heights) this.#versions.remove(height);
       });
+      this.#onStep('versions-forgotten');
       return true;
     }
     // What a version replaced was last needed by the one before it.
@@ -121,6 +128,7 @@ export class LmdbBackend implements StateBackend {
         if (ids.length === 0) this.#orphans.remove(key);
         else this.#orphans.put(key, encodeIds(ids));
       });
+      this.#onStep('nodes-erased');
       return true;
     }
     return false;
@@ -179,6 +187,7 @@ export class LmdbBackend implements StateBackend {
 
   putPart(part: StatePart): void {
     this.#environment.transactionSync(() => this.#putImported(part));
+    this.#onStep('part-written');
   }
 
   /** Erases an import that was not finished; without one nothing happens. */
@@ -241,6 +250,7 @@ export class LmdbBackend implements StateBackend {
   }
 
   #settle(batch: StateBatch): void {
+    this.#onStep('batch-written');
     this.#inFlight.splice(this.#inFlight.indexOf(batch), 1);
     for (const change of batch.changes) this.#flatStore(change.store).settle(change, batch.height);
   }

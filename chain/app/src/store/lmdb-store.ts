@@ -4,7 +4,7 @@ import type { CommitInfo } from '@mu/framework/store/commit-store';
 import type { Change } from '@mu/framework/store/kv-store';
 import type { VersionRecord } from '@mu/framework/store/state-backend';
 import { TreeCommitStore } from '@mu/framework/store/tree-commit-store';
-import { type ImportBatch, LmdbBackend } from './lmdb-backend.ts';
+import { type ImportBatch, LmdbBackend, type StateStep } from './lmdb-backend.ts';
 import { Pruner } from './pruner.ts';
 import type { PruningPlan } from './pruning.ts';
 
@@ -13,6 +13,8 @@ export interface LmdbStoreOptions {
   readonly cacheBytes?: number;
   /** nothing is pruned where it is left out */
   readonly pruning?: PruningPlan;
+  /** told of each point between writes; tests end the process there */
+  readonly onStep?: (step: StateStep) => void;
   /** learns of a background work that failed */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -27,7 +29,7 @@ export class LmdbCommitStore extends TreeCommitStore {
    * @throws StateFolderError when the folder is of another format
    */
   constructor(path: string, names: readonly string[], options: LmdbStoreOptions = {}) {
-    const backend = new LmdbBackend(path);
+    const backend = new LmdbBackend(path, options.onStep);
     super(backend, names, options);
     this.#backend = backend;
     const plan = options.pruning ?? { keepRecent: undefined, interval: 0 };

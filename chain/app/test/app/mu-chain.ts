@@ -36,7 +36,7 @@ export const funds = 1_000_000_000n;
 /** Fee of every transaction, in umu. */
 export const fee = 500n;
 const gasLimit = 2_000_000;
-const genesisSeconds = 1_767_225_600n;
+export const genesisSeconds = 1_767_225_600n;
 
 export type AppState = { [module: string]: Json };
 
@@ -80,6 +80,16 @@ export function genesisFor(accounts: readonly Account[], change: (state: AppStat
 /** The same genesis with this account as the one that may plan upgrades and change the standard modules' parameters. */
 export function withAuthority(state: AppState, { address }: Account): AppState {
   return { ...state, app: { ...(state['app'] as object), authority: address } };
+}
+
+/** How a chain of this state begins. */
+export function initChainRequest(state: object): RequestInitChain {
+  return RequestInitChain.fromPartial({
+    chainId,
+    appStateBytes: utf8(JSON.stringify(state)),
+    time: { seconds: genesisSeconds, nanos: 0 },
+    consensusParams: { block: { maxBytes: 2_097_152n, maxGas: 100_000_000n } },
+  });
 }
 
 /** A message with its type, as ts-proto or cosmjs-types make them. */
@@ -134,15 +144,7 @@ export class MuChain {
   static begin(state: AppState, store?: CommitStore, initialHeight = 1n, options: Partial<MuAppOptions> = {}): MuChain {
     const kept = store ?? new MemoryCommitStore(muStoreNames);
     const app = createMuApp({ store: kept, checkInvariants: true, ...options });
-    app.initChain(
-      RequestInitChain.fromPartial({
-        chainId,
-        initialHeight,
-        appStateBytes: utf8(JSON.stringify(state)),
-        time: { seconds: genesisSeconds, nanos: 0 },
-        consensusParams: { block: { maxBytes: 2_097_152n, maxGas: 100_000_000n } },
-      }),
-    );
+    app.initChain({ ...initChainRequest(state), initialHeight });
     return new MuChain(app, initialHeight - 1n);
   }
 
