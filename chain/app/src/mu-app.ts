@@ -206,6 +206,11 @@ function handlersOf(
   );
 }
 
+/** The modules as a program without a chain sees them: their genesis can be checked. */
+export function muModules(): readonly AppModule[] {
+  return wire().modules;
+}
+
 /** Genesis state of a new chain: every module's defaults, in its own prefix and denomination. */
 export function defaultAppState(constants: { readonly bech32Prefix: string; readonly denom: string }): {
   [module: string]: Json;

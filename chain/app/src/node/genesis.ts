@@ -1,8 +1,10 @@
-/** The genesis file in CometBFT's form: made by `mud init`, extended by `mud genesis …`, checked before a start. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+/** The genesis file: made by `mud init`, extended by `mud genesis …`, checked before a start. Written in CometBFT's form. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { Json } from '@mu/framework/module';
 import { addCoins, type Coin, parseCoins } from '@mu/lib/amounts';
 import { fromBech32 } from '@mu/lib/bech32';
+import { writeFileAtomically } from './files.ts';
+import { parseParts, printParts } from './json-parts.ts';
 
 type JsonObject = { [key: string]: Json };
 
@@ -66,43 +68,36 @@ export function newGenesis(options: {
   };
 }
 
-const knownKeys = [
-  'genesis_time',
-  'chain_id',
-  'initial_height',
-  'consensus_params',
-  'validators',
-  'app_hash',
-  'app_state',
-];
+const commonKeys = ['genesis_time', 'chain_id', 'initial_height', 'app_hash', 'app_state'];
+/** CometBFT's form. */
+const cometKeys = [...commonKeys, 'consensus_params', 'validators'];
+/** The Cosmos SDK's AppGenesis: what concerns consensus stands in an object of its own. */
+const sdkKeys = [...commonKeys, 'app_name', 'app_version', 'consensus'];
 
-/** @throws GenesisError for a file that is missing, no JSON, or has keys that nobody knows */
+/**
+ * Reads either form, gives CometBFT's.
+ * @throws GenesisError for a file that is missing, no JSON, or has keys that nobody knows
+ */
 export function readGenesis(file: string): Genesis {
-  if (!existsSync(file)) throw new GenesisError(`${file} does not exist: make it with \`mud init\``);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new GenesisError(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`);
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw new GenesisError(`${file} is not a JSON object`);
-  for (const key of Object.keys(parsed)) {
-    if (!knownKeys.includes(key))
-      throw new GenesisError(`${file}: unknown key "${key}"; known: ${knownKeys.join(', ')}`);
-  }
-  const genesis = parsed as Genesis;
+  return genesisOf(parseFile(file), file);
+}
+
+/** @param file for messages @throws GenesisError */
+export function genesisOf(json: unknown, file: string): Genesis {
+  const fields = requireObject(json, file);
+  const isSdk = fields['consensus'] !== undefined;
+  requireKnown(fields, isSdk ? sdkKeys : cometKeys, file);
+  const genesis = (isSdk ? fromSdk(fields, file) : fields) as unknown as Genesis;
   if (typeof genesis.chain_id !== 'string' || !chainIdPattern.test(genesis.chain_id))
     throw new GenesisError(`${file}: chain_id is missing or malformed`);
   if (Number.isNaN(Date.parse(genesis.genesis_time)))
     throw new GenesisError(`${file}: genesis_time is no RFC 3339 time`);
-  if (typeof genesis.app_state !== 'object' || genesis.app_state === null)
-    throw new GenesisError(`${file}: app_state is missing`);
+  requireObject(genesis.app_state, `${file}: app_state`);
   return genesis;
 }
 
 export function writeGenesis(file: string, genesis: Genesis): void {
-  writeFileSync(file, `${JSON.stringify(genesis, null, 2)}\n`);
+  writeFileAtomically(file, parts(genesis));
 }
 
 /**
@@ -112,13 +107,7 @@ export function writeGenesis(file: string, genesis: Genesis): void {
  * @throws GenesisError
  */
 export function addAccount(genesis: Genesis, address: string, coins: string): Genesis {
-  const app = (genesis.app_state['app'] ?? {}) as JsonObject;
-  const prefix = (app['bech32_prefix'] as string | undefined) ?? 'mu';
-  try {
-    fromBech32(address, prefix);
-  } catch (error) {
-    throw new GenesisError(`"${address}" is no address of this chain: ${error instanceof Error ? error.message : ''}`);
-  }
+  requireAddress(address, prefixOf(genesis));
   const auth = structuredClone(genesis.app_state['auth'] ?? {}) as JsonObject & { accounts?: JsonObject[] };
   const bank = structuredClone(genesis.app_state['bank'] ?? {}) as JsonObject & {
     balances?: JsonObject[];
@@ -128,16 +117,40 @@ export function addAccount(genesis: Genesis, address: string, coins: string): Ge
   if (balances.some((one) => one['address'] === address))
     throw new GenesisError(`${address} is in this genesis already`);
   const added = coinsOf(coins);
-  auth.accounts = [
-    ...(auth.accounts ?? []),
-    { '@type': '/cosmos.auth.v1beta1.BaseAccount', address, pub_key: null, account_number: '0', sequence: '0' },
-  ];
+  auth.accounts = [...(auth.accounts ?? []), genesisAccount(address)];
+  // The supply of before: it is the sum of the balances where none is stated.
+  bank.supply = [...addCoins(supplyOf(bank), added)];
   bank.balances = [...balances, { address, coins: added as unknown as Json }];
-  bank.supply = [...addCoins(bank.supply ?? [], added)];
   return { ...genesis, app_state: { ...genesis.app_state, auth, bank: bank as unknown as Json } };
 }
 
-function coinsOf(text: string): Coin[] {
+/** The supply that is stated, else the sum of what the accounts have. */
+function supplyOf({ supply = [], balances = [] }: { supply?: Coin[]; balances?: JsonObject[] }): readonly Coin[] {
+  if (supply.length > 0) return supply;
+  return balances.reduce<readonly Coin[]>((sum, { coins }) => addCoins(sum, coins as unknown as Coin[]), []);
+}
+
+/** An account that has signed nothing yet; numbers are given when the chain begins. */
+export function genesisAccount(address: string): JsonObject {
+  return { '@type': '/cosmos.auth.v1beta1.BaseAccount', address, pub_key: null, account_number: '0', sequence: '0' };
+}
+
+/** How addresses of the chain begin. */
+export function prefixOf({ app_state: state }: Pick<Genesis, 'app_state'>): string {
+  return ((state['app'] ?? {}) as { bech32_prefix?: string }).bech32_prefix ?? 'mu';
+}
+
+/** The bytes of an address. @throws GenesisError when it is not of this chain */
+export function requireAddress(address: string, prefix: string): Uint8Array {
+  try {
+    return fromBech32(address, prefix);
+  } catch (error) {
+    throw new GenesisError(`"${address}" is no address of this chain: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+/** @param text like `1000umu,5other` @throws GenesisError */
+export function coinsOf(text: string): Coin[] {
   try {
     return [...parseCoins(text)];
   } catch (error) {
@@ -146,4 +159,43 @@ function coinsOf(text: string): Coin[] {
       `"${text}" is no list of coins: write amounts and denominations, like 1000umu,5other (${why})`,
     );
   }
+}
+
+function* parts(genesis: Genesis): IterableIterator<string> {
+  yield* printParts(genesis);
+  yield '\n';
+}
+
+function parseFile(file: string): unknown {
+  if (!existsSync(file)) throw new GenesisError(`${file} does not exist: make it with \`mud init\``);
+  try {
+    return parseParts(readFileSync(file));
+  } catch (error) {
+    throw new GenesisError(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+function fromSdk(fields: Record<string, unknown>, file: string): object {
+  const consensus = requireObject(fields['consensus'], `${file}: consensus`);
+  requireKnown(consensus, ['params', 'validators'], `${file}: consensus`);
+  const common = Object.fromEntries(commonKeys.map((key) => [key, fields[key]]));
+  return {
+    ...common,
+    // Go writes an absent hash as null, and the height as a number.
+    app_hash: fields['app_hash'] ?? '',
+    initial_height: String(fields['initial_height'] ?? '1'),
+    consensus_params: consensus['params'] ?? {},
+    validators: consensus['validators'] ?? [],
+  };
+}
+
+function requireObject(json: unknown, place: string): Record<string, unknown> {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new GenesisError(`${place} is not a JSON object`);
+  return json as Record<string, unknown>;
+}
+
+function requireKnown(fields: Record<string, unknown>, known: readonly string[], place: string): void {
+  const unknown = Object.keys(fields).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new GenesisError(`${place}: unknown key "${unknown}"; known: ${known.join(', ')}`);
 }
