@@ -1,9 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { describeWithCometbft } from '../../scripts/lib/with-cometbft.ts';
 import { eventually, runCommand } from '../src/process.ts';
+import { processesOf } from '../src/processes-of.ts';
 
 jest.setTimeout(180_000);
 
@@ -15,13 +17,6 @@ beforeEach(() => {
   temporary = mkdtempSync(join(tmpdir(), 'mu-demo-test-'));
 });
 afterEach(() => rmSync(temporary, { recursive: true, force: true }));
-
-/** Command lines of processes that mention the folder. */
-function processesOf(folder: string): string[] {
-  return execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.includes(folder));
-}
 
 test('two demos at once: the cheaper provider wins, answers and is paid, and nothing stays behind', async () => {
   const run = (name: string) => runCommand(demo, ['--json', '--name', name], { env: { TMPDIR: temporary } });
@@ -62,4 +57,16 @@ test('Ctrl-C stops everything and leaves nothing behind', async () => {
   expect(await ended).toBe(130);
   expect(readdirSync(temporary)).toEqual([]);
   expect(processesOf(temporary)).toEqual([]);
+});
+
+describeWithCometbft('the demo behind CometBFT', () => {
+  test('over three validators: the same outcome, and nothing stays behind', async () => {
+    const args = ['--json', '--engine', 'cometbft', '--validators', '3'];
+    const finished = await runCommand(demo, args, { env: { TMPDIR: temporary } });
+    expect(finished.stderr).toBe('');
+    const summary = JSON.parse(finished.stdout) as Record<string, unknown>;
+    expect(summary).toMatchObject({ demo: 'ok', supply_unchanged: true });
+    expect(readdirSync(temporary)).toEqual([]);
+    expect(processesOf(temporary)).toEqual([]);
+  });
 });

@@ -37,3 +37,9 @@ build_examples() {
     (cd "$ROOT" && npm run --silent build -w examples/login) >&2 || die "examples/login does not compile: the message stands above"
   fi
 }
+
+# CometBFT, for the tests of networks: found, or installed with Go where that is. Prints what to do where neither is, and
+# fails then; the rest can run without it.
+install_cometbft() {
+  node --disable-warning=ExperimentalWarning "$ROOT/scripts/lib/cometbft.ts" > /dev/null
+}

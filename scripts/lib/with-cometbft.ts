@@ -2,21 +2,31 @@
 import { describe, test } from '@jest/globals';
 import { cometbftHint, findCometbft } from './cometbft.ts';
 
-/** The program, found or installed before the tests of a file are declared. */
-const cometbft = await findCometbft({ say: (text) => process.stderr.write(`${text}\n`) });
+/** The program, found or installed before the tests of a file are declared; or why it is not there. */
+const found = await look();
+
+async function look(): Promise<{ readonly path: string } | { readonly why: string }> {
+  try {
+    const path = await findCometbft({ say: (text) => process.stderr.write(`${text}\n`) });
+    return path === undefined ? { why: `CometBFT and Go are missing on this machine: ${cometbftHint}` } : { path };
+  } catch (error) {
+    // Who names a program means it; a machine without a network cannot install one.
+    if ((process.env['MU_COMETBFT'] ?? '') !== '') throw error;
+    return { why: error instanceof Error ? error.message : String(error) };
+  }
+}
 
 /**
  * `describe` with the program's path. Where it is absent, one test stands in for the group, and its name and a warning
  * say that nothing of it was run.
  */
 export function describeWithCometbft(title: string, body: (cometbft: string) => void): void {
-  if (cometbft !== undefined) {
-    describe(title, () => body(cometbft));
+  if ('path' in found) {
+    const { path } = found;
+    describe(title, () => body(path));
     return;
   }
   test(`NOT RUN, CometBFT is missing: ${title}`, () => {
-    process.stderr.write(
-      `\n*** NOT RUN: ${title}\n*** CometBFT and Go are missing on this machine: ${cometbftHint}\n\n`,
-    );
+    process.stderr.write(`\n*** NOT RUN: ${title}\n*** ${found.why}\n\n`);
   });
 }

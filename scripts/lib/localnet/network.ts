@@ -3,15 +3,25 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@mu/e2e/process';
 import { type Localnet, nodeOf, rpcOf } from './layout.ts';
 import { killNode, programsOf, startNode, startPrograms, stopNode } from './node.ts';
-import { pidOf } from './processes.ts';
+import { lastLines, type ProgramFiles, pidOf } from './processes.ts';
 import { heightOf, syncInfo } from './rpc.ts';
+
+const allPrograms = (net: Localnet): ProgramFiles[] =>
+  net.nodes.flatMap((node) => Object.values(programsOf(net, node)) as ProgramFiles[]);
 
 /** What of a network runs, by `mud of node0`. */
 export function runningPrograms(net: Localnet): string[] {
-  return net.nodes
-    .flatMap((node) => Object.values(programsOf(net, node)))
+  return allPrograms(net)
     .filter((program) => pidOf(program) !== undefined)
     .map(({ title }) => title);
+}
+
+/** @throws Error with the last lines of the log of each program that does not run */
+export function assertUp(net: Localnet): void {
+  const ended = allPrograms(net).filter((program) => pidOf(program) === undefined);
+  if (ended.length === 0) return;
+  const logs = ended.map(({ title, logFile }) => `${title} has ended; ${logFile} ends with:\n${lastLines(logFile)}`);
+  throw new Error(logs.join('\n'));
 }
 
 /** @throws Error that says what to do when something of it runs already */
@@ -70,9 +80,7 @@ export async function untilHeight(
     signal?.throwIfAborted();
     const heights = await Promise.all(net.nodes.map((node) => heightOf(rpcOf(node))));
     if (heights.every((one) => one >= height)) return;
-    const running = runningPrograms(net);
-    if (running.length < net.nodes.length * 2)
-      throw new Error(`only these still run: ${running.join(', ') || 'none'}; the logs are in ${net.home}/node*/`);
+    assertUp(net);
     if (performance.now() > end)
       throw new Error(
         `height ${height} did not come within ${limitMs / 1000} s: the nodes are at ${heights.join(', ')}`,

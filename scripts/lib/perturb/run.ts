@@ -12,7 +12,7 @@ import { type HeightTime, heightBoundMs, heightTimes, type Standstill } from './
 import { type Kind, type Perturbation, perturbations, planSteps, type Step } from './kinds.ts';
 import { Load } from './load.ts';
 import { seeded } from './random.ts';
-import { checkTransactions, compareChains, waitingTxs } from './verify.ts';
+import { checkTransactions, compareChains, readAccounts, waitingTxs } from './verify.ts';
 
 export interface PerturbOptions {
   readonly home: string;
@@ -86,9 +86,12 @@ async function happen(
     await apply({ net, cometbft, victim, awayMs: step.awayMs });
     const back = performance.now();
     const nodes = stopsChain === true ? net.nodes : [victim];
-    const height = Math.min(...(await Promise.all(nodes.map(({ name }) => untilCaughtUp(net, name, { signal })))));
-    catchUpMs.push(performance.now() - back);
+    await Promise.all(nodes.map(({ name }) => untilCaughtUp(net, name, { signal })));
     if (stopsChain === true) standstills.push({ fromMs, toMs: Date.now() });
+    // Not only what was: the node takes part in what comes.
+    const height = 1 + Math.max(...(await Promise.all(net.nodes.map((node) => heightOf(rpcOf(node))))));
+    await untilHeight(net, height, { signal });
+    catchUpMs.push(performance.now() - back);
     say(line(index, step, victim, height, catchUpMs.at(-1) as number));
   }
   return { standstills, catchUpMs };
@@ -116,7 +119,8 @@ async function judge(
   const last = (await heightOf(rpcOf(first))) + 2;
   await untilHeight(net, last);
   const chain = await compareChains(net, last);
-  await checkTransactions(net, chain, load, wallets, receiver);
+  const addresses = wallets.map(({ address }) => address);
+  checkTransactions(chain.txs, load, await readAccounts(net, chain, addresses, receiver));
   if (chain.txs.length === 0) throw new Error('no transaction was committed: nothing was shown');
   const times = heightTimes(chain.metas, net.timeouts, happened.standstills);
   checkTimes(times);

@@ -2,8 +2,8 @@
 import { QueryBalanceRequest, QueryBalanceResponse } from 'cosmjs-types/cosmos/bank/v1beta1/query';
 import { type Localnet, type NodeLayout, rpcOf } from '../localnet/layout.ts';
 import { abciQuery, type BlockMeta, blockMetas, blockTxs, callRpc, syncInfo } from '../localnet/rpc.ts';
-import { type TestWallet, txHash } from '../wallets.ts';
-import { accountAt, type Load } from './load.ts';
+import { txHash } from '../wallets.ts';
+import { accountAt } from './load.ts';
 
 export interface Chain {
   /** blocks of the node that has the most of them, from the first */
@@ -16,7 +16,7 @@ export interface Chain {
 export async function compareChains(net: Localnet, height: number): Promise<Chain> {
   const chains = await Promise.all(net.nodes.map((node) => metasOf(node, height)));
   const longest = chains.reduce((one, other) => (other.length > one.length ? other : one));
-  for (const [index, chain] of chains.entries()) compareMetas(net, index, chain, longest);
+  for (const [index, chain] of chains.entries()) compareMetas(net.nodes[index]?.name ?? '', chain, longest);
   // The hash of a block's data is in what was compared: one node's transactions are everybody's.
   const holder = net.nodes[chains.indexOf(longest)] as NodeLayout;
   const txs: string[] = [];
@@ -33,50 +33,75 @@ async function metasOf(node: NodeLayout, height: number): Promise<BlockMeta[]> {
   return blockMetas(rpcOf(node), Math.max(1, Number(sync.earliest_block_height)), height);
 }
 
-function compareMetas(net: Localnet, index: number, chain: readonly BlockMeta[], longest: readonly BlockMeta[]): void {
+/** Blocks of two nodes where both have them. @throws Error that names the first difference */
+export function compareMetas(name: string, chain: readonly BlockMeta[], longest: readonly BlockMeta[]): void {
   const first = longest[0]?.height ?? 1;
   for (const meta of chain) {
     const other = longest[meta.height - first];
     for (const field of ['appHash', 'hash', 'lastResultsHash', 'dataHash'] as const) {
-      if (meta[field] !== other?.[field])
+      if (meta[field] !== other?.[field]) {
         throw new Error(
-          `${net.nodes[index]?.name} differs at height ${meta.height}: its ${field} is ${meta[field]}, another node's ${other?.[field]}`,
+          `${name} differs at height ${meta.height}: its ${field} is ${meta[field]}, another node's ${other?.[field]}`,
         );
+      }
     }
   }
 }
 
-/** The transactions on the chain against those that were sent and the accounts of every node. @throws Error */
-export async function checkTransactions(
+/** What a node's state says when all is over. */
+export interface NodeAccounts {
+  readonly name: string;
+  /** by address */
+  readonly sequences: ReadonlyMap<string, bigint>;
+  /** what all sends together have brought */
+  readonly received: bigint;
+}
+
+/** Reads the accounts of every node at the last height whose transactions are in `chain`. */
+export function readAccounts(
   net: Localnet,
   chain: Chain,
-  load: Load,
-  wallets: readonly TestWallet[],
+  addresses: readonly string[],
   receiver: string,
-): Promise<void> {
-  const once = new Set(chain.txs);
-  if (once.size !== chain.txs.length)
-    throw new Error(`${chain.txs.length - once.size} transactions are on the chain twice`);
+): Promise<NodeAccounts[]> {
+  // A node shows a block before its application has executed it: the one before the last is in the state of all.
+  const height = (chain.metas.at(-1)?.height ?? 1) - 1;
+  return Promise.all(
+    net.nodes.map(async (node) => {
+      const sequences = new Map<string, bigint>();
+      for (const address of addresses) sequences.set(address, (await accountAt(rpcOf(node), address, height)).sequence);
+      return { name: node.name, sequences, received: await balanceAt(rpcOf(node), receiver, height) };
+    }),
+  );
+}
+
+/**
+ * The transactions on the chain against those that were sent and the accounts of every node.
+ * @throws Error for one that is there twice, that nobody sent, or that a node has lost
+ */
+export function checkTransactions(
+  txs: readonly string[],
+  load: { readonly sent: ReadonlySet<string>; readonly seen: ReadonlyMap<string, bigint> },
+  nodes: readonly NodeAccounts[],
+): void {
+  const once = new Set(txs);
+  if (once.size !== txs.length) throw new Error(`${txs.length - once.size} transactions are on the chain twice`);
   for (const hash of once) {
     if (!load.sent.has(hash)) throw new Error(`transaction ${hash} is on the chain, and nobody sent it`);
   }
-  // A node shows a block before its application has executed it: the one before the last is in the state of all.
-  const height = chain.metas.length === 0 ? 0 : (chain.metas.at(-1) as BlockMeta).height - 1;
-  for (const node of net.nodes) {
-    const rpc = rpcOf(node);
+  for (const { name, sequences, received } of nodes) {
     let committed = 0n;
-    for (const { address } of wallets) {
-      const { sequence } = await accountAt(rpc, address, height);
+    for (const [address, sequence] of sequences) {
       const seen = load.seen.get(address) ?? 0n;
       if (sequence < seen)
-        throw new Error(`${node.name} has sequence ${sequence} for ${address}, but ${seen} had been committed`);
+        throw new Error(`${name} has sequence ${sequence} for ${address}, but ${seen} was committed`);
       committed += sequence;
     }
     if (committed !== BigInt(once.size))
-      throw new Error(`${node.name}: the accounts have sent ${committed} transactions, ${once.size} are on the chain`);
-    const received = await balanceAt(rpc, receiver, height);
+      throw new Error(`${name}: the accounts have sent ${committed} transactions, ${once.size} are on the chain`);
+    // Each send is of one umu.
     if (received !== committed)
-      throw new Error(`${node.name}: ${received} umu have arrived by ${committed} sends of one umu`);
+      throw new Error(`${name}: ${received} umu have arrived by ${committed} sends of one umu`);
   }
 }
 
