@@ -50,8 +50,12 @@ export class Mempool {
   readonly #seen = new Set<string>();
   readonly #onAvailable: () => void;
   #bytes = 0;
-  /** Checks run one after another and never while a block is committed: an application's check state is one state. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** What the application was asked about and has not answered. */
+  readonly #asked = { count: 0, bytes: 0 };
+  /** The last task that nothing may run beside. */
+  #exclusive: Promise<unknown> = Promise.resolve();
+  /** The checks that came after it. */
+  #checks: Promise<unknown> = Promise.resolve();
   #blockLimits: BlockLimits;
 
   /** @param onAvailable called whenever a transaction was added */
@@ -73,17 +77,22 @@ export class Mempool {
   }
 
   /**
-   * Asks the application and keeps the transaction when it accepts.
+   * Asks the application and keeps the transaction when it accepts. The application is asked about the next one before it
+   * has answered: it checks in the order in which it is asked, as over a socket, and may take several together. Only while
+   * a block is committed nothing is asked: an application's check state is one state.
    * @throws MempoolError when the pool is full, the transaction too large or seen already
    */
   check(tx: Uint8Array): Promise<ResponseCheckTx> {
-    return this.exclusively(() => this.#check(tx));
+    const result = this.#exclusive.then(() => this.#check(tx));
+    this.#checks = Promise.allSettled([this.#checks, result]);
+    return result;
   }
 
   /** Runs a task while nobody checks a transaction. */
   exclusively<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(task);
-    this.#turn = result.catch(() => undefined);
+    const result = Promise.all([this.#exclusive, this.#checks]).then(task);
+    this.#exclusive = result.catch(() => undefined);
+    this.#checks = Promise.resolve();
     return result;
   }
 
@@ -124,12 +133,14 @@ export class Mempool {
       else this.#seen.delete(name);
       this.#remove(name);
     });
-    for (const [name, { tx }] of [...this.#waiting]) {
-      const response = await this.#app.checkTx({ tx, type: CheckTxType.RECHECK });
-      if (response.code === 0 && this.#gasProblem(response) === undefined) continue;
+    const waiting = [...this.#waiting];
+    const answers = waiting.map(([, { tx }]) => this.#app.checkTx({ tx, type: CheckTxType.RECHECK }));
+    (await Promise.all(answers)).forEach((response, index) => {
+      if (response.code === 0 && this.#gasProblem(response) === undefined) return;
+      const [name] = waiting[index] as [string, Waiting];
       this.#remove(name);
       this.#seen.delete(name);
-    }
+    });
   }
 
   async #check(tx: Uint8Array): Promise<ResponseCheckTx> {
@@ -163,17 +174,23 @@ export class Mempool {
   }
 
   async #ask(tx: Uint8Array, name: string): Promise<ResponseCheckTx> {
+    this.#asked.count += 1;
+    this.#asked.bytes += tx.length;
     try {
       return await this.#app.checkTx({ tx, type: CheckTxType.NEW });
     } catch (error) {
       this.#seen.delete(name);
       throw error;
+    } finally {
+      this.#asked.count -= 1;
+      this.#asked.bytes -= tx.length;
     }
   }
 
   #refuseWhenFull(tx: Uint8Array): void {
     const { size, maxTxsBytes } = this.#limits;
-    if (this.#waiting.size >= size || this.#bytes + tx.length > maxTxsBytes) {
+    const { count, bytes } = this.#asked;
+    if (this.#waiting.size + count >= size || this.#bytes + bytes + tx.length > maxTxsBytes) {
       throw new MempoolError(
         `mempool is full: number of txs ${this.#waiting.size} (max: ${size}), total txs bytes ${this.#bytes} (max: ${maxTxsBytes})`,
       );

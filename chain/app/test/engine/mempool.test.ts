@@ -1,4 +1,4 @@
-import { ExecTxResult } from 'cosmjs-types/tendermint/abci/types';
+import { ExecTxResult, type RequestCheckTx, type ResponseCheckTx } from 'cosmjs-types/tendermint/abci/types';
 import { txSizeInBlock } from '../../src/engine/block.ts';
 import { type BlockLimits, defaultMempoolLimits, Mempool, type MempoolLimits } from '../../src/engine/mempool.ts';
 import { bytes } from './harness.ts';
@@ -94,4 +94,65 @@ test('nothing is checked while a block is committed', async () => {
   await commit;
   await checked;
   expect(app.checks).toEqual([{ tx: 'a=1', isRecheck: false }]);
+});
+
+/** An application that answers when the test says so. */
+function held(limits: Partial<MempoolLimits> = {}): { mempool: Mempool; asked: string[]; release: (() => void)[] } {
+  const { app, mempool } = pool(limits);
+  const check = app.checkTx.bind(app);
+  const asked: string[] = [];
+  const release: (() => void)[] = [];
+  Object.assign(app, {
+    checkTx: async (request: RequestCheckTx): Promise<ResponseCheckTx> => {
+      asked.push(text(request.tx));
+      await new Promise<void>((resolve) => release.push(resolve));
+      return check(request);
+    },
+  });
+  return { mempool, asked, release };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('the application is asked about the next one before it has answered, and all stay in order', async () => {
+  const { mempool, asked, release } = held();
+  const checks = ['b=1', 'a=1', 'c=1'].map((tx) => mempool.check(bytes(tx)));
+  await turn();
+  expect(asked).toEqual(['b=1', 'a=1', 'c=1']);
+  for (const answer of release) answer();
+  await Promise.all(checks);
+  expect(mempool.reap(roomy).map(text)).toEqual(['b=1', 'a=1', 'c=1']);
+});
+
+test('those that are asked about count against the bounds', async () => {
+  const { mempool, release } = held({ size: 2 });
+  const checks = ['a=1', 'b=1'].map((tx) => mempool.check(bytes(tx)));
+  await turn();
+  await expect(mempool.check(bytes('c=1'))).rejects.toThrow('mempool is full');
+  for (const answer of release) answer();
+  await Promise.all(checks);
+  expect(mempool.size).toBe(2);
+  const narrow = held({ maxTxsBytes: 5 });
+  const first = narrow.mempool.check(bytes('a=1'));
+  await turn();
+  await expect(narrow.mempool.check(bytes('b=1'))).rejects.toThrow('mempool is full');
+  narrow.release[0]?.();
+  await first;
+});
+
+test('a block is committed when all that were asked about are answered', async () => {
+  const { mempool, asked, release } = held();
+  const checked = mempool.check(bytes('a=1'));
+  const order: string[] = [];
+  const commit = mempool.exclusively(async () => void order.push('commit'));
+  const later = mempool.check(bytes('b=1')).then(() => order.push('later'));
+  await turn();
+  expect([asked, order]).toEqual([['a=1'], []]);
+  release[0]?.();
+  await checked;
+  await commit;
+  await turn();
+  release[1]?.();
+  await later;
+  expect(order).toEqual(['commit', 'later']);
 });
