@@ -34,6 +34,7 @@ import {
 import './encoding.ts';
 import type { Application } from '@mu/abci/application';
 import type { AnteStep } from './ante.ts';
+import { AppState } from './app-state.ts';
 import { answerQuery } from './app-query.ts';
 import { BlockExecutor, toAbciTxResult } from './block-executor.ts';
 import { type BlockRecord, decodeBlockRecord, encodeBlockRecord, fromTimestamp } from './block-record.ts';
@@ -125,6 +126,11 @@ export class BaseApp implements Application {
     return this.#chain;
   }
 
+  /** How often a transaction was found decoded already, for metrics. */
+  get decodeCache(): TxDecoder['cache'] {
+    return this.#decoder.cache;
+  }
+
   decode(raw: Uint8Array, chain: ChainConstants): Tx {
     return this.#decoder.decode(raw, chain.bech32Prefix);
   }
@@ -160,8 +166,8 @@ export class BaseApp implements Application {
     const params = genesisConsensusParams(request.consensusParams);
     const problem = starvation(params) ?? cometProblem(params);
     if (problem !== undefined) throw errInvalidRequest.wrap(`consensus_params: ${problem}`);
-    const state = parseAppState(request.appStateBytes);
-    const constants = readConstants(request.chainId, state);
+    const state = new AppState(request.appStateBytes);
+    const constants = readConstants(request.chainId, state.get('app') ?? {});
     const block = {
       height: request.initialHeight === 0n ? 1n : request.initialHeight,
       timeNs: fromTimestamp(request.time),
@@ -171,9 +177,7 @@ export class BaseApp implements Application {
     const ctx = freshContext({ chain: constants, block, mode: 'genesis', stores });
     storeConstants(stores, constants);
     this.#options.params.set(ctx, params);
-    for (const module of this.#options.modules) {
-      module.genesis.init(ctx, state[module.name] ?? module.genesis.defaults());
-    }
+    for (const module of this.#options.modules) state.init(ctx, module);
     stores.end();
     this.#chain = constants;
     this.#genesis = block;
@@ -359,12 +363,4 @@ export class BaseApp implements Application {
     if (this.#chain === undefined) throw new Error('the committed state does not say of which chain it is');
     this.#resetCheck();
   }
-}
-
-function parseAppState(bytes: Uint8Array): { [module: string]: Json } {
-  const parsed: unknown = JSON.parse(fromUtf8(bytes));
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw errInvalidRequest.wrap('app_state of genesis is not an object');
-  }
-  return parsed as { [module: string]: Json };
 }

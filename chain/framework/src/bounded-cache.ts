@@ -14,6 +14,9 @@ export class BoundedCache<V> {
   readonly #capacity: number;
   readonly #bound: WeightBound<V> | undefined;
   #weight = 0;
+  /** How often something was found here, and how often not: for metrics. */
+  hits = 0;
+  misses = 0;
 
   /** @param capacity entries at most */
   constructor(capacity: number, bound?: WeightBound<V>) {
@@ -26,7 +29,10 @@ export class BoundedCache<V> {
   }
 
   get(key: string): V | undefined {
-    return this.#entries.get(key);
+    const value = this.#entries.get(key);
+    if (value === undefined) this.misses += 1;
+    else this.hits += 1;
+    return value;
   }
 
   /** An entry that is heavier than the whole bound is not kept. */

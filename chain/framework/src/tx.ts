@@ -87,6 +87,11 @@ export class TxDecoder {
     this.#integers = new IntegerCheck(descriptors);
   }
 
+  /** How often a transaction was found decoded already. */
+  get cache(): Pick<BoundedCache<Tx>, 'hits' | 'misses'> {
+    return this.#cache;
+  }
+
   /** @throws AbciError tx parse error (2) */
   decode(raw: Uint8Array, bech32Prefix: string): Tx {
     const hash = raw.length <= shortTx ? undefined : sha256(raw);
