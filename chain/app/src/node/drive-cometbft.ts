@@ -9,7 +9,7 @@ import { readCometConfig } from './comet-config.ts';
 import type { NodeConfig } from './config.ts';
 import type { Home } from './home.ts';
 import { queryCacheBytes } from './open-application.ts';
-import type { RunningNode } from './start.ts';
+import type { RunningNode } from './running-node.ts';
 
 /** @throws Error that says what is wrong with the state or the address, and what to do */
 export async function driveCometbft(home: Home, config: NodeConfig, log: Logger): Promise<RunningNode> {

@@ -12,7 +12,7 @@ import type { NodeConfig } from './config.ts';
 import { readGenesis } from './genesis.ts';
 import type { Home } from './home.ts';
 import { openApplication } from './open-application.ts';
-import type { RunningNode } from './start.ts';
+import type { RunningNode } from './running-node.ts';
 
 /** What the engine drives, and how that ends. */
 interface Driven {

@@ -1,19 +1,12 @@
 /** Starts a node by the engine that its config names. */
-import type { Addresses } from './addresses.ts';
 import type { NodeConfig } from './config.ts';
 import { driveCometbft } from './drive-cometbft.ts';
 import { driveSolo } from './drive-solo.ts';
 import type { Home } from './home.ts';
 import { nodeLog } from './log.ts';
+import type { RunningNode } from './running-node.ts';
 
-export interface RunningNode {
-  /** where it listens */
-  readonly addresses: Addresses;
-  /** Ends after the block that is being made. */
-  stop(): Promise<void>;
-  /** Rejects when the node can make no more blocks. */
-  readonly failed: Promise<never>;
-}
+export type { RunningNode } from './running-node.ts';
 
 /** @throws Error that says what is wrong with the home folder, and what to do */
 export async function startNode(home: Home, config: NodeConfig): Promise<RunningNode> {
