@@ -3,7 +3,6 @@
  * block is executed and nothing of what the modules mean.
  */
 import type { Registry } from '@bufbuild/protobuf';
-import { fromUtf8 } from '@mu/lib/bytes';
 import {
   ResponseApplySnapshotChunk_Result as ApplyResult,
   CheckTxType,
@@ -34,8 +33,8 @@ import {
 import './encoding.ts';
 import type { Application } from '@mu/abci/application';
 import type { AnteStep } from './ante.ts';
-import { AppState } from './app-state.ts';
 import { answerQuery } from './app-query.ts';
+import { AppState } from './app-state.ts';
 import { BlockExecutor, toAbciTxResult } from './block-executor.ts';
 import { type BlockRecord, decodeBlockRecord, encodeBlockRecord, fromTimestamp } from './block-record.ts';
 import { loadConstants, readConstants, storeConstants } from './chain-constants.ts';
@@ -167,7 +166,7 @@ export class BaseApp implements Application {
     const problem = starvation(params) ?? cometProblem(params);
     if (problem !== undefined) throw errInvalidRequest.wrap(`consensus_params: ${problem}`);
     const state = new AppState(request.appStateBytes);
-    const constants = readConstants(request.chainId, state.get('app') ?? {});
+    const constants = readConstants(request.chainId, { app: state.get('app') ?? {} });
     const block = {
       height: request.initialHeight === 0n ? 1n : request.initialHeight,
       timeNs: fromTimestamp(request.time),

@@ -1,5 +1,6 @@
 /** The grammar of a module: what `src/module.ts` of every folder in `x/` exports. */
 import type { Registry } from '@bufbuild/protobuf';
+import { itemParts, members, parseSpan, type Span } from '@mu/lib/json-parts';
 import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
 import type { Context } from './context.ts';
 import { type MessageRegistry, type NamedCodec, typeNameOf } from './message-registry.ts';
@@ -22,6 +23,8 @@ export interface ModuleGenesis {
   /** @throws Error with the path of what is wrong and the allowed values */
   validate(json: Json): void;
   init(ctx: Context, json: Json): void;
+  /** The same from the bytes of JSON that is too large to be parsed in one. */
+  initParts?(ctx: Context, bytes: Buffer, span: Span): void;
   export(ctx: Context): Json;
 }
 
@@ -53,6 +56,9 @@ export interface AppModule {
   endBlock?(ctx: Context): void;
 }
 
+/** A list from this size on is read by parts of it. */
+const largeListBytes = 4 * 1_048_576;
+
 /** Genesis of a module whose genesis is one protobuf message: JSON in the SDK's flavour, unknown keys refused. */
 export function protoGenesis<T>(options: {
   readonly descriptors: Registry;
@@ -75,8 +81,38 @@ export function protoGenesis<T>(options: {
       options.validate(state);
       options.init(ctx, state);
     },
+    initParts(ctx, bytes, span) {
+      const state = parseByParts(bytes, span, parse);
+      options.validate(state);
+      options.init(ctx, state);
+    },
     export: (ctx) => print(options.export(ctx)),
   };
+}
+
+/**
+ * The message of a JSON object whose lists are read a part at a time: what JSON.parse makes of a list of a million is
+ * several times what the messages take.
+ */
+function parseByParts<T>(bytes: Buffer, span: Span, parse: (json: Json) => T): T {
+  const rest: { [key: string]: Json } = {};
+  const lists: { readonly key: string; readonly parts: Iterable<unknown[]> }[] = [];
+  for (const { key, ...value } of members(bytes, span)) {
+    if (value.end - value.start < largeListBytes) rest[key] = parseSpan(bytes, value) as Json;
+    else lists.push({ key, parts: itemParts(bytes, value, largeListBytes) });
+  }
+  const state = parse(rest) as { [field: string]: unknown };
+  for (const { key, parts } of lists) {
+    for (const part of parts) {
+      const read = parse({ [key]: part as Json[] }) as { readonly [field: string]: unknown };
+      for (const field of Object.keys(read)) {
+        const [items, all] = [read[field], state[field]];
+        // Of a message with nothing but this list, every other list is empty.
+        if (Array.isArray(items) && Array.isArray(all)) for (const item of items) all.push(item);
+      }
+    }
+  }
+  return state as T;
 }
 
 /** Genesis of a module that has nothing to say in it: `{}`. */

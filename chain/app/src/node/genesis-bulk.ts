@@ -5,9 +5,9 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { type Coin, formatAmount, parseAmount } from '@mu/lib/amounts';
+import { documentSpan, findSpan, itemParts, parseParts, type Span } from '@mu/lib/json-parts';
 import { writeFileAtomically } from './files.ts';
 import { coinsOf, GenesisError, genesisAccount, requireAddress } from './genesis.ts';
-import { documentSpan, findSpan, itemParts, parseParts, type Span } from './json-parts.ts';
 
 /** Where the parts of the file are that change. */
 interface Places {

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Json } from '@mu/framework/module';
 import { addCoins, type Coin, parseCoins } from '@mu/lib/amounts';
 import { fromBech32 } from '@mu/lib/bech32';
+import { parseParts, printParts } from '@mu/lib/json-parts';
 import { writeFileAtomically } from './files.ts';
-import { parseParts, printParts } from './json-parts.ts';
 
 type JsonObject = { [key: string]: Json };
 

@@ -74,7 +74,8 @@ export function* itemParts(bytes: Buffer, { start }: Span, partBytes = defaultPa
   }
 }
 
-function parseSpan(bytes: Buffer, span: Span, partBytes: number): unknown {
+/** The value of a span. @throws SyntaxError */
+export function parseSpan(bytes: Buffer, span: Span, partBytes = defaultPartBytes): unknown {
   if (span.end - span.start <= partBytes) return parsePart(bytes, span, ['', '']);
   if (bytes[span.start] === openBrace) {
     const object: Record<string, unknown> = {};
