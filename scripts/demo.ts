@@ -15,7 +15,7 @@ import { Dec } from '@mu/lib/dec';
 import { type BillLine, BillLineKind } from '@mu/proto/billing';
 import { FulfillmentState, type Lease } from '@mu/proto/market';
 import { requireCometbft } from './lib/cometbft.ts';
-import { maxValidators } from './lib/localnet/create.ts';
+import { maxValidators } from './lib/localnet/layout.ts';
 
 const { values: flags } = parseArgs({
   options: {

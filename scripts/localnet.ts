@@ -3,8 +3,15 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { cometbftVersion, requireCometbft } from './lib/cometbft.ts';
-import { createLocalnet, faucetFile, maxValidators } from './lib/localnet/create.ts';
-import { hasLocalnet, type Localnet, nodeOf, readLocalnet, rpcOf } from './lib/localnet/layout.ts';
+import {
+  faucetFile,
+  hasLocalnet,
+  type Localnet,
+  maxValidators,
+  nodeOf,
+  readLocalnet,
+  rpcOf,
+} from './lib/localnet/layout.ts';
 import {
   assertDown,
   type NodeStatus,
@@ -95,6 +102,8 @@ async function theNetwork(home: string, flags: Flags, cometbft: string): Promise
     }
     return net;
   }
+  // Loads the application; the other commands work also where that is broken.
+  const { createLocalnet } = await import('./lib/localnet/create.ts');
   return createLocalnet({
     home,
     validators,

@@ -8,13 +8,20 @@ import { DirectSecp256k1HdWallet } from '@cosmjs/proto-signing';
 import { addAccount, type Genesis, readGenesis, writeGenesis } from '@mu/app/node/genesis';
 import { homeAt } from '@mu/app/node/home';
 import { initHome } from '@mu/app/node/init';
-import { type Localnet, type NodeLayout, nodeHome, type Timeouts, writeLocalnet } from './layout.ts';
+import {
+  faucetFile,
+  type Localnet,
+  maxValidators,
+  type NodeLayout,
+  nodeHome,
+  type Timeouts,
+  writeLocalnet,
+} from './layout.ts';
 import { freePorts } from './ports.ts';
 import { editToml, type TomlValue } from './toml.ts';
 
 const run = promisify(execFile);
 
-export const maxValidators = 16;
 const faucetCoins = '1000000000000000umu';
 
 export interface CreateOptions {
@@ -137,5 +144,3 @@ async function makeFaucet(home: string): Promise<string> {
   writeFileSync(faucetFile(home), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
   return account.address;
 }
-
-export const faucetFile = (home: string): string => join(home, 'faucet.json');

@@ -2,6 +2,9 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** More would only be slow: each is two programs. */
+export const maxValidators = 16;
+
 export interface NodeLayout {
   /** node0, node1, … */
   readonly name: string;
@@ -70,3 +73,6 @@ export const logsOf = (net: Localnet, node: NodeLayout): { readonly app: string;
   app: join(nodeHome(net, node), 'mud.log'),
   engine: join(nodeHome(net, node), 'cometbft.log'),
 });
+
+/** Where the words of the account with coins stand. */
+export const faucetFile = (home: string): string => join(home, 'faucet.json');
