@@ -9,6 +9,8 @@ export interface Addresses {
   readonly rpc?: string;
   /** behind CometBFT */
   readonly abci?: string;
+  /** metrics and health, where they are served */
+  readonly telemetry?: string;
 }
 
 export function addressesFile(home: Home): string {

@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { AbciServer } from '@mu/abci/server';
 import type { Logger } from 'pino';
 import { QueryThread } from '../query/query-thread.ts';
+import { newPulse, serveTelemetry } from '../telemetry/telemetry.ts';
 import { ApplicationThread } from '../threads/application-thread.ts';
 import { removeAddresses, writeAddresses } from './addresses.ts';
 import { readCometConfig } from './comet-config.ts';
@@ -18,27 +19,41 @@ export async function driveCometbft(home: Home, config: NodeConfig, log: Logger)
   const { promise: failed, reject } = Promise.withResolvers<never>();
   // Whoever waits for it learns of a failure; nobody has to.
   failed.catch(() => undefined);
+  const pulse = newPulse(config);
+  const fail = (error: Error): void => {
+    pulse.failed(error);
+    reject(error);
+  };
   const queries = new QueryThread({ state: home.state, cacheBytes: queryCacheBytes(config) });
   const undo = [() => queries.close()];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const application = await ApplicationThread.start({ home, config, queries, onFailure: reject });
+    const application = await ApplicationThread.start({
+      home,
+      config,
+      queries,
+      onFailure: fail,
+      onCommitted: (height) => pulse.committed(height),
+    });
     undo.push(() => application.close());
     const server = new AbciServer(application, {
       listen: socketAddress(home, config.abci.laddr),
       maxMessageBytes: config.abci.max_message_bytes,
       log: log.child({ part: 'abci' }),
-      onFailure: reject,
+      onFailure: fail,
     });
     const abci = await server.listen();
     undo.push(() => server.close());
-    writeAddresses(home, { abci });
+    const telemetry = await serveTelemetry(config, { metrics: () => application.metrics(), pulse, log });
+    undo.push(async () => telemetry?.close());
+    const addresses = { abci, ...(telemetry === undefined ? {} : { telemetry: telemetry.url }) };
+    writeAddresses(home, addresses);
     undo.push(async () => removeAddresses(home));
     warnAboutEmptyBlocks(home, log);
-    log.info({ abci }, 'waiting for CometBFT');
-    return { addresses: { abci }, failed, stop };
+    log.info(addresses, 'waiting for CometBFT');
+    return { addresses, failed, stop };
   } catch (error) {
     // Else the threads would keep a process alive that has nothing to do.
     await stop();

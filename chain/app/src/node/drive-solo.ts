@@ -7,6 +7,8 @@ import { parseGenesis } from '../engine/genesis.ts';
 import { loadOrCreateNodeKey, loadOrCreateValidator } from '../engine/private-validator.ts';
 import { SoloEngine } from '../engine/solo-engine.ts';
 import { type RunningRpc, startRpc } from '../rpc/server.ts';
+import type { StoreFigures } from '../telemetry/metrics.ts';
+import { newPulse, openMeter, serveTelemetry } from '../telemetry/telemetry.ts';
 import { removeAddresses, writeAddresses } from './addresses.ts';
 import type { NodeConfig } from './config.ts';
 import { readGenesis } from './genesis.ts';
@@ -18,6 +20,8 @@ import type { RunningNode } from './running-node.ts';
 interface Driven {
   readonly application: Application;
   readonly genesis: unknown;
+  /** of this program's own application */
+  readonly figures?: () => Promise<StoreFigures>;
   close(): Promise<void>;
 }
 
@@ -26,21 +30,35 @@ export async function driveSolo(home: Home, config: NodeConfig, log: Logger): Pr
   const { promise: failed, reject } = Promise.withResolvers<never>();
   // Whoever waits for it learns of a failure; nobody has to.
   failed.catch(() => undefined);
-  const driven = await openDriven(home, config, log, reject);
+  const pulse = newPulse(config);
+  const fail = (error: Error): void => {
+    pulse.failed(error);
+    reject(error);
+  };
+  const driven = await openDriven(home, config, log, fail);
   const undo = [() => driven.close()];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const engine = soloEngine(home, config, driven, log, reject);
+    const meter = await openMeter({
+      config,
+      figures: driven.figures,
+      onCommitted: (height) => pulse.committed(height),
+    });
+    const application = meter?.over(driven.application) ?? driven.application;
+    const engine = soloEngine(home, config, { ...driven, application }, log, fail);
     undo.push(() => engine.stop());
     await engine.start();
     const rpc = await openRpc(home, config, engine, log);
     undo.push(() => rpc.close());
-    writeAddresses(home, { rpc: rpc.url });
+    const telemetry = meter && (await serveTelemetry(config, { metrics: () => meter.text(), pulse, log }));
+    undo.push(async () => telemetry?.close());
+    const addresses = { rpc: rpc.url, ...(telemetry === undefined ? {} : { telemetry: telemetry.url }) };
+    writeAddresses(home, addresses);
     undo.push(async () => removeAddresses(home));
-    log.info({ rpc: rpc.url, chain: engine.genesis.chainId }, 'node is ready');
-    return { addresses: { rpc: rpc.url }, failed, stop };
+    log.info({ ...addresses, chain: engine.genesis.chainId }, 'node is ready');
+    return { addresses, failed, stop };
   } catch (error) {
     // Else threads and files would keep a process alive that has nothing to do.
     await stop();
@@ -58,7 +76,12 @@ async function openDriven(
   if (address === '') {
     const genesis = readGenesis(home.genesis);
     const opened = openApplication(home, config, log, { onFailure, answersQueries: true });
-    return { application: opened.application, genesis, close: () => opened.close() };
+    return {
+      application: opened.application,
+      genesis,
+      figures: () => opened.figures(),
+      close: () => opened.close(),
+    };
   }
   log.info({ address }, 'another application is driven, none of this program');
   const client = await AbciClient.connect(address, { maxMessageBytes: config.abci.max_message_bytes, onFailure });

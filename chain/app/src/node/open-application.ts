@@ -12,6 +12,7 @@ import { SnapshotManager } from '../snapshots/snapshot-manager.ts';
 import { SnapshotThread } from '../snapshots/snapshot-thread.ts';
 import { LmdbCommitStore } from '../store/lmdb-store.ts';
 import { pruningPlan } from '../store/pruning.ts';
+import type { StoreFigures } from '../telemetry/metrics.ts';
 import { warnWithoutNative } from '../verify/native.ts';
 import { threadCount, VerifyPool } from '../verify/pool.ts';
 import { PreVerifier } from '../verify/pre-verifier.ts';
@@ -23,6 +24,8 @@ import { writeUpgradeInfo } from './upgrade.ts';
 export interface OpenApplication {
   readonly application: NodeApplication;
   readonly store: LmdbCommitStore;
+  /** What the state and the caches hold now, for metrics. */
+  figures(): Promise<StoreFigures>;
   /** Ends the threads and closes the files once all that was committed is in them. */
   close(): Promise<void>;
 }
@@ -60,7 +63,7 @@ export function openApplication(
     }),
     onFailure: (error) => log.error({ error: String(error) }, 'old versions of the state could not be pruned'),
   });
-  const { app, unverified } = createMuNodeApp({
+  const { app, signatures, unverified } = createMuNodeApp({
     store,
     minGasPrices: config.node.minimum_gas_prices,
     // Cosmovisor starts the next program when the file is there. FinalizeBlock throws right after this; whatever drives
@@ -99,6 +102,16 @@ export function openApplication(
   return {
     application,
     store,
+    figures: async () => ({
+      ...store.figures,
+      oldest: store.oldest,
+      caches: {
+        decode: app.decodeCache,
+        signature: { hits: signatures.remembered, misses: signatures.computed },
+        tree_nodes: store.cache,
+      },
+      snapshot: await snapshots.newest(),
+    }),
     async close() {
       await Promise.all([queries?.close(), pool.close(), snapshots.close()]);
       await store.close();

@@ -26,8 +26,15 @@ export const refused = 1;
 export const damaged = 2;
 /** Asks the thread to end. */
 export const closing = 'close';
-/** What the thread says unasked. */
-export type Notice = 'open' | 'closed' | { readonly failure: string };
+/** Asks the thread for its metrics. */
+export const askingMetrics = 'metrics';
+/** What the thread says beside its answers. */
+export type Notice =
+  | 'open'
+  | 'closed'
+  | { readonly failure: string }
+  | { readonly metrics: string }
+  | { readonly noMetrics: string };
 
 interface Waiting {
   resolve(body: Uint8Array): void;
@@ -38,14 +45,19 @@ export interface ApplicationThreadOptions extends ApplicationThreadData {
   readonly queries: QueryThread;
   /** learns of a failure after which no more blocks may be executed */
   readonly onFailure: (error: Error) => void;
+  /** told of each committed block */
+  readonly onCommitted?: (height: bigint) => void;
 }
 
 export class ApplicationThread implements MessageHandler {
   readonly #worker: Worker;
   readonly #queries: QueryThread;
   readonly #onFailure: (error: Error) => void;
+  readonly #onCommitted: ((height: bigint) => void) | undefined;
   readonly #outbox: Outbox;
   readonly #waiting = new Map<number, Waiting>();
+  /** who waits for the metrics that were asked for; they come in turn */
+  #asking: PromiseWithResolvers<string>[] = [];
   readonly #closed = Promise.withResolvers<void>();
   #lastId = 0;
   /** of the last block that is committed */
@@ -53,10 +65,11 @@ export class ApplicationThread implements MessageHandler {
   #nextHeight = 0n;
   #isClosing = false;
 
-  private constructor(worker: Worker, { queries, onFailure }: ApplicationThreadOptions) {
+  private constructor(worker: Worker, { queries, onFailure, onCommitted }: ApplicationThreadOptions) {
     this.#worker = worker;
     this.#queries = queries;
     this.#onFailure = onFailure;
+    this.#onCommitted = onCommitted;
     this.#outbox = new Outbox((buffer) => worker.postMessage(buffer, [buffer]));
     worker.on('message', (message: ArrayBuffer | Notice) => this.#take(message));
     worker.on('error', (error: unknown) => this.#lost(error instanceof Error ? error : new Error(String(error))));
@@ -88,6 +101,17 @@ export class ApplicationThread implements MessageHandler {
     if (method === methods.commit) return reply.then((bytes) => this.#committed(bytes));
     if (method === methods.info) return reply.then((bytes) => this.#informed(bytes));
     return reply;
+  }
+
+  /** The metrics of the thread, in the text format of Prometheus. @throws Error when it cannot say them, or ended */
+  metrics(): Promise<string> {
+    const asking = Promise.withResolvers<string>();
+    if (this.#isClosing) asking.reject(new Error('the node is stopping'));
+    else {
+      this.#asking.push(asking);
+      this.#worker.postMessage(askingMetrics);
+    }
+    return asking.promise;
   }
 
   /** Ends the thread when all that is under way is answered and all that is committed is in the files. */
@@ -124,6 +148,7 @@ export class ApplicationThread implements MessageHandler {
 
   #committed(bytes: Uint8Array): Uint8Array {
     this.#height = this.#nextHeight;
+    this.#onCommitted?.(this.#height);
     return bytes;
   }
 
@@ -137,6 +162,8 @@ export class ApplicationThread implements MessageHandler {
     if (message === 'closed') this.#closed.resolve();
     else if (message === 'open') return;
     else if ('failure' in message) this.#onFailure(new Error(message.failure));
+    else if ('metrics' in message) this.#asking.shift()?.resolve(message.metrics);
+    else if ('noMetrics' in message) this.#asking.shift()?.reject(new Error(message.noMetrics));
     else for (const { id, kind, bytes } of unpackMessages(message)) this.#answer(id, kind, bytes);
   }
 
@@ -153,6 +180,7 @@ export class ApplicationThread implements MessageHandler {
   #lost(error: Error): void {
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
+    for (const { reject } of this.#asking.splice(0)) reject(error);
     this.#closed.resolve();
     if (!this.#isClosing) this.#onFailure(error);
   }

@@ -4,7 +4,16 @@ import { FrameError } from '@mu/abci/frame';
 import { isPromise, methodOfRequest } from '@mu/abci/methods';
 import { nodeLog } from '../node/log.ts';
 import { openApplication } from '../node/open-application.ts';
-import { type ApplicationThreadData, answered, closing, damaged, type Notice, refused } from './application-thread.ts';
+import { openMeter } from '../telemetry/telemetry.ts';
+import {
+  type ApplicationThreadData,
+  answered,
+  askingMetrics,
+  closing,
+  damaged,
+  type Notice,
+  refused,
+} from './application-thread.ts';
 import { type Message, Outbox, unpackMessages } from './batch.ts';
 
 const { home, config } = workerData as ApplicationThreadData;
@@ -13,6 +22,8 @@ const opened = openApplication(home, config, nodeLog(config).child({ part: 'appl
   onFailure: (error) => notify({ failure: error.message }),
   answersQueries: false,
 });
+const meter = await openMeter({ config, figures: () => opened.figures() });
+const application = meter?.over(opened.application) ?? opened.application;
 const outbox = new Outbox((buffer) => parentPort?.postMessage(buffer, [buffer]));
 /** what is under way */
 let running = 0;
@@ -39,7 +50,7 @@ function carryOut({ id, kind, bytes }: Message): void {
   try {
     const method = methodOfRequest(kind);
     if (method === undefined) throw new Error(`unknown request: field ${kind}`);
-    const reply = method.prepare(bytes)(opened.application);
+    const reply = method.prepare(bytes)(application);
     if (isPromise(reply)) reply.then((body) => answer(id, body)).catch((error: unknown) => refuse(id, error));
     else answer(id, reply);
   } catch (error) {
@@ -54,8 +65,17 @@ async function close(): Promise<void> {
   notify('closed');
 }
 
-parentPort?.on('message', (message: ArrayBuffer | typeof closing) => {
+async function sayMetrics(): Promise<void> {
+  try {
+    notify({ metrics: (await meter?.text()) ?? '' });
+  } catch (error) {
+    notify({ noMetrics: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+parentPort?.on('message', (message: ArrayBuffer | typeof closing | typeof askingMetrics) => {
   if (message === closing) void close();
+  else if (message === askingMetrics) void sayMetrics();
   else for (const one of unpackMessages(message)) carryOut(one);
 });
 notify('open');
