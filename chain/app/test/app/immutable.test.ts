@@ -53,6 +53,6 @@ test('nothing writes into a decoded transaction', async () => {
   } finally {
     jest.restoreAllMocks();
   }
-  expect(frozen.size).toBeGreaterThan(30);
+  expect(frozen.size).toBeGreaterThan(20);
   for (const { bytes, before } of frozen.values()) expect(Buffer.concat(bytes).equals(before)).toBe(true);
 });
