@@ -26,6 +26,8 @@ export interface TreeForm {
   isLeaf(prefix: Uint8Array): boolean;
   /** the side of the child that a step hashes; undefined when it is no step of this tree. @param layer 1 above the leaf */
   sideOf(step: InnerOp, layer: number): Side | undefined;
+  /** the root of the tree without leaves, which holds nothing at all */
+  readonly emptyRoot?: Uint8Array;
 }
 
 const hashBytes = 32;
@@ -34,6 +36,7 @@ const maxDepth = 128;
 
 /** IAVL: each node begins with its height, its size and its version; each child's hash stands behind its length. */
 export const iavlForm: TreeForm = {
+  emptyRoot: sha256(new Uint8Array()),
   isLeaf(prefix) {
     const head = readIavlHead(prefix);
     return head !== undefined && head.height === 0n && head.size === 1n && head.next === prefix.length;
@@ -92,6 +95,8 @@ export function rootOfMembership(
 export function rootOfAbsence(form: TreeForm, proof: CommitmentProof, key: Uint8Array): Uint8Array {
   if (proof.nonexist === undefined) refuse('proof_form', 'it is no proof of absence');
   const { left, right } = proof.nonexist as NonExistenceProof;
+  // ICS-23 has no proof for an empty tree; the SDK answers without neighbours. No other tree has an empty one's hash.
+  if (left === undefined && right === undefined && form.emptyRoot !== undefined) return form.emptyRoot;
   const before = left === undefined ? undefined : rootOf(form, left);
   const after = right === undefined ? undefined : rootOf(form, right);
   if (left !== undefined && compareBytes(left.key, key) >= 0)
