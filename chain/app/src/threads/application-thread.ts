@@ -7,7 +7,8 @@ import { Worker } from 'node:worker_threads';
 import { FrameError } from '@mu/abci/frame';
 import type { MessageHandler } from '@mu/abci/handler';
 import { decodeBody, methods, type ServedMethod } from '@mu/abci/methods';
-import { RequestFinalizeBlock, RequestQuery, ResponseInfo, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
+import { BinaryReader } from 'cosmjs-types/binary';
+import { RequestQuery, ResponseInfo, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
 import type { NodeConfig } from '../node/config.ts';
 import type { Home } from '../node/home.ts';
 import { isSimulation } from '../node/node-application.ts';
@@ -95,8 +96,7 @@ export class ApplicationThread implements MessageHandler {
 
   handle(method: ServedMethod, body: Uint8Array): Promise<Uint8Array> {
     if (method === methods.query) return this.#query(body);
-    if (method === methods.finalizeBlock)
-      this.#nextHeight = decodeBody('FinalizeBlock', RequestFinalizeBlock, body).height;
+    if (method === methods.finalizeBlock) this.#nextHeight = heightOf(body);
     const reply = this.#ask(method, body);
     if (method === methods.commit) return reply.then((bytes) => this.#committed(bytes));
     if (method === methods.info) return reply.then((bytes) => this.#informed(bytes));
@@ -184,4 +184,25 @@ export class ApplicationThread implements MessageHandler {
     this.#closed.resolve();
     if (!this.#isClosing) this.#onFailure(error);
   }
+}
+
+/** Field of `RequestFinalizeBlock` (types.proto of CometBFT 0.38). */
+const heightField = 5;
+
+/**
+ * The height in an encoded RequestFinalizeBlock; what stands before it, a block's transactions, is passed over.
+ * @throws FrameError
+ */
+function heightOf(body: Uint8Array): bigint {
+  try {
+    const reader = new BinaryReader(body);
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      if (tag >>> 3 === heightField) return reader.int64();
+      reader.skipType(tag & 7);
+    }
+  } catch (error) {
+    throw new FrameError(`damaged FinalizeBlock: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return 0n;
 }
