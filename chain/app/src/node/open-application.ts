@@ -17,6 +17,7 @@ import { warnWithoutNative } from '../verify/native.ts';
 import { threadCount, VerifyPool } from '../verify/pool.ts';
 import { PreVerifier } from '../verify/pre-verifier.ts';
 import type { NodeConfig } from './config.ts';
+import { requireSameChain } from './data-folder.ts';
 import type { Home } from './home.ts';
 import { NodeApplication } from './node-application.ts';
 import { writeUpgradeInfo } from './upgrade.ts';
@@ -74,6 +75,12 @@ export function openApplication(
       setImmediate(() => onFailure(new UpgradeNeeded(plan)));
     },
   });
+  try {
+    requireSameChain(home, app.isInitialized ? app.chain.chainId : undefined);
+  } catch (error) {
+    void store.close();
+    throw error;
+  }
   const pool = new VerifyPool({
     threads: threadCount(config.node.verify_threads),
     onFailure: (error) => log.warn({ error: error.message }, 'a thread that verifies signatures ended'),
