@@ -1,11 +1,10 @@
-/**
- * What can happen to a node. Each kind leaves it running again; what follows waits until it has caught up. One more kind
- * (a node that comes back by state sync, say) is one more entry in the table.
- */
+/** What can happen to a node. Each kind leaves it running again; what follows waits until it has caught up. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Localnet, NodeLayout } from '../localnet/layout.ts';
+import { untilHeight } from '../localnet/network.ts';
 import { killNode, pauseNode, programsOf, resumeNode, startPrograms, stopNode, wipeNode } from '../localnet/node.ts';
 import { killProgram, signal } from '../localnet/processes.ts';
+import { startByStateSync } from '../localnet/state-sync.ts';
 import { type Random, shuffled } from './random.ts';
 
 export interface Scene {
@@ -20,8 +19,13 @@ export interface Perturbation {
   readonly what: string;
   /** all nodes are away at once: the chain stands still meanwhile, and goes on when most are back */
   readonly stopsChain?: true;
+  /** the victim loses its blocks and fetches them from the others, or begins later than they */
+  readonly losesBlocks?: true;
   readonly apply: (scene: Scene) => Promise<void>;
 }
+
+/** Blocks between two snapshots of each node, for those that come back by state sync. */
+export const snapshotInterval = 8;
 
 const start = ({ net, victim, cometbft }: Scene): Promise<void> => startPrograms(net, victim, cometbft);
 
@@ -89,10 +93,22 @@ export const perturbations = {
   },
   wipe: {
     what: 'kill -9, all data thrown away, back by block sync',
+    losesBlocks: true,
     apply: async (scene) => {
       await killNode(scene.net, scene.victim);
       wipeNode(scene.net, scene.victim);
       await start(scene);
+    },
+  },
+  'state-sync': {
+    what: 'kill -9, all data thrown away, back by a snapshot of the others',
+    losesBlocks: true,
+    apply: async ({ net, cometbft, victim }) => {
+      // A snapshot is of use when the two blocks after it are there: they hold its hash and the validators.
+      await untilHeight(net, snapshotInterval + 3);
+      await killNode(net, victim);
+      wipeNode(net, victim);
+      await startByStateSync(net, victim, cometbft);
     },
   },
 } as const satisfies Readonly<Record<string, Perturbation>>;
@@ -109,15 +125,20 @@ export interface Step {
   readonly awayMs: number;
 }
 
-/** What happens, in order: each kind comes once before one comes twice. */
+/**
+ * What happens, in order: each kind comes once before one comes twice. The first node never loses its blocks: the others
+ * fetch them from it, and the proof at the end begins with the first block.
+ */
 export function planSteps(random: Random, rounds: number, nodes: number, chosen: readonly Kind[] = kinds): Step[] {
   const steps: Step[] = [];
   let deck: Kind[] = [];
   while (steps.length < rounds) {
     if (deck.length === 0) deck = shuffled(random, chosen);
+    const kind = deck.pop() as Kind;
+    const { losesBlocks }: Perturbation = perturbations[kind];
     steps.push({
-      kind: deck.pop() as Kind,
-      victim: random.below(nodes),
+      kind,
+      victim: losesBlocks === true ? 1 + random.below(nodes - 1) : random.below(nodes),
       waitMs: 500 + random.below(2000),
       awayMs: random.below(4000),
     });

@@ -9,7 +9,7 @@ import { killNetwork, startNetwork, untilCaughtUp, untilHeight } from '../localn
 import { heightOf } from '../localnet/rpc.ts';
 import { type TestWallet, testWallets } from '../wallets.ts';
 import { type HeightTime, heightBoundMs, heightTimes, type Standstill } from './bound.ts';
-import { type Kind, type Perturbation, perturbations, planSteps, type Step } from './kinds.ts';
+import { type Kind, type Perturbation, perturbations, planSteps, type Step, snapshotInterval } from './kinds.ts';
 import { Load } from './load.ts';
 import { seeded } from './random.ts';
 import { checkTransactions, compareChains, readAccounts, waitingTxs } from './verify.ts';
@@ -46,7 +46,8 @@ const receiver = toBech32('mu', new Uint8Array(20).fill(9));
 /** Runs it all. All processes are gone when this ends, the folder stays. @throws Error with what is wrong */
 export async function perturb(options: PerturbOptions): Promise<PerturbResult> {
   const { home, validators, cometbft, seed, say } = options;
-  const net = await createLocalnet({ home, validators, cometbft, chainId: `mu-perturb-${seed}` });
+  const settings = { 'store.snapshot_interval': String(snapshotInterval), 'store.snapshot_keep_recent': '4' };
+  const net = await createLocalnet({ home, validators, cometbft, chainId: `mu-perturb-${seed}`, settings });
   const wallets = testWallets(`perturb ${seed}`, options.accounts);
   editGenesis(net, (genesis) =>
     wallets.reduce((all, { address }) => addAccount(all, address, '1000000000umu'), genesis),

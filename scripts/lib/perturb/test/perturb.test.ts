@@ -24,6 +24,14 @@ describe('the plan', () => {
     expect(planSteps(seeded(7), 50, 4)).not.toEqual(planSteps(seeded(8), 50, 4));
   });
 
+  test('never takes its blocks from the first node, where the others find them', () => {
+    const steps = planSteps(seeded(3), 200, 4, ['wipe', 'state-sync', 'restart']);
+    const victims = (kind: string) => new Set(steps.filter((step) => step.kind === kind).map(({ victim }) => victim));
+    expect(victims('wipe')).toEqual(new Set([1, 2, 3]));
+    expect(victims('state-sync')).toEqual(new Set([1, 2, 3]));
+    expect(victims('restart')).toEqual(new Set([0, 1, 2, 3]));
+  });
+
   test('has each kind once before one comes twice, and reaches every node', () => {
     const steps = planSteps(seeded(1), kinds.length * 5, 4);
     for (let at = 0; at < steps.length; at += kinds.length) {
