@@ -1,7 +1,6 @@
 /**
- * Four validators under load, to which one thing after the other happens: killed, paused, restarted, wiped, brought back by
- * state sync. At the end
- * every node must have the same chain. The last line is one JSON object.
+ * Four validators under load, to which one thing after the other happens: killed, paused, restarted, wiped, brought back
+ * by state sync. At the end every node must have the same chain. The last line is one JSON object.
  */
 import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
