@@ -4,13 +4,24 @@ import { registerConfig } from './commands/config.ts';
 import { registerGenesis } from './commands/genesis.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeys } from './commands/keys.ts';
+import { registerSnapshots } from './commands/snapshots.ts';
 import { registerStart } from './commands/start.ts';
+import { registerState } from './commands/state.ts';
 import { registerVersion } from './commands/version.ts';
 
 function program(): Command {
   const mud = new Command('mud').description('the node of a Mu chain').exitOverride();
   mud.option('--home <folder>', 'folder of the node (~/.mud)');
-  for (const register of [registerInit, registerStart, registerGenesis, registerConfig, registerKeys, registerVersion])
+  for (const register of [
+    registerInit,
+    registerStart,
+    registerGenesis,
+    registerState,
+    registerConfig,
+    registerKeys,
+    registerSnapshots,
+    registerVersion,
+  ])
     register(mud);
   return mud;
 }

@@ -1,9 +1,13 @@
-/** Restores a state from the chunks of a snapshot, as they come one after another. */
+/**
+ * Restores a state from the chunks of a snapshot, as they come one after another. The whole is done on the thread that asks:
+ * a node without a state has nothing else to do.
+ */
 import { createHash, type Hash } from 'node:crypto';
 import { createInflate, type Inflate } from 'node:zlib';
 import { equalBytes } from '@mu/lib/bytes';
 import { SnapshotError, type SnapshotInfo } from './format.ts';
 import { ItemReader } from './item-reader.ts';
+import type { SnapshotFiles } from './snapshot-files.ts';
 import { type ImportTarget, StateImport } from './state-import.ts';
 
 const inflateBytes = 262_144;
@@ -16,15 +20,15 @@ export interface RestoreOptions {
   /** of all stores */
   readonly names: readonly string[];
   readonly snapshot: SnapshotInfo;
-  /** what a header that the light client verified says about the state */
-  readonly appHash: Uint8Array;
+  /** what a header that the light client verified says about the state; undefined where the operator vouches for it */
+  readonly appHash: Uint8Array | undefined;
   /** bytes that every snapshot may unpack to; above them it depends on its size */
   readonly freeBytes?: number;
 }
 
 export class Restore {
   readonly snapshot: SnapshotInfo;
-  readonly #appHash: Uint8Array;
+  readonly #appHash: Uint8Array | undefined;
   readonly #freeBytes: number;
   readonly #inflate: Inflate = createInflate({ chunkSize: inflateBytes });
   readonly #items = new ItemReader();
@@ -119,5 +123,31 @@ export class Restore {
     } finally {
       this.#isOver = true;
     }
+  }
+}
+
+/**
+ * Restores a snapshot that this machine has.
+ * @param appHash undefined where the operator vouches for the snapshot
+ * @throws SnapshotError when it is damaged or of another state, Error when the store is not empty: nothing of it stays
+ */
+export async function restoreStored(
+  files: SnapshotFiles,
+  options: Pick<RestoreOptions, 'target' | 'names' | 'snapshot' | 'appHash'>,
+): Promise<void> {
+  const { height, format, chunkHashes } = options.snapshot;
+  const restore = new Restore(options);
+  try {
+    for (const [index, hash] of chunkHashes.entries()) {
+      const chunk = await files.chunk(height, format, index);
+      if (chunk === undefined || !equalBytes(createHash('sha256').update(chunk).digest(), hash)) {
+        throw new SnapshotError(`chunk ${index} of the snapshot of height ${height} is missing or damaged`);
+      }
+      await restore.add(chunk);
+    }
+    await restore.finish();
+  } catch (error) {
+    await restore.drop();
+    throw error;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { decodeDescription, encodeDescription, maxChunkBytes, type SnapshotInfo } from './format.ts';
+import { decodeDescription, encodeDescription, type SnapshotInfo } from './format.ts';
 
 /** Name of the description in a folder, and of the first file of an archive: the SDK's. */
 export const descriptionName = '_snapshot';
@@ -134,13 +134,6 @@ export async function writeDurably(file: string, bytes: Uint8Array): Promise<voi
   } finally {
     await handle.close();
   }
-}
-
-/** The bytes of a file that has at most as many as a chunk may have. @throws Error when it is larger */
-export async function readChunkFile(file: string): Promise<Uint8Array> {
-  const { size } = await stat(file);
-  if (size > maxChunkBytes) throw new Error(`${file} has ${size} bytes, more than a chunk may have`);
-  return readFile(file);
 }
 
 async function syncFolder(folder: string): Promise<void> {
