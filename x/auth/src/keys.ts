@@ -1,8 +1,11 @@
 /** Every key of the store `acc`, byte by byte the SDK's (x/auth/types/keys.go). */
 import { utf8, writeU64be } from '@mu/lib/bytes';
+import { accountStore } from '@mu/lib/state-keys';
+
+export { accountKey } from '@mu/lib/state-keys';
 
 export const moduleName = 'auth';
-export const storeName = 'acc';
+export const storeName = accountStore;
 
 /** The module account that fees go to. */
 export const feeCollector = 'fee_collector';
@@ -14,14 +17,6 @@ export const accountNumberKey = Uint8Array.of(2);
 /** 0x01 ‖ address → Any of an account */
 export const accountPrefix = Uint8Array.of(1);
 const numberIndexPrefix = utf8('accountNumber');
-
-/** @param address raw bytes */
-export function accountKey(address: Uint8Array): Uint8Array {
-  const key = new Uint8Array(1 + address.length);
-  key[0] = 1;
-  key.set(address, 1);
-  return key;
-}
 
 /** `accountNumber` ‖ number in 8 bytes big-endian → raw address */
 export function numberIndexKey(accountNumber: bigint): Uint8Array {

@@ -1,8 +1,11 @@
 /** Every key of the store `bank`, byte by byte the SDK's (x/bank/types/keys.go). */
 import { concatBytes, fromUtf8, utf8 } from '@mu/lib/bytes';
+import { bankStore } from '@mu/lib/state-keys';
+
+export { balanceKey, supplyKey } from '@mu/lib/state-keys';
 
 export const moduleName = 'bank';
-export const storeName = 'bank';
+export const storeName = bankStore;
 
 /** 0x00 ‖ denomination → amount as decimal text */
 export const supplyPrefix = Uint8Array.of(0);
@@ -17,10 +20,6 @@ export const sendEnabledPrefix = Uint8Array.of(4);
 /** → Params */
 export const paramsKey = Uint8Array.of(5);
 
-export function supplyKey(denom: string): Uint8Array {
-  return concatBytes(supplyPrefix, utf8(denom));
-}
-
 export function metadataKey(denom: string): Uint8Array {
   return concatBytes(metadataPrefix, utf8(denom));
 }
@@ -32,16 +31,6 @@ export function sendEnabledKey(denom: string): Uint8Array {
 /** What all balances of an account begin with. @param address raw bytes, at most 255 */
 export function accountBalancesKey(address: Uint8Array): Uint8Array {
   return concatBytes(balancePrefix, Uint8Array.of(address.length), address);
-}
-
-export function balanceKey(address: Uint8Array, denom: string): Uint8Array {
-  const name = utf8(denom);
-  const key = new Uint8Array(2 + address.length + name.length);
-  key[0] = 2;
-  key[1] = address.length;
-  key.set(address, 2);
-  key.set(name, 2 + address.length);
-  return key;
 }
 
 /** The address and denomination of a balance's key. */

@@ -1,4 +1,5 @@
 /** Every key byte of x/billing's store. */
+import { places } from '@mu/lib/state-keys';
 
 export const moduleName = 'billing';
 export const storeName = 'billing';
@@ -8,7 +9,7 @@ export const prefixes = {
   params: 0x01,
   authority: 0x02,
   /** owner, dseq → EscrowAccount */
-  escrow: 0x10,
+  escrow: places.escrow.prefix,
   /** owner, dseq, depositor → DepositorShare */
   share: 0x11,
   /** settle_height, owner, dseq: escrows that are closing, oldest first */

@@ -10,6 +10,7 @@ import {
   u64Key,
 } from '@mu/framework/collections';
 import { fromUtf8, utf8 } from '@mu/lib/bytes';
+import { deploymentKey } from '@mu/lib/state-keys';
 import { BillLine, DepositorShare, EscrowAccount, Params, UsageRecord, UsageTotal } from '@mu/proto/billing';
 import { prefixes, storeName } from './keys.ts';
 
@@ -29,7 +30,7 @@ export const authority = new Item<string>(storeName, prefixes.authority, textCod
 export const escrows = new Collection<EscrowKey, EscrowAccount>(
   storeName,
   prefixes.escrow,
-  tupleKey(bytesKey, u64Key),
+  deploymentKey,
   EscrowAccount,
 );
 export const shares = new Collection<ShareKey, DepositorShare>(

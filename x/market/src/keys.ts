@@ -1,5 +1,8 @@
 /** Every key of the market's store: one prefix byte, then parts of fixed width or behind their length. */
 import { bytesKey, type KeyCodec, textKey, tupleKey, u32Key, u64Key } from '@mu/framework/collections';
+import { type DeploymentKey, type OrderKey, places } from '@mu/lib/state-keys';
+
+export { type DeploymentKey, type OrderKey, orderKey } from '@mu/lib/state-keys';
 
 /** Name of the module, of its store and of its account. */
 export const moduleName = 'market';
@@ -10,17 +13,17 @@ export const prefixes = {
   authority: 0x02,
   lastFulfillment: 0x03,
   lastLease: 0x04,
-  orders: 0x10,
+  orders: places.order.prefix,
   openOrdersByRegion: 0x11,
   openOrders: 0x12,
   dueOrders: 0x13,
-  fulfillments: 0x20,
+  fulfillments: places.fulfillment.prefix,
   openBidsByTotal: 0x21,
   openBidsByProvider: 0x22,
   fulfillmentsByOrder: 0x23,
   fulfillmentsByProvider: 0x24,
   openBidCount: 0x25,
-  leases: 0x30,
+  leases: places.lease.prefix,
   leasesByProvider: 0x31,
   leasesByDeployment: 0x32,
   liveLeasesByProvider: 0x33,
@@ -29,12 +32,6 @@ export const prefixes = {
   graceUntil: 0x36,
   liveLeaseCount: 0x37,
 } as const;
-
-/** An order's id as a key: owner's address bytes, dseq, infrastructure, round. */
-export type OrderKey = readonly [owner: Uint8Array, dseq: bigint, infrastructure: number, round: number];
-
-/** A deployment's id as a key. */
-export type DeploymentKey = readonly [owner: Uint8Array, dseq: bigint];
 
 /** Atomics of a total in 24 bytes, big-endian: a Dec has at most 180 bits, so byte order is the order of totals. */
 export const totalKey: KeyCodec<bigint> = {
@@ -53,7 +50,6 @@ export const totalKey: KeyCodec<bigint> = {
   },
 };
 
-export const orderKey = tupleKey<OrderKey>(bytesKey, u64Key, u32Key, u32Key);
 export const regionOrderKey = tupleKey<readonly [region: string, ...OrderKey]>(
   textKey,
   bytesKey,
