@@ -151,11 +151,11 @@ describeWithCometbft('four validators to which things happen', () => {
   });
 
   test('killed, paused, restarted, wiped and state-synced under load, they have one chain and nothing is lost', async () => {
-    const done = await program('perturb.ts', ['--seed', '4', '--rounds', '9', '--home', join(folder, 'net')]);
+    const done = await program('perturb.ts', ['--seed', '4', '--rounds', '10', '--home', join(folder, 'net')]);
     // What happened, when it was not what should.
     if (done.code !== 0) process.stderr.write(done.stdout + done.stderr);
     const result = JSON.parse(done.stdout.trim().split('\n').at(-1) as string) as Record<string, number | string>;
-    expect(result).toMatchObject({ perturb: 'ok', seed: 4, rounds: 9, validators: 4 });
+    expect(result).toMatchObject({ perturb: 'ok', seed: 4, rounds: 10, validators: 4 });
     expect(result['txs']).toBeGreaterThan(50);
     expect(result['heights']).toBeGreaterThan(10);
     expect(processesOf(folder)).toEqual([]);

@@ -58,6 +58,14 @@ export const perturbations = {
       await startAgain(scene);
     },
   },
+  'new-engine': {
+    what: 'kill -9 of cometbft, another one over the same mud',
+    apply: async (scene) => {
+      await killProgram(programsOf(scene.net, scene.victim).engine);
+      await pause(scene.awayMs);
+      await start(scene);
+    },
+  },
   'kill-all': {
     what: 'kill -9 of every node at once',
     stopsChain: true,
