@@ -301,14 +301,24 @@ export class BaseApp implements Application {
     return ResponseApplySnapshotChunk.fromPartial({ result: ApplyResult.ABORT });
   }
 
-  /** The state of all modules as genesis `app_state` of a chain that goes on from here. */
-  exportState(): { [module: string]: Json } {
-    const ctx = this.queryContext();
+  /**
+   * The state of all modules as genesis `app_state` of a chain that goes on from there.
+   * @param height 0 for the latest
+   * @throws AbciError invalid height (26) when that version is not kept
+   */
+  exportState(height = 0n): { [module: string]: Json } {
+    const ctx = this.queryContext(height);
+    const { bech32Prefix, denom, authority } = this.chain;
     const state: { [module: string]: Json } = {
-      app: { bech32_prefix: this.chain.bech32Prefix, denom: this.chain.denom },
+      app: { bech32_prefix: bech32Prefix, denom, ...(authority === undefined ? {} : { authority }) },
     };
     for (const module of this.#options.modules) state[module.name] = module.genesis.export(ctx);
     return state;
+  }
+
+  /** Consensus parameters as of a height, 0 for the latest. @throws AbciError invalid height (26) */
+  consensusParams(height = 0n): FullConsensusParams {
+    return this.#options.params.get(this.queryContext(height));
   }
 
   #nextHeight(): bigint {

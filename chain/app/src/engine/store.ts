@@ -107,6 +107,11 @@ export class EngineStore {
     });
   }
 
+  /** Puts an earlier state in place of the one after the last block, which stays stored and is executed again. */
+  goBackTo(state: State): void {
+    this.#environment.transactionSync(() => this.#putState(state));
+  }
+
   /** The state after a block, the block's place in the index, and what the application no longer needs forgotten. */
   saveState(state: State, block: IndexedBlock, retainHeight: bigint): void {
     const next = state.lastBlockHeight + 1n;
