@@ -100,6 +100,11 @@ export class VersionedTree {
     return new TreeReader(this.#cache, this.#version(version).root).get(key);
   }
 
+  /** Keys and values of a version, ascending. */
+  pairs(version: number): IterableIterator<[Uint8Array, Uint8Array]> {
+    return new TreeReader(this.#cache, this.#version(version).root).iterate();
+  }
+
   prove(version: number, key: Uint8Array): CommitmentProof {
     const { id } = this.#version(version).root;
     return id === 0 ? proveAbsenceInEmpty(key) : proveKey(this.#cache, this.#cache.node(id), key);

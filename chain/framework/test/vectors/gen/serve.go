@@ -15,7 +15,7 @@ import (
 	"github.com/cosmos/iavl"
 )
 
-// server keeps a tree in memory and obeys lines of words; keys and values are in hex, versions decimal.
+// server keeps a tree in a temporary folder and obeys lines of words; keys and values are in hex, versions decimal.
 //
 //	s KEY VALUE     set; no answer
 //	d KEY           remove; no answer
@@ -36,12 +36,19 @@ type server struct {
 func serve([]string) {
 	input := bufio.NewReaderSize(os.Stdin, 1<<20)
 	output := bufio.NewWriterSize(os.Stdout, 1<<16)
-	s := &server{db: dbm.NewMemDB()}
+	// Not cosmos-db's MemDB: going back to a version iterates and writes at once, which locks it up for ever.
+	dir, err := os.MkdirTemp("", "iavl-serve-")
+	check(err)
+	defer os.RemoveAll(dir)
+	db, err := dbm.NewGoLevelDB("tree", dir, nil)
+	check(err)
+	s := &server{db: db}
 	s.open()
 	for {
 		line, err := input.ReadBytes('\n')
 		if err == io.EOF {
 			check(output.Flush())
+			check(db.Close())
 			return
 		}
 		check(err)
