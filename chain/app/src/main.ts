@@ -26,6 +26,12 @@ function program(): Command {
   return mud;
 }
 
+// Whoever reads the answer may have read enough of it, like `head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 try {
   await program().parseAsync(process.argv);
 } catch (error) {

@@ -42,7 +42,10 @@ export class Pruner {
     const { keepRecent } = this.#plan;
     if (keepRecent === undefined) return;
     await this.#backend.settled();
-    this.#below = Math.min(this.#backend.latest - keepRecent, ...this.#held.values());
+    const below = Math.min(this.#backend.latest - keepRecent, ...this.#held.values());
+    // A chain that is younger than what it keeps has nothing to forget.
+    if (below <= 0) return;
+    this.#below = below;
     await this.#run();
   }
 
