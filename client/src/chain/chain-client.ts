@@ -14,7 +14,7 @@ import {
 } from 'cosmjs-types/cosmos/bank/v1beta1/query';
 import { SimulateRequest, SimulateResponse } from 'cosmjs-types/cosmos/tx/v1beta1/service';
 import { ChainError } from './errors.ts';
-import { type QueryService, queryService, rawQuery } from './query-service.ts';
+import { type AbciQuerier, type QueryService, queryService, rawQuery } from './query-service.ts';
 
 /** What the chain says of an account that signs. */
 export interface AccountFacts {
@@ -47,13 +47,16 @@ export class ChainClient {
   readonly market: QueryService<typeof market.methods>;
   readonly billing: QueryService<typeof billing.methods>;
 
-  private constructor(comet: Comet38Client, chainId: string) {
+  readonly #querier: AbciQuerier;
+
+  private constructor(comet: Comet38Client, chainId: string, querier: AbciQuerier = comet) {
     this.comet = comet;
     this.chainId = chainId;
-    this.provider = queryService(comet, provider);
-    this.deployment = queryService(comet, deployment);
-    this.market = queryService(comet, market);
-    this.billing = queryService(comet, billing);
+    this.#querier = querier;
+    this.provider = queryService(querier, provider);
+    this.deployment = queryService(querier, deployment);
+    this.market = queryService(querier, market);
+    this.billing = queryService(querier, billing);
   }
 
   /**
@@ -65,6 +68,11 @@ export class ChainClient {
     const comet = (await connectComet(rpcUrl)) as Comet38Client;
     const { nodeInfo } = await comet.status();
     return new ChainClient(comet, nodeInfo.network);
+  }
+
+  /** The same connection, with another one to answer queries. */
+  askedThrough(querier: AbciQuerier): ChainClient {
+    return new ChainClient(this.comet, this.chainId, querier);
   }
 
   disconnect(): void {
@@ -112,7 +120,7 @@ export class ChainClient {
 
   /** An encoded query by its gRPC path. @throws ChainError */
   query(path: string, data: Uint8Array): Promise<Uint8Array> {
-    return rawQuery(this.comet, path, data);
+    return rawQuery(this.#querier, path, data);
   }
 
   /** A transaction by its hash; undefined while it is in no block. */

@@ -10,7 +10,15 @@ import { AttackError, LightError } from './errors.ts';
 import { divergenceOf } from './evidence.ts';
 import { checkLightBlock, hashOf, hex, type LightBlock } from './light-block.ts';
 import { verifySkipping } from './skipping.ts';
-import { anchorOf, checkRoot, rootHeight, type TrustRoot, verifyRoot } from './trust-root.ts';
+import {
+  anchorOf,
+  type CheckedRoot,
+  checkRoot,
+  resolveRoot,
+  rootHeight,
+  type TrustRoot,
+  verifyRoot,
+} from './trust-root.ts';
 import { heightAfter, heightBefore, type TrustedStore } from './trusted-store.ts';
 import {
   defaultMaxClockDriftNs,
@@ -72,12 +80,14 @@ export class LightClient {
   static async create(options: LightClientOptions): Promise<LightClient> {
     const { root, chainId, store, trustLevel = defaultTrustLevel } = options;
     checkTrustLevel(trustLevel);
-    checkRoot(root, chainId);
     await store.open(anchorOf(root));
     const newest = store.heights().at(-1);
     const stored = newest === undefined ? undefined : await store.at(newest);
-    const client = new LightClient(options, stored ?? (await options.primary.lightBlock(rootHeight(root))));
-    if (stored === undefined) await client.#begin(root);
+    if (stored !== undefined) return new LightClient(options, stored);
+    const checked = await resolveRoot(root);
+    checkRoot(checked, chainId);
+    const client = new LightClient(options, await options.primary.lightBlock(rootHeight(checked)));
+    await client.#begin(checked);
     return client;
   }
 
@@ -113,7 +123,7 @@ export class LightClient {
   }
 
   /** The root's block: no earlier one vouches for it, so every witness is asked at once. */
-  async #begin(root: TrustRoot): Promise<void> {
+  async #begin(root: CheckedRoot): Promise<void> {
     const block = this.#latest;
     try {
       checkLightBlock(block, this.chainId);

@@ -28,7 +28,21 @@ export interface GenesisRoot {
   readonly hash: Uint8Array;
 }
 
-export type TrustRoot = BlockRoot | GenesisRoot;
+/** A genesis document whose hash somebody trusted has named; it is fetched only where nothing was verified yet. */
+export interface GenesisHashRoot {
+  readonly kind: 'genesis_hash';
+  readonly hash: Uint8Array;
+  readonly document: () => Promise<unknown>;
+}
+
+/** What a first block is checked against. */
+export type CheckedRoot = BlockRoot | GenesisRoot;
+export type TrustRoot = BlockRoot | GenesisHashRoot;
+
+/** The root with its genesis document read. @throws LightError when that has another hash */
+export async function resolveRoot(root: TrustRoot): Promise<CheckedRoot> {
+  return root.kind === 'block' ? root : genesisRoot(await root.document(), root.hash);
+}
 
 /** The root as a text: a trusted store holds what was verified from one root only. */
 export function anchorOf(root: TrustRoot): string {
@@ -36,12 +50,12 @@ export function anchorOf(root: TrustRoot): string {
 }
 
 /** The height whose block the root says something about. */
-export function rootHeight(root: TrustRoot): bigint {
+export function rootHeight(root: CheckedRoot): bigint {
   return root.kind === 'block' ? root.height : root.initialHeight;
 }
 
 /** @throws LightError when it cannot be a root */
-export function checkRoot(root: TrustRoot, chainId: string): void {
+export function checkRoot(root: CheckedRoot, chainId: string): void {
   const refuse = (text: string): never => {
     throw new LightError(text, { kind: 'config' });
   };
@@ -56,7 +70,7 @@ export function checkRoot(root: TrustRoot, chainId: string): void {
  * Checks the first trusted block: that the root means it, and that two thirds of its validators signed it.
  * @throws LightError of kind trust_mismatch, or invalid_header
  */
-export function verifyRoot(root: TrustRoot, block: LightBlock): void {
+export function verifyRoot(root: CheckedRoot, block: LightBlock): void {
   const { header, commit, validators } = block;
   const { height } = header;
   const mismatch = (fault: 'header_hash' | 'validators_hash' | 'time', text: string): never => {

@@ -21,29 +21,36 @@ export interface VerifiedStoreOptions {
   /** of the light client's primary */
   readonly comet: CometReader;
   readonly nowNs: () => bigint;
+  readonly pause: (ms: number) => Promise<void>;
   /** the oldest view that is taken where no height is asked for; any where absent */
   readonly maxAgeNs?: bigint;
+  /** how long the block that proves the newest state is waited for */
+  readonly waitMs?: number;
 }
+
+const defaultWaitMs = 60_000;
+const pollMs = 200;
 
 /** What a node's stores hold, proved. */
 export class VerifiedStore {
   readonly #options: VerifiedStoreOptions;
+  #looking: Promise<LightBlock> | undefined;
 
   constructor(options: VerifiedStoreOptions) {
     this.#options = options;
   }
 
   /**
-   * The value of a key after a block, or the proof that there is none. The header after a block carries its app hash, so
-   * without a height it is asked for the state before the latest block.
+   * The value of a key after a block, or the proof that there is none. Without a height: as new as the node's newest block,
+   * so that who has seen a transaction in a block sees what it did. The app hash after a block stands in the next header,
+   * which is waited for.
    * @throws LightError
    */
   async query(store: string, key: Uint8Array, height?: bigint): Promise<VerifiedValue> {
     const { light } = this.#options;
-    const proving = height === undefined ? await this.latest() : await light.at(height + 1n);
+    const proving = height === undefined ? await this.#afterNewest() : await light.at(height + 1n);
     const { header } = proving;
-    const at = height ?? header.height - 1n;
-    if (at < 1n) this.#refuse('height', 'there is no proved state before the second block', 'no_block', at);
+    const at = header.height - 1n;
     const answer = await this.#ask(store, key, at);
     const value = answer.value.length === 0 ? undefined : answer.value;
     try {
@@ -69,24 +76,37 @@ export class VerifiedStore {
     return block;
   }
 
+  /** A block above the one that is the newest now. */
+  async #afterNewest(): Promise<LightBlock> {
+    const { pause, waitMs = defaultWaitMs } = this.#options;
+    const newest = await this.latest();
+    for (let waited = 0; waited <= waitMs; waited += pollMs) {
+      await pause(pollMs);
+      const block = await this.#look();
+      if (block.header.height > newest.header.height) return block;
+    }
+    const text = `no block came within ${waitMs / 1000} s after ${newest.header.height} to prove the state after it`;
+    return this.#refuse('time', text, 'stale', newest.header.height);
+  }
+
+  /** One look for all that wait. */
+  #look(): Promise<LightBlock> {
+    this.#looking ??= this.#options.light.update().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
   async #ask(store: string, key: Uint8Array, height: bigint): Promise<{ value: Uint8Array; ops: readonly ProofOp[] }> {
     let answer: Awaited<ReturnType<CometReader['abciQuery']>>;
     try {
-      answer = await this.#options.comet.abciQuery({
-        path: `/store/${store}/key`,
-        data: key,
-        height: Number(height),
-        prove: true,
-      });
+      const path = `/store/${store}/key`;
+      answer = await this.#options.comet.abciQuery({ path, data: key, height: Number(height), prove: true });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const { name } = this.#options.light.primary;
-      throw new LightError(`${name}: no answer about store "${store}": ${reason}`, {
-        kind: 'unavailable',
-        height,
-        source: name,
-        cause: error,
-      });
+      const text = `${name}: no answer about store "${store}": ${reason}`;
+      throw new LightError(text, { kind: 'unavailable', height, source: name, cause: error });
     }
     const code = answer.code ?? 0;
     if (code !== 0) this.#refuse('code', `it refused with code ${code}: ${answer.log ?? ''}`, 'no_block', height);
