@@ -81,6 +81,11 @@ export class SignatureVerifier {
     return this.#remembered;
   }
 
+  /** A success was found where it stands on its transaction. */
+  recall(): void {
+    this.#remembered += 1;
+  }
+
   /** Whether successes are remembered at all. */
   get remembers(): boolean {
     return this.#verified !== undefined;

@@ -22,7 +22,9 @@ export const sections = {
       .min(-1)
       .max(64)
       .default(0)
-      .describe('threads that verify signatures; 0: one less than there are processors, -1: none'),
+      .describe(
+        'threads that verify signatures; 0: as fits the machine (two less than processors, at least one), -1: none',
+      ),
   }),
   engine: z.strictObject({
     kind: z

@@ -74,6 +74,8 @@ export interface NodeApplicationOptions {
   readonly onFailure?: ((error: Error) => void) | undefined;
   /** absent where there are no threads to verify with */
   readonly preVerifier?: Warming | undefined;
+  /** whether checks are verified beforehand too, not blocks alone; so where it is not said */
+  readonly warmsChecks?: boolean;
   /** absent where the state machine answers for snapshots itself */
   readonly snapshots?: Snapshots | undefined;
 }
@@ -95,6 +97,7 @@ interface Check {
 export class NodeApplication implements Application {
   readonly #app: StateMachine;
   readonly #preVerifier: Warming | undefined;
+  readonly #warmsChecks: boolean;
   readonly #queries: Queries | undefined;
   readonly #settled: (() => Promise<void>) | undefined;
   readonly #onFailure: ((error: Error) => void) | undefined;
@@ -107,9 +110,18 @@ export class NodeApplication implements Application {
   /** the batches that left, each after the one before */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor({ app, preVerifier, queries, settled, onFailure, snapshots }: NodeApplicationOptions) {
+  constructor({
+    app,
+    preVerifier,
+    warmsChecks = true,
+    queries,
+    settled,
+    onFailure,
+    snapshots,
+  }: NodeApplicationOptions) {
     this.#app = app;
     this.#preVerifier = preVerifier;
+    this.#warmsChecks = warmsChecks && preVerifier !== undefined;
     this.#queries = queries;
     this.#settled = settled;
     this.#onFailure = onFailure;
@@ -139,7 +151,7 @@ export class NodeApplication implements Application {
   checkTx(request: RequestCheckTx): Reply<ResponseCheckTx> {
     const isNew = request.type !== CheckTxType.RECHECK;
     // A recheck verifies no signature; it waits only for what came before it.
-    if (this.#waiting === 0 && (!isNew || this.#preVerifier === undefined)) return this.#app.checkTx(request);
+    if (this.#waiting === 0 && (!isNew || !this.#warmsChecks)) return this.#app.checkTx(request);
     this.#waiting += 1;
     return new Promise((resolve, reject) => {
       this.#arrived.push({ request, resolve, reject });

@@ -14,7 +14,7 @@ import { LmdbCommitStore } from '../store/lmdb-store.ts';
 import { pruningPlan } from '../store/pruning.ts';
 import type { StoreFigures } from '../telemetry/metrics.ts';
 import { warnWithoutNative } from '../verify/native.ts';
-import { threadCount, VerifyPool } from '../verify/pool.ts';
+import { threadPlan, VerifyPool } from '../verify/pool.ts';
 import { PreVerifier } from '../verify/pre-verifier.ts';
 import type { NodeConfig } from './config.ts';
 import { requireSameChain } from './data-folder.ts';
@@ -81,8 +81,9 @@ export function openApplication(
     void store.close();
     throw error;
   }
+  const { threads, forChecks } = threadPlan(config.node.verify_threads);
   const pool = new VerifyPool({
-    threads: threadCount(config.node.verify_threads),
+    threads,
     onFailure: (error) => log.warn({ error: error.message }, 'a thread that verifies signatures ended'),
   });
   const queries = answersQueries
@@ -101,7 +102,8 @@ export function openApplication(
   const application = new NodeApplication({
     app,
     snapshots,
-    preVerifier: pool.width > 0 ? new PreVerifier({ unverified, pool }) : undefined,
+    preVerifier: threads > 0 ? new PreVerifier({ unverified, pool }) : undefined,
+    warmsChecks: forChecks,
     queries,
     settled: () => store.settled(),
     onFailure,

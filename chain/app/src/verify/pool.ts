@@ -107,11 +107,21 @@ function giveUp(thread: Thread): void {
   for (const { count, done } of thread.jobs.splice(0)) done(new Array<boolean>(count).fill(false));
 }
 
+/** How threads are used. */
+export interface ThreadPlan {
+  readonly threads: number;
+  /** whether they verify for CheckTx, or only where a block brings what nobody here has seen */
+  readonly forChecks: boolean;
+}
+
 /**
- * How many threads the config means.
- * @param configured -1: none; 0: one less than there are processors; else so many
+ * What the config means. A signature costs 7 to 20 % more processor time on another thread, so for the checks threads are
+ * worth it where there is a processor for them beside those of the engine and the application; a block that nobody has
+ * checked (block sync, replay) keeps both waiting, and any second processor helps.
+ * @param configured -1: none; 0: what fits the machine; else so many
  */
-export function threadCount(configured: number, processors: number = availableParallelism()): number {
-  if (configured < 0) return 0;
-  return configured === 0 ? Math.max(0, processors - 1) : configured;
+export function threadPlan(configured: number, processors: number = availableParallelism()): ThreadPlan {
+  if (configured > 0) return { threads: configured, forChecks: true };
+  if (configured < 0 || processors < 2) return { threads: 0, forChecks: false };
+  return { threads: Math.max(1, processors - 2), forChecks: processors > 2 };
 }

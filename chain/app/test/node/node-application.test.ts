@@ -27,15 +27,18 @@ class HeldWarming implements Warming {
 const request = (first: number, type = CheckTxType.NEW): RequestCheckTx => ({ tx: Uint8Array.of(first), type });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function node(preVerifier?: Warming): { application: NodeApplication; app: Recorder } {
+function node(preVerifier?: Warming, warmsChecks = true): { application: NodeApplication; app: Recorder } {
   const app = new Recorder();
-  return { app, application: new NodeApplication({ app: app as unknown as StateMachine, preVerifier }) };
+  return { app, application: new NodeApplication({ app: app as unknown as StateMachine, preVerifier, warmsChecks }) };
 }
 
 describe('checks of transactions', () => {
   it('are answered at once where there is nothing to warm', () => {
     const { application } = node();
     expect(application.checkTx(request(1))).toMatchObject({ log: '1' });
+    const warming = new HeldWarming();
+    expect(node(warming, false).application.checkTx(request(2))).toMatchObject({ log: '2' });
+    expect(warming.batches).toEqual([]);
   });
 
   it('that come together are one batch, and are carried out in their order when it is warm', async () => {

@@ -3,7 +3,7 @@ import { usesNativeSecp256k1 } from '@mu/x-auth/signatures';
 import secp256k1 from 'secp256k1';
 import { batchAnswers, type DigestClaim, packBatch, verifyBatch } from '../../src/verify/batch.ts';
 import { warnWithoutNative } from '../../src/verify/native.ts';
-import { threadCount, VerifyPool } from '../../src/verify/pool.ts';
+import { threadPlan, VerifyPool } from '../../src/verify/pool.ts';
 
 /** Claims of which each third one is wrong. */
 function claims(count: number): DigestClaim[] {
@@ -76,8 +76,15 @@ describe('threads that verify', () => {
     expect(await waiting).toEqual([false, false, false]);
   });
 
-  it('are as many as the config says', () => {
-    expect([threadCount(-1, 8), threadCount(0, 8), threadCount(0, 1), threadCount(3, 2)]).toEqual([0, 7, 0, 3]);
+  it.each([
+    [-1, 8, 0, false],
+    [0, 1, 0, false],
+    [0, 2, 1, false],
+    [0, 3, 1, true],
+    [0, 8, 6, true],
+    [3, 2, 3, true],
+  ])('configured as %i on %i processors are %i, for checks: %s', (configured, processors, threads, forChecks) => {
+    expect(threadPlan(configured, processors)).toEqual({ threads, forChecks });
   });
 });
 

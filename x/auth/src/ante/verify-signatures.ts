@@ -68,7 +68,10 @@ function refusal(ctx: Context, { verifier, tx, account, data, at }: Claim, accou
   if (data.mode !== SignMode.SIGN_MODE_DIRECT) return unsupported(data.mode);
   const key = secp256k1KeyOf(account.pubKey as Any);
   const said = { verifier, key, chainId: ctx.chain.chainId, accountNumber };
-  if (isProven(tx, at, said)) return undefined;
+  if (isProven(tx, at, said)) {
+    verifier.recall();
+    return undefined;
+  }
   const signBytes = signBytesOf(tx, said.chainId, accountNumber);
   if (!verifier.verify(key, signBytes, data.signature)) return 'unable to verify single signer signature';
   if (verifier.remembers) provenOf(tx)[at] = said;
