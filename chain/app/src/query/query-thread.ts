@@ -26,6 +26,8 @@ export interface Answer {
 
 /** What the thread says once it can answer. */
 export const ready = 'ready';
+/** Asks it to end. */
+export const closing = 'close';
 
 interface Waiting {
   resolve(response: ResponseQuery): void;
@@ -70,9 +72,15 @@ export class QueryThread {
     return promise;
   }
 
+  /** Ends the thread once it has answered what was asked. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#worker?.terminate();
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    worker.once('exit', () => resolve());
+    worker.postMessage(closing);
+    await promise;
   }
 
   #start(): Worker {

@@ -5,7 +5,7 @@ import type { BaseApp } from '@mu/framework/base-app';
 import { RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
 import { createMuApp, muStoreNames } from '../mu-app.ts';
 import { LmdbCommitStore } from '../store/lmdb-store.ts';
-import { type Answer, type QueryThreadOptions, type Question, ready } from './query-thread.ts';
+import { type Answer, closing, type QueryThreadOptions, type Question, ready } from './query-thread.ts';
 
 const { state, cacheBytes } = workerData as QueryThreadOptions;
 const store = new LmdbCommitStore(state, muStoreNames, { cacheBytes });
@@ -16,7 +16,11 @@ let app: BaseApp | undefined;
 const pauseMs = 1;
 const patienceMs = 5_000;
 
-parentPort?.on('message', (question: Question) => {
+parentPort?.on('message', (question: Question | typeof closing) => {
+  if (question === closing) {
+    void close();
+    return;
+  }
   // What was committed since the last question.
   store.refresh();
   if (store.last.height >= question.from) answer(question);
@@ -36,6 +40,12 @@ function answer({ id, request }: Question): void {
   app ??= createMuApp({ store });
   const response = ResponseQuery.encode(app.query(RequestQuery.decode(request))).finish();
   parentPort?.postMessage({ id, response } satisfies Answer);
+}
+
+/** The thread ends by itself: one that is ended while LMDB works for it takes the process with it. */
+async function close(): Promise<void> {
+  await store.close();
+  parentPort?.close();
 }
 
 parentPort?.postMessage(ready);

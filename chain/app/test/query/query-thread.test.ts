@@ -79,4 +79,4 @@ test('a thread that cannot read the state says so each time, and one that is clo
   }
   await thread.close();
   await expect(thread.ask(RequestQuery.fromPartial({ path: '/app/version' }))).rejects.toThrow('stopping');
-});
+}, 60_000);
