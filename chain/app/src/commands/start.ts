@@ -1,5 +1,7 @@
 /** `mud start`, `mud status`: a running node. */
 import type { Command } from 'commander';
+import type { Home } from '../node/home.ts';
+import type { RunningNode } from '../node/running-node.ts';
 import { configOf, homeOf, print, type Register, type SettingFlags, withSettings } from './shared.ts';
 
 export const registerStart: Register = (mud) => {
@@ -12,9 +14,19 @@ export const registerStart: Register = (mud) => {
 };
 
 async function start(flags: SettingFlags, command: Command): Promise<void> {
-  const { startNode } = await import('../node/start.ts');
+  const [{ startNode }, { explainDiskError }] = await Promise.all([
+    import('../node/start.ts'),
+    import('../node/disk.ts'),
+  ]);
   const home = homeOf(command);
-  const node = await startNode(home, await configOf(command, flags));
+  try {
+    await runUntilAsked(home, await startNode(home, await configOf(command, flags)));
+  } catch (error) {
+    throw explainDiskError(error, home.root);
+  }
+}
+
+async function runUntilAsked(home: Home, node: RunningNode): Promise<void> {
   print({ ...node.addresses, home: home.root });
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ask());

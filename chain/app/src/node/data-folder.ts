@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { findSpan, members } from '@mu/lib/json-parts';
 import { addressesFile } from './addresses.ts';
+import { requireSpace } from './disk.ts';
 import type { Home } from './home.ts';
 import { lmdbProblem } from './lmdb-file.ts';
 
@@ -28,6 +29,7 @@ export function openDataFolder(home: Home): DataFolder {
   const lock = takeLock(home);
   try {
     for (const folder of [home.state, home.engine]) requireSound(home, folder);
+    requireSpace(dirname(home.state));
     return lock;
   } catch (error) {
     lock.close();
