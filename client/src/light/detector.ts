@@ -4,8 +4,8 @@
  */
 import { equalBytes } from '@mu/lib/bytes';
 import type { BlockSource } from './block-source.ts';
-import { AttackError, LightError } from './errors.ts';
-import { type Divergence, divergenceOf } from './evidence.ts';
+import { LightError } from './errors.ts';
+import { AttackError, type Divergence, divergenceOf } from './evidence.ts';
 import { hashOf, type LightBlock, nanosOf } from './light-block.ts';
 import { verifySkipping } from './skipping.ts';
 import type { VerifyRules } from './verify.ts';

@@ -1,6 +1,4 @@
 /** What the light client refuses, in kinds that programs match on; the texts are for people. */
-import { toHex } from '@mu/lib/bytes';
-import type { Divergence } from './evidence.ts';
 
 /** Which step refused. The first four are the verdicts of CometBFT's `light` package. */
 export type LightErrorKind =
@@ -128,29 +126,5 @@ export class NotEnoughPowerError extends LightError {
     });
     this.got = got;
     this.needed = needed;
-  }
-}
-
-function name(hash: Uint8Array): string {
-  return toHex(hash).toUpperCase();
-}
-
-/** Two valid headers of one height: the network is forked, or a node or its validators attack. Nothing is trusted. */
-export class AttackError extends LightError {
-  /** what either side showed, with evidence for the chain */
-  readonly divergences: readonly Divergence[];
-
-  constructor(primary: string, witness: string, divergences: readonly Divergence[]) {
-    const [first] = divergences;
-    const height = first?.conflicting.header.height;
-    const text =
-      first === undefined
-        ? ''
-        : `: at height ${height} one has ${name(first.conflicting.commit.blockId.hash)}, the other ${name(first.trusted.commit.blockId.hash)}`;
-    super(
-      `${primary} and its witness ${witness} show different blocks, both signed${text}. Trust neither before you know which is right.`,
-      { kind: 'attack', fault: 'header_hash', source: primary, ...(height === undefined ? {} : { height }) },
-    );
-    this.divergences = divergences;
   }
 }

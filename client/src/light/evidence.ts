@@ -3,7 +3,8 @@ import { compareBytes, equalBytes, toHex } from '@mu/lib/bytes';
 import { LightClientAttackEvidence } from 'cosmjs-types/tendermint/types/evidence';
 import type { Header } from 'cosmjs-types/tendermint/types/types';
 import { BlockIDFlag, type Validator, ValidatorSet } from 'cosmjs-types/tendermint/types/validator';
-import { type LightBlock, totalPower } from './light-block.ts';
+import { LightError } from './errors.ts';
+import { hashOf, hex, type LightBlock, totalPower } from './light-block.ts';
 
 /** Where two sides part: both blocks are validly signed, and of one height or, in an attack from the future, near it. */
 export interface Divergence {
@@ -17,6 +18,26 @@ export interface Divergence {
   readonly accused: string;
   /** as a chain takes it */
   readonly evidence: LightClientAttackEvidence;
+}
+
+/** Two valid headers of one height: the network is forked, or a node or its validators attack. Nothing is trusted. */
+export class AttackError extends LightError {
+  /** what either side showed, with evidence for the chain */
+  readonly divergences: readonly Divergence[];
+
+  constructor(primary: string, witness: string, divergences: readonly Divergence[]) {
+    const [first] = divergences;
+    const height = first?.conflicting.header.height;
+    const text =
+      first === undefined
+        ? ''
+        : `: at height ${height} one has ${hex(hashOf(first.conflicting))}, the other ${hex(hashOf(first.trusted))}`;
+    super(
+      `${primary} and its witness ${witness} show different blocks, both signed${text}. Trust neither before you know which is right.`,
+      { kind: 'attack', fault: 'header_hash', source: primary, ...(height === undefined ? {} : { height }) },
+    );
+    this.divergences = divergences;
+  }
 }
 
 /** The divergence of two verified blocks, with the evidence that names the validators who lied. */

@@ -84,6 +84,8 @@ export function rootOfMembership(
   if (proof.exist === undefined) refuse('proof_form', 'it is no proof of a value');
   const exist = proof.exist as ExistenceProof;
   if (!equalBytes(exist.key, key)) refuse('proof_key', 'it is about another key');
+  // What stands there without a value cannot be told from what does not stand there in a query's answer.
+  if (value.length === 0) refuse('proof_value', 'an empty value cannot be asked for');
   if (!equalBytes(exist.value, value)) refuse('proof_value', 'it is about another value');
   return rootOf(form, exist).root;
 }
@@ -125,7 +127,8 @@ interface Path {
 function rootOf(form: TreeForm, { key, value, leaf, path }: ExistenceProof): Path {
   if (leaf === undefined) refuse('proof_form', 'it has no leaf');
   checkLeaf(form, leaf as LeafOp);
-  if (key.length === 0 || value.length === 0) refuse('proof_form', 'it has an empty key or value');
+  // ICS-23 refuses neighbours without a value, which indexes consist of; both trees hash a value first, so none is as good.
+  if (key.length === 0) refuse('proof_form', 'it has an empty key');
   if (path.length > maxDepth) refuse('proof_form', `it has ${path.length} steps`);
   const hashed = sha256(value);
   const { prefix } = leaf as LeafOp;

@@ -6,8 +6,8 @@
 import { equalBytes } from '@mu/lib/bytes';
 import type { BlockSource } from './block-source.ts';
 import { compareWithWitness, detectDivergence, type WitnessPatience } from './detector.ts';
-import { AttackError, LightError } from './errors.ts';
-import { divergenceOf } from './evidence.ts';
+import { LightError } from './errors.ts';
+import { AttackError, divergenceOf } from './evidence.ts';
 import { checkLightBlock, hashOf, hex, type LightBlock } from './light-block.ts';
 import { verifySkipping } from './skipping.ts';
 import {

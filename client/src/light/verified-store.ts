@@ -36,6 +36,11 @@ export class VerifiedStore {
   readonly #options: VerifiedStoreOptions;
   #looking: Promise<LightBlock> | undefined;
 
+  /** By whose headers answers are proved. */
+  get light(): LightClient {
+    return this.#options.light;
+  }
+
   constructor(options: VerifiedStoreOptions) {
     this.#options = options;
   }

@@ -1,7 +1,8 @@
 /** Whole light clients against the same nodes as CometBFT's: same verdicts, same requests, same evidence. */
 import { fromHex } from '@mu/lib/bytes';
 import type { BlockSource } from '../../src/light/block-source.ts';
-import { AttackError, LightError } from '../../src/light/errors.ts';
+import { LightError } from '../../src/light/errors.ts';
+import { AttackError } from '../../src/light/evidence.ts';
 import { hashOf, hex, type LightBlock, nanosOf } from '../../src/light/light-block.ts';
 import { LightClient } from '../../src/light/light-client.ts';
 import { MemoryTrustedStore } from '../../src/light/trusted-store.ts';
@@ -89,9 +90,11 @@ describe('light.Client', () => {
     expect(outcome.results.map((result) => ({ ...result, verdict: named[result.verdict] ?? result.verdict }))).toEqual(
       scenario.results.map(({ verdict, hash }) => ({ verdict, ...(hash === undefined ? {} : { hash }) })),
     );
-    expect(sources.map(({ requests }) => asked(requests, scenario))).toEqual(
-      scenario.requests.map((requests) => asked(requests ?? [], scenario)),
-    );
+    for (const [index, { requests }] of sources.entries()) {
+      const theirs = scenario.requests[index];
+      if (theirs === undefined) throw new Error('the vectors lack the requests of a node');
+      if (theirs !== null) expect(asked(requests, scenario)).toEqual(asked(theirs, scenario));
+    }
     if (scenario.evidence.length === 0) return;
     const said = outcome.attack?.divergences.map(({ conflicting, evidence }) => ({
       conflicting: hex(hashOf(conflicting)),

@@ -46,7 +46,7 @@ export interface Scenario {
   readonly steps: readonly number[];
   /** of the start, then of each step up to the first that failed */
   readonly results: readonly (Answer & { readonly hash?: string })[];
-  /** null where there were none */
+  /** null where they depend on who answers first */
   readonly requests: readonly (readonly number[] | null)[];
   readonly evidence: readonly {
     readonly conflicting: string;

@@ -1,5 +1,6 @@
 /** Each header that CometBFT's light package accepted or refused gets the same verdict here. */
-import { AttackError, LightError, NotEnoughPowerError } from '../../src/light/errors.ts';
+import { LightError, NotEnoughPowerError } from '../../src/light/errors.ts';
+import { AttackError } from '../../src/light/evidence.ts';
 import { checkLightBlock } from '../../src/light/light-block.ts';
 import {
   type VerifyRules,

@@ -89,6 +89,7 @@ func proofCases() []object {
 		}
 	}
 	p.gaps()
+	p.emptyNeighbours()
 	p.forged()
 	return p.list
 }
@@ -226,6 +227,24 @@ func (p *proofs) gaps() {
 		for _, key := range []string{fmt.Sprintf("key%04d", pair[0]*2+1), fmt.Sprintf("key%04d", pair[0]*2+2)} {
 			p.add(fmt.Sprintf("between %d and %d: %s", pair[0], pair[1], key), "iavl", tree.Hash(), proof, []byte(key), nil)
 		}
+	}
+}
+
+// emptyNeighbours are proofs of absence beside keys without a value, which the specification refuses.
+func (p *proofs) emptyNeighbours() {
+	tree := iavl.NewMutableTree(dbm.NewMemDB(), 100, false, log.NewNopLogger())
+	for _, entry := range [][2]string{{"a", "1"}, {"c", ""}, {"e", "2"}, {"g", ""}, {"i", ""}} {
+		_, err := tree.Set([]byte(entry[0]), []byte(entry[1]))
+		check(err)
+	}
+	_, _, err := tree.SaveVersion()
+	check(err)
+	for _, key := range []string{"b", "d", "f", "h", "j"} {
+		proof, err := tree.GetNonMembershipProof([]byte(key))
+		check(err)
+		p.add("empty neighbour of "+key, "iavl", tree.Hash(), proof, []byte(key), nil)
+		p.add("empty neighbour of "+key+": another root", "iavl", flip(tree.Hash()), proof, []byte(key), nil)
+		p.add("empty neighbour of "+key+": another key", "iavl", tree.Hash(), proof, []byte("e"), nil)
 	}
 }
 

@@ -124,7 +124,15 @@ func (s scenario) written(blocks *table, nodes []*node, results []object) object
 			list = append(list, blocks.add(n.blocks[h]))
 		}
 		chains = append(chains, list)
-		requests = append(requests, n.requests)
+		asked := any(n.requests)
+		if n.requests == nil {
+			asked = []int64{}
+		}
+		// The first witness that shows an attack ends the questions: which of several it is, chance says.
+		if len(nodes) > 2 && results[len(results)-1]["verdict"] == "attack" {
+			asked = nil
+		}
+		requests = append(requests, asked)
 		for _, ev := range n.evidence {
 			accused = append(accused, written(ev))
 		}
