@@ -1,30 +1,6 @@
-/** `mud`, the node of a Mu chain. Each group of commands is a file of commands/. */
-import { Command, CommanderError } from 'commander';
-import { registerConfig } from './commands/config.ts';
-import { registerGenesis } from './commands/genesis.ts';
-import { registerInit } from './commands/init.ts';
-import { registerKeys } from './commands/keys.ts';
-import { registerSnapshots } from './commands/snapshots.ts';
-import { registerStart } from './commands/start.ts';
-import { registerState } from './commands/state.ts';
-import { registerVersion } from './commands/version.ts';
-
-function program(): Command {
-  const mud = new Command('mud').description('the node of a Mu chain').exitOverride();
-  mud.option('--home <folder>', 'folder of the node (~/.mud)');
-  for (const register of [
-    registerInit,
-    registerStart,
-    registerGenesis,
-    registerState,
-    registerConfig,
-    registerKeys,
-    registerSnapshots,
-    registerVersion,
-  ])
-    register(mud);
-  return mud;
-}
+/** `mud`, the node of a Mu chain. */
+import { CommanderError } from 'commander';
+import { program } from './commands/program.ts';
 
 // Whoever reads the answer may have read enough of it, like `head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,8 +4,15 @@ import type { Home } from '../node/home.ts';
 import type { RunningNode } from '../node/running-node.ts';
 import { configOf, homeOf, print, type Register, type SettingFlags, withSettings } from './shared.ts';
 
+interface StartFlags extends SettingFlags {
+  readonly unsafeSkipUpgrades?: string;
+}
+
 export const registerStart: Register = (mud) => {
-  withSettings(mud.command('start').description('run the node until SIGTERM')).action(start);
+  const command = mud.command('start').description('run the node until SIGTERM');
+  withSettings(command)
+    .option('--unsafe-skip-upgrades <heights>', 'node.skip_upgrade_heights under the name that the SDK has')
+    .action(start);
   mud
     .command('status')
     .description('what a running node says of itself')
@@ -13,17 +20,24 @@ export const registerStart: Register = (mud) => {
     .action(status);
 };
 
-async function start(flags: SettingFlags, command: Command): Promise<void> {
+async function start(flags: StartFlags, command: Command): Promise<void> {
   const [{ startNode }, { explainDiskError }] = await Promise.all([
     import('../node/start.ts'),
     import('../node/disk.ts'),
   ]);
   const home = homeOf(command);
   try {
-    await runUntilAsked(home, await startNode(home, await configOf(command, flags)));
+    await runUntilAsked(
+      home,
+      await startNode(home, await configOf(command, { set: { ...flags.set, ...skipped(flags) } })),
+    );
   } catch (error) {
     throw explainDiskError(error, home.root);
   }
+}
+
+function skipped({ unsafeSkipUpgrades: heights }: StartFlags): Record<string, string> {
+  return heights === undefined ? {} : { 'node.skip_upgrade_heights': heights };
 }
 
 async function runUntilAsked(home: Home, node: RunningNode): Promise<void> {

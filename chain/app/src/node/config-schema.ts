@@ -25,6 +25,12 @@ export const sections = {
       .describe(
         'threads that verify signatures; 0: as fits the machine (two less than processors, at least one), -1: none',
       ),
+    skip_upgrade_heights: z
+      .array(z.string().regex(/^[1-9]\d{0,14}$/, 'heights, like ["1200"]'))
+      .default([])
+      .describe(
+        'heights at which a planned upgrade is dropped instead of stopping; only if all validators do the same',
+      ),
   }),
   engine: z.strictObject({
     kind: z

@@ -67,6 +67,7 @@ export function openApplication(
   const { app, signatures, unverified } = createMuNodeApp({
     store,
     minGasPrices: config.node.minimum_gas_prices,
+    skipUpgradeHeights: config.node.skip_upgrade_heights.map(BigInt),
     // Cosmovisor starts the next program when the file is there. FinalizeBlock throws right after this; whatever drives
     // the application, the node ends once that was answered.
     onUpgradeNeeded: (plan) => {
