@@ -87,7 +87,9 @@ async function happen(
     await apply({ net, cometbft, victim, awayMs: step.awayMs });
     const back = performance.now();
     const nodes = stopsChain === true ? net.nodes : [victim];
-    await Promise.all(nodes.map(({ name }) => untilCaughtUp(net, name, { signal })));
+    // Who lost its blocks executes all of them again, beside three nodes that are at work.
+    const limitMs = 90_000 + 500 * Math.max(...(await Promise.all(net.nodes.map((node) => heightOf(rpcOf(node))))));
+    await Promise.all(nodes.map(({ name }) => untilCaughtUp(net, name, { limitMs, signal })));
     if (stopsChain === true) standstills.push({ fromMs, toMs: Date.now() });
     // Not only what was: the node takes part in what comes.
     const height = 1 + Math.max(...(await Promise.all(net.nodes.map((node) => heightOf(rpcOf(node))))));
