@@ -71,7 +71,8 @@ function takeLock(home: Home): DataFolder {
     throw new DataFolderError(`another mud${pidOf(home)} uses ${home.root}: stop it first, or choose another --home`);
   }
   const locked = database;
-  return { close: () => locked.close() };
+  // Who stops a node may ask for it twice.
+  return { close: () => (locked.isOpen ? locked.close() : undefined) };
 }
 
 function pidOf(home: Home): string {

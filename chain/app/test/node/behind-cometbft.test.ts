@@ -119,8 +119,9 @@ test('its RPC is found in the config of a CometBFT that shares its folder', asyn
 });
 
 test('a second one on the same socket, and a setting of the other engine, are refused', async () => {
-  const node = await start();
   await expect(start({ 'engine.proxy_app': 'tcp://127.0.0.1:1' })).rejects.toThrow('engine.proxy_app is what');
+  const node = await start();
+  await expect(start()).rejects.toThrow('another mud');
   await (await engineOf(node)).echo('it lives');
   const other = homeAt(mkdtempSync(join(tmpdir(), 'mu-abci-')));
   try {
