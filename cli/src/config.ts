@@ -12,6 +12,8 @@ interface Setting {
   readonly doc: string;
   readonly pattern: RegExp;
   readonly allowed: string;
+  /** its flag takes no value and says yes */
+  readonly bare?: true;
 }
 
 const anything = /^.*$/s;
@@ -78,6 +80,43 @@ export const settings = {
     doc: 'talk to providers at private and loopback addresses (a local network)',
     pattern: /^(true|false)$/,
     allowed: 'true or false',
+  },
+  trust_node: {
+    default: 'false',
+    doc: 'believe the node without proofs',
+    pattern: /^(true|false)$/,
+    allowed: 'true or false',
+    bare: true,
+  },
+  trust_genesis_hash: {
+    default: '',
+    doc: 'hash of the genesis from which proofs are checked (mucli trust)',
+    pattern: /^([0-9a-fA-F]{64})?$/,
+    allowed: '64 hex digits',
+  },
+  trust_height: {
+    default: '0',
+    doc: 'height of a block from which proofs are checked, newer than the genesis; 0: none',
+    pattern: /^\d{1,18}$/,
+    allowed: 'a height',
+  },
+  trust_hash: {
+    default: '',
+    doc: 'hash of the block at trust_height',
+    pattern: /^([0-9a-fA-F]{64})?$/,
+    allowed: '64 hex digits',
+  },
+  trust_period_hours: {
+    default: '336',
+    doc: 'for so long a verified block vouches for later ones; well below the time for which stake is bound',
+    pattern: /^[1-9]\d{0,5}$/,
+    allowed: 'a number of hours',
+  },
+  witnesses: {
+    default: '',
+    doc: 'RPC addresses of further nodes, parted by commas, that must show the same blocks',
+    pattern: /^(https?:\/\/[^\s,]+(,https?:\/\/[^\s,]+)*)?$/,
+    allowed: 'http(s)://host:port,…',
   },
 } as const satisfies Record<string, Setting>;
 

@@ -1,4 +1,5 @@
 /** Brings the manifest to the providers that hold a lease and lack it. */
+import type { ChainClient } from '@mu/client/chain/chain-client';
 import { answering, type DeploymentView, isLive, lackingManifest } from '@mu/client/deployment/follow';
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import type { Lease } from '@mu/proto/market';
@@ -62,14 +63,27 @@ export class Delivery {
     return view.orders.find(({ id }) => id?.infrastructure === lease.order?.infrastructure)?.spec?.name ?? '';
   }
 
+  /** The leases that a provider holds for certain: the view is a list, and secrets go out on each of them. */
+  async #held(client: ChainClient, view: DeploymentView, provider: string): Promise<Lease[]> {
+    const listed = view.leases.filter((other) => other.provider === provider && isLive(other));
+    const records = await Promise.all(listed.map(({ number }) => client.market.lease({ number })));
+    const { owner, dseq } = this.#options;
+    return records.flatMap(({ lease }) =>
+      lease?.provider === provider && isLive(lease) && lease.order?.owner === owner && lease.order.dseq === dseq
+        ? lease
+        : [],
+    );
+  }
+
   async #deliverTo(view: DeploymentView, lease: Lease): Promise<boolean> {
     const { output } = this.#session;
-    const client = await this.#session.client();
+    const client = await this.#session.verified();
     const { deliverManifest } = await import('./provider-connection.ts');
     try {
       const { provider } = await client.provider.provider({ owner: lease.provider });
       if (provider === undefined) return false;
-      const held = view.leases.filter((other) => other.provider === lease.provider && isLive(other));
+      const held = await this.#held(client, view, lease.provider);
+      if (held.length === 0) return false;
       const infrastructures = held.map((other) => this.#nameOf(view, other));
       await deliverManifest(this.#session, { provider, infrastructures, ...this.#options });
       this.#delivered.add(lease.number);

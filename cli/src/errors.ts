@@ -8,6 +8,8 @@ export const exitCodes = {
   usage: 2,
   /** nobody has bid within the time */
   noBid: 3,
+  /** the node could not prove what it says */
+  unproved: 4,
 } as const;
 
 /** An error for the person at the terminal. */

@@ -42,6 +42,7 @@ const ofCreate: readonly SettingName[] = ['region', 'max_price'];
 
 function settingOption(name: SettingName): [string, string] {
   const { default: value, doc } = settings[name];
+  if ('bare' in settings[name]) return [flagOf(name), doc];
   return [`${flagOf(name)} <value>`, value === '' ? doc : `${doc} (${value})`];
 }
 
@@ -204,6 +205,15 @@ function program(): Command {
   mucli.addCommand(keysCommand());
   mucli.addCommand(txCommand());
   mucli.addCommand(queryCommand());
+  mucli
+    .command('trust')
+    .description('what to name as the root of trust: the hash of the genesis, and the newest block')
+    .option('--genesis <file>', 'a genesis file, in place of what the node says')
+    .action(
+      run(async (session, _args, flags) =>
+        (await import('./commands/trust.ts')).showTrust(session, flags['genesis'] as string | undefined),
+      ),
+    );
   const deployment = mucli.command('deployment').description('what runs');
   deployment
     .command('send-manifest <dseq>')
@@ -224,10 +234,19 @@ function program(): Command {
   return mucli;
 }
 
+/** An error of the light client, which is not loaded where it is not used. */
+function isUnproved(error: unknown): error is Error & { readonly kind: string; readonly fault?: string } {
+  return error instanceof Error && error.name === 'LightError' && 'kind' in error;
+}
+
 /** What went wrong, in words, and the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   const message = error instanceof Error ? error.message : String(error);
+  if (isUnproved(error)) {
+    process.stderr.write(`mucli: not proved (${[error.kind, error.fault].filter(Boolean).join(', ')}): ${message}\n`);
+    return exitCodes.unproved;
+  }
   process.stderr.write(`mucli: ${message}\n`);
   return error instanceof CliError ? error.exitCode : exitCodes.failed;
 }

@@ -38,7 +38,7 @@ export async function* streamLogs(
   number: bigint,
   options: { readonly tail: number; readonly follow: boolean },
 ): AsyncGenerator<PrintedLine> {
-  const client = await session.client();
+  const client = await session.verified();
   const lease: Lease | undefined = (await client.market.lease({ number })).lease;
   if (lease?.order === undefined) throw new CliError(`there is no lease ${number}`);
   const { provider } = await client.provider.provider({ owner: lease.provider });
@@ -53,7 +53,7 @@ export async function* streamLogs(
 }
 
 async function addressOf(session: Session, provider: Provider): Promise<ProviderAddress> {
-  const client = await session.client();
+  const client = await session.verified();
   return providerAddress(provider, {
     chainId: client.chainId,
     height: BigInt(await client.height()),

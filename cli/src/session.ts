@@ -1,5 +1,6 @@
 /** What a command works with: its config, its output, and on demand a connection and a signer. Heavy parts load lazily. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import type { Sender } from '@mu/client/chain/sender';
 import type { Keystore } from '@mu/client/keys/keystore';
@@ -10,10 +11,14 @@ import type { TenantWallet } from './tenant-wallet.ts';
 
 type Wallet = Awaited<ReturnType<Keystore['unlock']>>;
 
+/** An older view of the chain is not taken for the present one. */
+const maxViewAgeMs = 10 * 60_000;
+
 export class Session {
   readonly config: Config;
   readonly output: Output;
   #client: ChainClient | undefined;
+  #verified: Promise<ChainClient> | undefined;
   #wallet: Wallet | undefined;
 
   constructor(config: Config, output: Output) {
@@ -45,6 +50,41 @@ export class Session {
       );
     }
     return this.#client;
+  }
+
+  /**
+   * The chain as far as it can be proved: records asked for one by one are, lists are not. With `trust_node` as the node
+   * tells it.
+   * @throws CliError when no root of trust is named; LightError when the node cannot prove what it says
+   */
+  verified(): Promise<ChainClient> {
+    this.#verified ??= this.#openVerified();
+    return this.#verified;
+  }
+
+  async #openVerified(): Promise<ChainClient> {
+    const { config } = this;
+    const client = await this.client();
+    if (config.trust_node === 'true') {
+      this.output.step(`not verified: ${config.node} is believed (trust_node)`);
+      return client;
+    }
+    const { hasRoot, openProvedViews } = await import('@mu/client/light/connect');
+    const trust = {
+      genesisHash: config.trust_genesis_hash,
+      height: BigInt(config.trust_height),
+      hash: config.trust_hash,
+      periodHours: Number(config.trust_period_hours),
+      witnesses: config.witnesses === '' ? [] : config.witnesses.split(','),
+    };
+    if (!hasRoot(trust)) {
+      throw usageError(
+        'nothing is known to check the node by: write trust_genesis_hash, or trust_height and trust_hash, into the config (`mucli trust` shows what the node says they are), or believe the node with --trust-node',
+      );
+    }
+    const folder = join(config.home, 'light');
+    const views = await openProvedViews({ rpcUrl: config.node, client, trust, folder, maxAgeMs: maxViewAgeMs });
+    return views.newest;
   }
 
   /** The name of the key that signs. @throws CliError when none is named and there is not exactly one */

@@ -16,7 +16,9 @@ function recording(): { session: Session; asked: { path: string; data: Uint8Arra
     },
   };
   const output = { json: true, result: (value: unknown) => printed.push(value), step: () => undefined };
-  return { session: { client: () => Promise.resolve(client), output } as unknown as Session, asked, printed };
+  const both = { client: () => Promise.resolve(client), verified: () => Promise.resolve(client) };
+  const session = { ...both, config: { trust_node: 'false' }, output };
+  return { session: session as unknown as Session, asked, printed };
 }
 
 test('what stands in the REST path is an argument, the rest are options; enums need no prefix', async () => {

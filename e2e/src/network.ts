@@ -3,6 +3,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addAccount } from '@mu/app/node/genesis';
 import { ChainClient } from '@mu/client/chain/chain-client';
+import { fetchGenesis } from '@mu/client/light/connect';
+import { genesisHash } from '@mu/client/light/trust-root';
+import { toHex } from '@mu/lib/bytes';
 import { createLocalnet, editGenesis } from '../../scripts/lib/localnet/create.ts';
 import { type Localnet, logsOf, rpcOf } from '../../scripts/lib/localnet/layout.ts';
 import { startNetwork, stopNetwork } from '../../scripts/lib/localnet/network.ts';
@@ -64,6 +67,7 @@ export class Network {
   readonly #running = new Set<Promise<unknown>>();
   readonly #stopped = new AbortController();
   #rpc = '';
+  #genesisHash = '';
   #localnet: Localnet | undefined;
 
   constructor(options: NetworkOptions) {
@@ -130,6 +134,12 @@ export class Network {
 
   /** Starts the chain, or starts it again after it was killed; at a restart its address stays. */
   async startChain(): Promise<void> {
+    await this.#startChain();
+    // Users and providers check the node by the genesis, as they would one of a stranger.
+    if (this.#genesisHash === '') this.#genesisHash = toHex(genesisHash(await fetchGenesis(this.#rpc)));
+  }
+
+  async #startChain(): Promise<void> {
     if (this.#localnet !== undefined && this.options.engine !== undefined) {
       const { signal } = this.#stopped;
       await this.#track(startNetwork(this.#localnet, this.options.engine.cometbft, { signal }));
@@ -216,7 +226,7 @@ export class Network {
     return {
       MUCLI_HOME: home,
       MUCLI_PASSWORD_FILE: join(home, 'password'),
-      ...(this.#rpc === '' ? {} : { MUCLI_NODE: this.#rpc }),
+      ...(this.#rpc === '' ? {} : { MUCLI_NODE: this.#rpc, MUCLI_TRUST_GENESIS_HASH: this.#genesisHash }),
     };
   }
 
@@ -269,7 +279,7 @@ export class Network {
   }
 
   #providerEnv(): Record<string, string> {
-    return { MU_PROVIDER_CHAIN_RPC_URL: this.#rpc };
+    return { MU_PROVIDER_CHAIN_RPC_URL: this.#rpc, MU_PROVIDER_TRUST_GENESIS_HASH: this.#genesisHash };
   }
 
   #start(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {

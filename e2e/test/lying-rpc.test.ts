@@ -96,7 +96,7 @@ async function stateOf(trust: TrustRoot, options: StateOptions = {}): Promise<Ve
   });
   const comet = await Comet38Client.create(new HttpClient(rpc, options.timeoutMs));
   const { maxAgeNs = 600_000_000_000n } = options;
-  return new VerifiedState(new VerifiedStore({ light, comet, nowNs, pause, maxAgeNs }));
+  return new VerifiedState(new VerifiedStore({ light, comet, nowNs, pause, freshness: 'newest', maxAgeNs }));
 }
 
 /** What a balance read through the light client says of the lies told from now on. */

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
+import type { ProvedViews } from '@mu/client/light/connect';
 import type { PriceList } from '@mu/proto/provider';
 import type { Logger } from 'pino';
 import { type ApiServer, startApiServer } from './api/api-server.ts';
@@ -26,7 +27,7 @@ import { Databases } from './leases/databases.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
 import { ManifestStore } from './manifests/manifest-store.ts';
-import { connectChain, senderOf } from './setup/connect.ts';
+import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
 import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
@@ -52,8 +53,9 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
   const { provider } = identity.name;
   const journal = openJournal(join(config.node.dataFolder, 'journal'), identity.name);
   const client = await connectChain(config);
+  const views = await openViews(config, client, log);
   const priceList = await registeredPrices(client, provider);
-  const parts = await build(config, { identity, journal, client, priceList, log });
+  const parts = await build(config, { identity, journal, client, views, priceList, log });
   await parts.bidder.rebuild();
   const { address, port } = config.gateway;
   await parts.gateway.listen({ host: address, port });
@@ -80,7 +82,10 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
 interface Foundation {
   readonly identity: Identity;
   readonly journal: Journal;
+  /** the node, to send to and for lists that decide nothing */
   readonly client: ChainClient;
+  /** what is proved: by this workloads begin and end, and something is given out */
+  readonly views: ProvedViews;
   readonly priceList: PriceList | undefined;
   readonly log: Logger;
 }
@@ -98,7 +103,7 @@ interface Parts {
 }
 
 async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
-  const { identity, journal, client, log } = of;
+  const { identity, journal, client, views, log } = of;
   const { provider } = identity.name;
   const logs = new LogBook({ now: Date.now });
   const requests = new RequestLog();
@@ -145,7 +150,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   });
   const keeper = new LeaseKeeper({
     provider,
-    client,
+    client: views.settled,
     sender,
     journal,
     manifests,
@@ -173,8 +178,8 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     log: log.child({ part: 'bidding' }),
   });
   const seen = { height: 0n };
-  const watch = marketWatch(config, { client, provider, keeper, bidder, seen, log });
-  const api = await startApi(config, { identity, client, manifests, logs, keeper, seen, log });
+  const watch = marketWatch(config, { client: views.settled, provider, keeper, bidder, seen, log });
+  const api = await startApi(config, { identity, client: views.newest, manifests, logs, keeper, seen, log });
   const count = (): void => {
     for (const lease of keeper.leases()) usage.count(lease, seen.height);
   };

@@ -24,9 +24,15 @@ export async function showBalance(session: Session, address: string | undefined)
   const of = address ?? (await session.address());
   const { QueryAllBalancesRequest, QueryAllBalancesResponse } = await import('cosmjs-types/cosmos/bank/v1beta1/query');
   const data = QueryAllBalancesRequest.encode(QueryAllBalancesRequest.fromPartial({ address: of })).finish();
-  const { balances } = QueryAllBalancesResponse.decode(
-    await client.query('/cosmos.bank.v1beta1.Query/AllBalances', data),
+  const listed = QueryAllBalancesResponse.decode(await client.query('/cosmos.bank.v1beta1.Query/AllBalances', data));
+  const verified = await session.verified();
+  // The list says which denominations there are, the proofs how much of each; of an empty one the base denomination is
+  // proved absent.
+  const denoms = [...new Set([...listed.balances.map(({ denom }) => denom), session.config.denom])].toSorted();
+  const amounts = await Promise.all(
+    denoms.map(async (denom) => ({ denom, amount: (await verified.balance(of, denom)).toString() })),
   );
+  const balances = amounts.filter(({ amount }) => amount !== '0');
   session.output.result({ address: of, balances }, () =>
     balances.length === 0
       ? `${of} has nothing`

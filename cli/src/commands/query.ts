@@ -3,6 +3,7 @@
  * stands in the REST path is an argument, all other fields are options; the answer is the module's own JSON.
  */
 import { type DescField, type DescMethod, getOption, ScalarType } from '@bufbuild/protobuf';
+import type { ChainClient } from '@mu/client/chain/chain-client';
 import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
 import { registry } from '@mu/proto/registry';
 import { CliError, usageError } from '../errors.ts';
@@ -33,7 +34,6 @@ export async function runQuery(session: Session, words: readonly string[]): Prom
       `${name === undefined ? 'what?' : `${module} has no query "${name}"`}\n${helpOf(module as string, forms)}`,
     );
   const request = readRequest(form, rest);
-  const client = await session.client();
   const path = `/${form.method.parent.typeName}/${form.method.name}`;
   let data: Uint8Array;
   try {
@@ -41,8 +41,17 @@ export async function runQuery(session: Session, words: readonly string[]): Prom
   } catch (error) {
     throw usageError(error instanceof Error ? error.message : String(error));
   }
+  const client = await clientFor(session, path);
   const answer = messageToJson(registry, form.method.output.typeName, await client.query(path, data));
   session.output.result(answer, () => JSON.stringify(answer, null, 2));
+}
+
+/** Single records are proved; of the rest it is said that it is not. */
+async function clientFor(session: Session, path: string): Promise<ChainClient> {
+  const { isProved } = await import('@mu/client/light/verified-querier');
+  if (isProved(path) || session.config.trust_node === 'true') return session.verified();
+  session.output.step('not verified: only single records have proofs, lists and computed answers are as the node says');
+  return session.client();
 }
 
 function formsOf(module: string | undefined): QueryForm[] {

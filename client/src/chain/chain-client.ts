@@ -39,6 +39,17 @@ export interface CommittedTx {
   }[];
 }
 
+/** What answers for the state of a chain. */
+export interface ChainView {
+  readonly querier: AbciQuerier;
+  height(): Promise<number>;
+}
+
+/** As the node itself tells it. */
+function viewOf(comet: Comet38Client): ChainView {
+  return { querier: comet, height: async () => (await comet.status()).syncInfo.latestBlockHeight };
+}
+
 export class ChainClient {
   readonly comet: Comet38Client;
   readonly chainId: string;
@@ -47,12 +58,13 @@ export class ChainClient {
   readonly market: QueryService<typeof market.methods>;
   readonly billing: QueryService<typeof billing.methods>;
 
-  readonly #querier: AbciQuerier;
+  readonly #view: ChainView;
 
-  private constructor(comet: Comet38Client, chainId: string, querier: AbciQuerier = comet) {
+  private constructor(comet: Comet38Client, chainId: string, view: ChainView = viewOf(comet)) {
     this.comet = comet;
     this.chainId = chainId;
-    this.#querier = querier;
+    this.#view = view;
+    const { querier } = view;
     this.provider = queryService(querier, provider);
     this.deployment = queryService(querier, deployment);
     this.market = queryService(querier, market);
@@ -70,17 +82,17 @@ export class ChainClient {
     return new ChainClient(comet, nodeInfo.network);
   }
 
-  /** The same connection, with another one to answer queries. */
-  askedThrough(querier: AbciQuerier): ChainClient {
-    return new ChainClient(this.comet, this.chainId, querier);
+  /** The same connection, with the chain as another view shows it. */
+  seenThrough(view: ChainView): ChainClient {
+    return new ChainClient(this.comet, this.chainId, view);
   }
 
   disconnect(): void {
     this.comet.disconnect();
   }
 
-  async height(): Promise<number> {
-    return (await this.comet.status()).syncInfo.latestBlockHeight;
+  height(): Promise<number> {
+    return this.#view.height();
   }
 
   /** In the denomination's base unit; 0 for an address without any. */
@@ -120,7 +132,7 @@ export class ChainClient {
 
   /** An encoded query by its gRPC path. @throws ChainError */
   query(path: string, data: Uint8Array): Promise<Uint8Array> {
-    return rawQuery(this.#querier, path, data);
+    return rawQuery(this.#view.querier, path, data);
   }
 
   /** A transaction by its hash; undefined while it is in no block. */

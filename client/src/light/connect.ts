@@ -77,18 +77,28 @@ export async function openLightClient(connection: LightConnection): Promise<Ligh
   });
 }
 
-/** The proved state of a node. @throws LightError */
-export async function openVerifiedState(connection: LightConnection): Promise<VerifiedState> {
-  const light = await openLightClient(connection);
-  const { maxAgeMs } = connection;
-  const maxAge = maxAgeMs === undefined ? {} : { maxAgeNs: BigInt(maxAgeMs) * 1_000_000n };
-  return new VerifiedState(new VerifiedStore({ light, comet: connection.client.comet, nowNs, pause, ...maxAge }));
+/** A client whose height and single records are proved, in two kinds (VerifiedStoreOptions.freshness). */
+export interface ProvedViews {
+  /** what the newest block did; an answer waits for the next one */
+  readonly newest: ChainClient;
+  /** as of the newest proved block, at once; its height says so */
+  readonly settled: ChainClient;
 }
 
-/** The client with queries of single records answered from proved state. @throws LightError */
-export async function openVerifiedClient(connection: LightConnection): Promise<ChainClient> {
-  const { client } = connection;
-  return client.askedThrough(new VerifiedQuerier(await openVerifiedState(connection), client.comet));
+/** Opens both views over one light client. @throws LightError */
+export async function openProvedViews(connection: LightConnection): Promise<ProvedViews> {
+  const light = await openLightClient(connection);
+  const { client, maxAgeMs } = connection;
+  const maxAge = maxAgeMs === undefined ? {} : { maxAgeNs: BigInt(maxAgeMs) * 1_000_000n };
+  const view = (freshness: 'newest' | 'settled'): ChainClient => {
+    const store = new VerifiedStore({ light, comet: client.comet, nowNs, pause, freshness, ...maxAge });
+    const behind = freshness === 'settled' ? 1 : 0;
+    return client.seenThrough({
+      querier: new VerifiedQuerier(new VerifiedState(store), client.comet),
+      height: async () => Number((await store.latest()).header.height) - behind,
+    });
+  };
+  return { newest: view('newest'), settled: view('settled') };
 }
 
 function rootOf({ genesisHash, height, hash }: TrustSettings, rpcUrl: string): TrustRoot {

@@ -1,9 +1,15 @@
 /** Signatures of validators, accepted and refused exactly as CometBFT 0.38 does. */
 import { createPublicKey, verify } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { sha256 } from '@mu/lib/hashes';
-import { ed25519 } from '@noble/curves/ed25519.js';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
 import type { PublicKey } from 'cosmjs-types/tendermint/crypto/keys';
+
+// CosmJS requires the same files: an import of them, still under way while another import reaches CosmJS, would fail it.
+const require = createRequire(import.meta.url);
+const curves = {
+  ed25519: () => (require('@noble/curves/ed25519.js') as typeof import('@noble/curves/ed25519.js')).ed25519,
+  secp256k1: () => (require('@noble/curves/secp256k1.js') as typeof import('@noble/curves/secp256k1.js')).secp256k1,
+};
 
 /** DER of an Ed25519 public key up to its 32 bytes (RFC 8410). */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
@@ -37,7 +43,7 @@ function verifyFast(key: Uint8Array, message: Uint8Array, signature: Uint8Array)
 
 function verifyZip215(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   try {
-    return ed25519.verify(signature, message, key, { zip215: true });
+    return curves.ed25519().verify(signature, message, key, { zip215: true });
   } catch {
     return false;
   }
@@ -47,7 +53,7 @@ function verifyZip215(key: Uint8Array, message: Uint8Array, signature: Uint8Arra
 function verifySecp256k1(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (key.length !== 33) return false;
   try {
-    return secp256k1.verify(signature, sha256(message), key, { prehash: false, lowS: true });
+    return curves.secp256k1().verify(signature, sha256(message), key, { prehash: false, lowS: true });
   } catch {
     return false;
   }

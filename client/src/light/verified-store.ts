@@ -22,6 +22,12 @@ export interface VerifiedStoreOptions {
   readonly comet: CometReader;
   readonly nowNs: () => bigint;
   readonly pause: (ms: number) => Promise<void>;
+  /**
+   * What is asked for without a height. `newest`: as new as the node's newest block, so that who has seen a transaction in a
+   * block sees what it did; the header that proves it comes with the next block and is waited for. `settled`: what the newest
+   * header proves, one block older and there at once.
+   */
+  readonly freshness: 'newest' | 'settled';
   /** the oldest view that is taken where no height is asked for; any where absent */
   readonly maxAgeNs?: bigint;
   /** how long the block that proves the newest state is waited for */
@@ -46,14 +52,12 @@ export class VerifiedStore {
   }
 
   /**
-   * The value of a key after a block, or the proof that there is none. Without a height: as new as the node's newest block,
-   * so that who has seen a transaction in a block sees what it did. The app hash after a block stands in the next header,
-   * which is waited for.
+   * The value of a key after a block, or the proof that there is none. The app hash after a block stands in the next header.
    * @throws LightError
    */
   async query(store: string, key: Uint8Array, height?: bigint): Promise<VerifiedValue> {
     const { light } = this.#options;
-    const proving = height === undefined ? await this.#afterNewest() : await light.at(height + 1n);
+    const proving = await (height === undefined ? this.#prover() : light.at(height + 1n));
     const { header } = proving;
     const at = header.height - 1n;
     const answer = await this.#ask(store, key, at);
@@ -71,8 +75,8 @@ export class VerifiedStore {
 
   /** The newest verified block, not older than is taken. @throws LightError of kind stale */
   async latest(): Promise<LightBlock> {
-    const { light, nowNs, maxAgeNs } = this.#options;
-    const block = await light.update();
+    const { nowNs, maxAgeNs } = this.#options;
+    const block = await this.#look();
     const ageNs = nowNs() - nanosOf(block.header.time);
     if (maxAgeNs !== undefined && ageNs > maxAgeNs) {
       const text = `its newest block, ${block.header.height}, is ${ageNs / 1_000_000_000n} s old, at most ${maxAgeNs / 1_000_000_000n} s are taken`;
@@ -81,10 +85,11 @@ export class VerifiedStore {
     return block;
   }
 
-  /** A block above the one that is the newest now. */
-  async #afterNewest(): Promise<LightBlock> {
-    const { pause, waitMs = defaultWaitMs } = this.#options;
+  /** The block that proves what is asked for without a height. */
+  async #prover(): Promise<LightBlock> {
+    const { pause, freshness, waitMs = defaultWaitMs } = this.#options;
     const newest = await this.latest();
+    if (freshness === 'settled') return newest;
     for (let waited = 0; waited <= waitMs; waited += pollMs) {
       await pause(pollMs);
       const block = await this.#look();

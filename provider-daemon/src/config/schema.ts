@@ -23,6 +23,7 @@ const name = kind.textLike('lower-case letters, digits, "-" and "_", at most 64'
 const nodeId = kind.textLike('lower-case letters, digits and "-", at most 64', /^[a-z0-9-]{1,64}$/);
 const region = kind.textLike('a region that the chain knows', /^[a-z0-9][a-z0-9._-]{0,63}$/);
 const service = kind.textLike('a type of service like mu-function', /^[a-z0-9][a-z0-9._-]{0,63}$/);
+const trustedHash = kind.textLike('64 hex digits, or empty', /^([0-9a-fA-F]{64})?$/);
 const dec = (text: string): Dec => Dec.fromString(text);
 
 /** The settings by section, in the order in which the file shows them. Names in the file are the same in snake_case. */
@@ -40,6 +41,26 @@ export const schema = {
       ),
       denom: setting(kind.denom, 'umu', 'Base denomination.'),
       pollMs: setting(kind.whole(10, 60_000), 250, 'How often the node is asked for a new block, in milliseconds.'),
+    },
+  },
+  trust: {
+    doc: 'By what the node is checked: leases, deployments and providers are proved before anything is given out.',
+    settings: {
+      node: setting(kind.yesNo, false, 'Believe the node without proofs; for your own node on a network of your own.'),
+      genesisHash: setting(trustedHash, '', 'Hash of the genesis; `mucli trust` shows it.'),
+      height: setting(kind.count(0n), 0n, 'Height of a trusted block, newer than the genesis; 0: none.'),
+      hash: setting(trustedHash, '', 'Hash of the block at that height.'),
+      periodHours: setting(
+        kind.whole(1, 100_000),
+        336,
+        'For so long a verified block vouches for later ones; well below the time for which stake is bound.',
+      ),
+      witnesses: setting(kind.listOf(kind.httpUrl), [], 'RPCs of further nodes that must show the same blocks.'),
+      maxViewAgeS: setting(
+        kind.whole(1, 86_400),
+        600,
+        'Oldest view of the chain on which anything is given out, in seconds.',
+      ),
     },
   },
   keys: {

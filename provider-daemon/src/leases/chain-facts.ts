@@ -1,4 +1,7 @@
-/** What the provider's own listener asks of the chain: deployments and leases, as they stand now. */
+/**
+ * What the provider's own listener asks of the chain: deployments and leases, as they stand now. What it decides on is read
+ * record by record, since only these are proved; a list only says which to read.
+ */
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import { LeaseState } from '@mu/proto/market';
@@ -19,16 +22,18 @@ export class ChainFacts implements LeaseFacts {
     const deployment = found?.deployment;
     if (deployment === undefined) return undefined;
     const { leases } = await this.#client.market.leases({ owner, dseq, state: LeaseState.LEASE_STATE_UNSPECIFIED });
-    const held = leases
-      .filter(
-        ({ provider, state }) =>
-          provider === this.#provider &&
-          (state === LeaseState.LEASE_STATE_ACTIVE || state === LeaseState.LEASE_STATE_OUT_OF_FUNDS),
-      )
-      .map(({ number, order }) => ({
-        lease: number,
-        infrastructure: deployment.infrastructure[order?.infrastructure ?? 0]?.name ?? '',
-      }));
+    const records = await Promise.all(
+      leases
+        .filter(({ provider, state }) => provider === this.#provider && isLive(state))
+        .map(({ number }) => unlessMissing(this.#client.market.lease({ number }))),
+    );
+    const held = records.flatMap((record) => {
+      const lease = record?.lease;
+      if (lease?.order?.owner !== owner || lease.order.dseq !== dseq) return [];
+      if (lease.provider !== this.#provider || !isLive(lease.state)) return [];
+      const infrastructure = deployment.infrastructure[lease.order.infrastructure]?.name ?? '';
+      return [{ lease: lease.number, infrastructure }];
+    });
     const { version, revision } = deployment;
     return { chainId: this.#client.chainId, owner, dseq, version, revision, held };
   }
@@ -40,6 +45,10 @@ export class ChainFacts implements LeaseFacts {
     const { deployment } = await this.#client.deployment.deployment({ owner, dseq });
     return { lease: number, owner, dseq, infrastructure: deployment?.infrastructure[infrastructure]?.name ?? '' };
   }
+}
+
+function isLive(state: LeaseState): boolean {
+  return state === LeaseState.LEASE_STATE_ACTIVE || state === LeaseState.LEASE_STATE_OUT_OF_FUNDS;
 }
 
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {

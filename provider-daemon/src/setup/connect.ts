@@ -1,8 +1,11 @@
 /** The chain as a provider's programs see it: a client, and senders for its two keys. */
+import { join } from 'node:path';
 import { ChainClient } from '@mu/client/chain/chain-client';
 import { createRegistry } from '@mu/client/chain/registry';
 import { Sender } from '@mu/client/chain/sender';
 import { Keystore } from '@mu/client/keys/keystore';
+import { hasRoot, openProvedViews, type ProvedViews } from '@mu/client/light/connect';
+import type { Logger } from 'pino';
 import { readPassword } from '../config/config.ts';
 import type { ProviderConfig } from '../config/schema.ts';
 
@@ -21,6 +24,25 @@ export async function connectChain(config: ProviderConfig): Promise<ChainClient>
   throw new Error(
     `the node at ${config.chain.rpcUrl} is of chain ${client.chainId}, not ${config.chain.id}: check chain.rpc_url and chain.id`,
   );
+}
+
+/**
+ * The chain as far as it can be proved; with `trust.node` as the node tells it.
+ * @throws Error when no root of trust is named, LightError when the node does not show the chain that it means
+ */
+export async function openViews(config: ProviderConfig, client: ChainClient, log: Logger): Promise<ProvedViews> {
+  const { trust, chain, node } = config;
+  if (trust.node) {
+    log.warn({ rpc: chain.rpcUrl }, 'the chain is not verified: the node is believed (trust.node)');
+    return { newest: client, settled: client };
+  }
+  if (!hasRoot(trust)) {
+    throw new Error(
+      'nothing is known to check the node by: set trust.genesis_hash, or trust.height and trust.hash (`mucli trust` shows them), or believe the node with trust.node',
+    );
+  }
+  const folder = join(node.dataFolder, 'light');
+  return openProvedViews({ rpcUrl: chain.rpcUrl, client, trust, folder, maxAgeMs: trust.maxViewAgeS * 1000 });
 }
 
 /** A sender that signs with one of the provider's keys. @param which `owner` or `operator` */
