@@ -1,7 +1,7 @@
 /** All nodes of a local network at once: up, down, and what each says of itself. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@mu/e2e/process';
-import { type Localnet, nodeOf, rpcOf } from './layout.ts';
+import { type Localnet, type NodeLayout, nodeOf, rpcOf } from './layout.ts';
 import { killNode, programsOf, startNode, startPrograms, stopNode } from './node.ts';
 import { lastLines, type ProgramFiles, pidOf } from './processes.ts';
 import { heightOf, syncInfo } from './rpc.ts';
@@ -56,17 +56,26 @@ export async function startNetwork(net: Localnet, cometbft: string, options: Sta
   assertDown(net);
   try {
     // All at once would make each of them slow; the network needs them all anyway.
-    for (let at = 0; at < net.nodes.length; at += 4) {
-      const some = net.nodes.slice(at, at + 4).map((node) => startPrograms(net, node, cometbft, signal));
-      // Also the others have ended before anything is stopped: nobody starts one behind our back.
-      const failed = (await Promise.allSettled(some)).find((one) => one.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-    }
+    for (let at = 0; at < net.nodes.length; at += 4)
+      await startTogether(net, net.nodes.slice(at, at + 4), cometbft, signal);
     await untilHeight(net, height, { signal });
   } catch (error) {
     await killNetwork(net);
     throw error;
   }
+}
+
+/** Starts nodes at the same time, as `startPrograms` does one. @throws Error of the first that failed */
+export async function startTogether(
+  net: Localnet,
+  nodes: readonly NodeLayout[],
+  cometbft: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const started = await Promise.allSettled(nodes.map((node) => startPrograms(net, node, cometbft, signal)));
+  // Thrown when all have come to an end: nobody starts one behind the back of who then stops them.
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** Waits until every node has a block of this height. @throws Error that names the heights, or what has ended */

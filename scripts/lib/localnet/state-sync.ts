@@ -24,7 +24,12 @@ async function trustedBlock(nodes: readonly NodeLayout[]): Promise<{ readonly he
  * Starts a wiped node with state sync and waits until it has taken a snapshot. The others must run and have snapshots.
  * @throws Error when it does not come, or comes by other means
  */
-export async function startByStateSync(net: Localnet, node: NodeLayout, cometbft: string): Promise<void> {
+export async function startByStateSync(
+  net: Localnet,
+  node: NodeLayout,
+  cometbft: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const peers = net.nodes.filter((other) => other !== node);
   const { height, hash } = await trustedBlock(peers);
   configure(net, node, {
@@ -36,10 +41,11 @@ export async function startByStateSync(net: Localnet, node: NodeLayout, cometbft
     'statesync.discovery_time': '5s',
   });
   try {
-    await startPrograms(net, node, cometbft);
+    await startPrograms(net, node, cometbft, signal);
     const first = await eventually(
       `state sync of ${node.name}`,
       async () => {
+        signal?.throwIfAborted();
         const sync = await syncInfo(rpcOf(node));
         return Number(sync?.latest_block_height ?? 0) > 0 ? Number(sync?.earliest_block_height) : undefined;
       },

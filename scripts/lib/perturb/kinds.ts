@@ -1,7 +1,7 @@
 /** What can happen to a node. Each kind leaves it running again; what follows waits until it has caught up. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Localnet, NodeLayout } from '../localnet/layout.ts';
-import { untilHeight } from '../localnet/network.ts';
+import { startTogether, untilHeight } from '../localnet/network.ts';
 import { killNode, pauseNode, programsOf, resumeNode, startPrograms, stopNode, wipeNode } from '../localnet/node.ts';
 import { killProgram, signal } from '../localnet/processes.ts';
 import { startByStateSync } from '../localnet/state-sync.ts';
@@ -13,6 +13,8 @@ export interface Scene {
   readonly victim: NodeLayout;
   /** how long it is away, in milliseconds */
   readonly awayMs: number;
+  /** gives up in the middle */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Perturbation {
@@ -27,11 +29,13 @@ export interface Perturbation {
 /** Blocks between two snapshots of each node, for those that come back by state sync. */
 export const snapshotInterval = 8;
 
-const start = ({ net, victim, cometbft }: Scene): Promise<void> => startPrograms(net, victim, cometbft);
+const start = ({ net, victim, cometbft, signal }: Scene): Promise<void> => startPrograms(net, victim, cometbft, signal);
+
+const stayAway = ({ awayMs, signal }: Scene): Promise<void> => pause(awayMs, undefined, { ...(signal && { signal }) });
 
 /** An application that died takes its engine along, which may hang: operators end it and start both. */
 async function startAgain(scene: Scene): Promise<void> {
-  await pause(scene.awayMs);
+  await stayAway(scene);
   await killNode(scene.net, scene.victim);
   await start(scene);
 }
@@ -62,32 +66,32 @@ export const perturbations = {
     what: 'kill -9 of cometbft, another one over the same mud',
     apply: async (scene) => {
       await killProgram(programsOf(scene.net, scene.victim).engine);
-      await pause(scene.awayMs);
+      await stayAway(scene);
       await start(scene);
     },
   },
   'kill-all': {
     what: 'kill -9 of every node at once',
     stopsChain: true,
-    apply: async ({ net, cometbft }) => {
+    apply: async ({ net, cometbft, signal }) => {
       await Promise.all(net.nodes.map((node) => killNode(net, node)));
-      await Promise.all(net.nodes.map((node) => startPrograms(net, node, cometbft)));
+      await startTogether(net, net.nodes, cometbft, signal);
     },
   },
   pause: {
     what: 'SIGSTOP of both programs, SIGCONT later',
-    apply: async ({ net, victim, awayMs }) => {
-      pauseNode(net, victim);
-      await pause(awayMs);
-      resumeNode(net, victim);
+    apply: async (scene) => {
+      pauseNode(scene.net, scene.victim);
+      await stayAway(scene);
+      resumeNode(scene.net, scene.victim);
     },
   },
   'pause-app': {
     what: 'SIGSTOP of mud alone, SIGCONT later',
-    apply: async ({ net, victim, awayMs }) => {
-      const { app } = programsOf(net, victim);
+    apply: async (scene) => {
+      const { app } = programsOf(scene.net, scene.victim);
       signal(app, 'SIGSTOP');
-      await pause(awayMs);
+      await stayAway(scene);
       signal(app, 'SIGCONT');
     },
   },
@@ -95,7 +99,7 @@ export const perturbations = {
     what: 'SIGTERM of both programs, then started again',
     apply: async (scene) => {
       await stopNode(scene.net, scene.victim);
-      await pause(scene.awayMs);
+      await stayAway(scene);
       await start(scene);
     },
   },
@@ -111,12 +115,12 @@ export const perturbations = {
   'state-sync': {
     what: 'kill -9, all data thrown away, back by a snapshot of the others',
     losesBlocks: true,
-    apply: async ({ net, cometbft, victim }) => {
+    apply: async ({ net, cometbft, victim, signal }) => {
       // A snapshot is of use when the two blocks after it are there: they hold its hash and the validators.
-      await untilHeight(net, snapshotInterval + 3);
+      await untilHeight(net, snapshotInterval + 3, { signal });
       await killNode(net, victim);
       wipeNode(net, victim);
-      await startByStateSync(net, victim, cometbft);
+      await startByStateSync(net, victim, cometbft, signal);
     },
   },
 } as const satisfies Readonly<Record<string, Perturbation>>;

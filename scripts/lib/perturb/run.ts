@@ -84,7 +84,7 @@ async function happen(
     const victim = net.nodes[step.victim] as NodeLayout;
     const fromMs = Date.now();
     const { stopsChain, apply }: Perturbation = perturbations[step.kind];
-    await apply({ net, cometbft, victim, awayMs: step.awayMs });
+    await apply({ net, cometbft, victim, awayMs: step.awayMs, signal });
     const back = performance.now();
     const nodes = stopsChain === true ? net.nodes : [victim];
     // Who lost its blocks executes all of them again, beside three nodes that are at work.
