@@ -30,6 +30,8 @@ export interface GenesisDoc {
   appHash: Uint8Array;
   /** The application's part, any JSON value; undefined where there is none. */
   appState: unknown;
+  /** The same as it is stored, where that is at hand: a large one need not be read and written again. */
+  appStateBytes?: () => Uint8Array;
 }
 
 /** @throws Error with the place of the first problem */

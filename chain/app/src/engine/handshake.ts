@@ -66,9 +66,14 @@ function initChain(app: Application, genesis: GenesisDoc) {
       pubKey,
       power: votingPower,
     })),
-    appStateBytes: genesis.appState === undefined ? new Uint8Array() : utf8(JSON.stringify(genesis.appState)),
+    appStateBytes: appStateBytes(genesis),
     initialHeight: genesis.initialHeight,
   });
+}
+
+function appStateBytes(genesis: GenesisDoc): Uint8Array {
+  if (genesis.appStateBytes !== undefined) return genesis.appStateBytes();
+  return genesis.appState === undefined ? new Uint8Array() : utf8(JSON.stringify(genesis.appState));
 }
 
 function checkHeights(appHeight: bigint, state: State, store: EngineStore): void {

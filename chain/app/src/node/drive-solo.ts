@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Application } from '@mu/abci/application';
 import { AbciClient } from '@mu/abci/client';
 import type { Logger } from 'pino';
-import { parseGenesis } from '../engine/genesis.ts';
+import { type GenesisDoc, parseGenesis } from '../engine/genesis.ts';
 import { loadOrCreateNodeKey, loadOrCreateValidator } from '../engine/private-validator.ts';
 import { SoloEngine } from '../engine/solo-engine.ts';
 import { type RunningRpc, startRpc } from '../rpc/server.ts';
@@ -11,7 +11,7 @@ import type { StoreFigures } from '../telemetry/metrics.ts';
 import { newPulse, openMeter, serveTelemetry } from '../telemetry/telemetry.ts';
 import { removeAddresses, writeAddresses } from './addresses.ts';
 import type { NodeConfig } from './config.ts';
-import { readGenesis } from './genesis.ts';
+import { openGenesis } from './genesis-file.ts';
 import type { Home } from './home.ts';
 import { openApplication } from './open-application.ts';
 import type { RunningNode } from './running-node.ts';
@@ -19,7 +19,7 @@ import type { RunningNode } from './running-node.ts';
 /** What the engine drives, and how that ends. */
 interface Driven {
   readonly application: Application;
-  readonly genesis: unknown;
+  readonly genesis: GenesisDoc;
   /** of this program's own application */
   readonly figures?: () => Promise<StoreFigures>;
   close(): Promise<void>;
@@ -74,7 +74,7 @@ async function openDriven(
 ): Promise<Driven> {
   const { proxy_app: address } = config.engine;
   if (address === '') {
-    const genesis = readGenesis(home.genesis);
+    const genesis = openGenesis(home.genesis);
     const opened = openApplication(home, config, log, { onFailure, answersQueries: true });
     return {
       application: opened.application,
@@ -86,7 +86,7 @@ async function openDriven(
   log.info({ address }, 'another application is driven, none of this program');
   const client = await AbciClient.connect(address, { maxMessageBytes: config.abci.max_message_bytes, onFailure });
   // Its genesis is its own affair: only what the engine reads of it is checked.
-  const genesis: unknown = JSON.parse(readFileSync(home.genesis, 'utf8'));
+  const genesis = parseGenesis(JSON.parse(readFileSync(home.genesis, 'utf8')));
   return { application: client, genesis, close: async () => client.close() };
 }
 
@@ -100,7 +100,7 @@ function soloEngine(
   const { block_interval_ms: intervalMs } = config.engine;
   return new SoloEngine({
     app: application,
-    genesis: parseGenesis(genesis),
+    genesis,
     dataPath: home.engine,
     validator: loadOrCreateValidator({ key: home.validatorKey, state: home.validatorState }),
     blocks: intervalMs === 0 ? { mode: 'instant' } : { mode: 'timed', intervalMs },
