@@ -2,7 +2,7 @@
  * Reads the stream of a snapshot that somebody else sent, in pieces of any size. Nothing but what the SDK's encoder
  * writes is taken: fields in their order, each once, no unknown ones.
  */
-import { maxKeyLength } from '@mu/framework/iavl/record';
+import { maxKeyLength } from '@mu/framework/store/kv-store';
 import { fromUtf8 } from '@mu/lib/bytes';
 import { maxItemBytes, SnapshotError } from './format.ts';
 import { tags } from './item-writer.ts';

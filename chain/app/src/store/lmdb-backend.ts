@@ -120,18 +120,17 @@ export class LmdbBackend implements StateBackend {
       return true;
     }
     // What a version replaced was last needed by the one before it.
-    for (const { key, value } of this.#orphans.getRange({ end: numberKey(below + 1), limit: 1 })) {
-      const ids = decodeIds(value);
-      const now = ids.splice(0, most);
-      await this.#environment.batch(() => {
-        for (const id of now) this.#nodes.remove(numberKey(id));
-        if (ids.length === 0) this.#orphans.remove(key);
-        else this.#orphans.put(key, encodeIds(ids));
-      });
-      this.#onStep('nodes-erased');
-      return true;
-    }
-    return false;
+    const [oldest] = [...this.#orphans.getRange({ end: numberKey(below + 1), limit: 1 })];
+    if (oldest === undefined) return false;
+    const ids = decodeIds(oldest.value);
+    const now = ids.splice(0, most);
+    await this.#environment.batch(() => {
+      for (const id of now) this.#nodes.remove(numberKey(id));
+      if (ids.length === 0) this.#orphans.remove(oldest.key);
+      else this.#orphans.put(oldest.key, encodeIds(ids));
+    });
+    this.#onStep('nodes-erased');
+    return true;
   }
 
   /**
@@ -147,7 +146,7 @@ export class LmdbBackend implements StateBackend {
       for (const database of [this.#versions, this.#orphans]) {
         for (const key of [...database.getKeys(above)]) database.removeSync(key);
       }
-      for (const key of this.#nodes.getKeys({ start: numberKey(version.nextId) })) this.#nodes.removeSync(key);
+      for (const key of [...this.#nodes.getKeys({ start: numberKey(version.nextId) })]) this.#nodes.removeSync(key);
       for (const change of restore) this.#flatStore(change.store).putSync(change);
       this.#meta.putSync('height', numberKey(height));
     });

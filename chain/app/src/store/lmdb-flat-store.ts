@@ -75,6 +75,10 @@ export class LmdbFlatStore implements KVStore {
   }
 }
 
+/** Most iterations look at a few pairs; a long one reads more at once. */
+const firstPage = 8;
+const largestPage = 512;
+
 /** What LMDB has. */
 class Committed implements KVStore {
   readonly #db: BinaryDatabase;
@@ -100,9 +104,17 @@ class Committed implements KVStore {
   }
 
   *iterate(start?: Uint8Array, end?: Uint8Array, reverse = false): IterableIterator<[Uint8Array, Uint8Array]> {
-    const low = start === undefined || start.length === 0 ? undefined : asBuffer(start);
-    const high = end === undefined ? undefined : asBuffer(end);
-    for (const { key, value } of this.#db.getRange(rangeOptions(low, high, reverse))) yield [key, value];
+    let low = start === undefined || start.length === 0 ? undefined : asBuffer(start);
+    let high = end === undefined ? undefined : asBuffer(end);
+    // By pages, so that no cursor of LMDB is open while somebody else acts: who reads may stop, write or close.
+    for (let limit = firstPage; ; limit = Math.min(limit * 2, largestPage)) {
+      const page = [...this.#db.getRange({ ...rangeOptions(low, high, reverse), limit })];
+      for (const { key, value } of page) yield [key, value];
+      const last = page.at(-1);
+      if (last === undefined || page.length < limit) return;
+      if (reverse) high = last.key;
+      else low = Buffer.concat([last.key, Buffer.of(0)]);
+    }
   }
 }
 

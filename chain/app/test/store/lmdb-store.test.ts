@@ -220,3 +220,34 @@ test('a genesis that was not committed is gone when the store is opened again', 
   expect(pairsOf(store)).toEqual([[1, 2]]);
   expect(store.figures.nodes).toBe(1);
 });
+
+test('a block that cannot be applied leaves the trees at the last version', () => {
+  const good = [{ store: 'a', key: key(1), value: key(1) }];
+  store.commit(1n, good);
+  const tooLong = { store: 'a', key: new Uint8Array(70_000), value: key(1) };
+  expect(() => store.workingHash(2n, [{ store: 'a', key: key(1), value: key(9) }, tooLong])).toThrow(
+    'at most 1024 bytes',
+  );
+  const other = new MemoryCommitStore(['a', 'b']);
+  other.commit(1n, good);
+  const next = [{ store: 'a', key: key(2), value: key(2) }];
+  expect(store.commit(2n, next).appHash).toEqual(other.commit(2n, next).appHash);
+});
+
+test('who reads a range may stop anywhere, and pages of it fit together in both directions', async () => {
+  const changes = Array.from({ length: 1500 }, (_, n) => ({
+    store: 'a',
+    key: key(1 + (n >> 8), n & 0xff),
+    value: key(1),
+  }));
+  store.commit(1n, changes);
+  await store.settled();
+  const names = (pairs: Iterable<[Uint8Array, Uint8Array]>): string[] =>
+    [...pairs].map(([k]) => Buffer.from(k).toString('hex'));
+  const all = changes.map((change) => Buffer.from(change.key).toString('hex'));
+  expect(names(store.store('a').iterate())).toEqual(all);
+  expect(names(store.store('a').iterate(undefined, undefined, true))).toEqual([...all].reverse());
+  expect(names(store.store('a').iterate(key(2), key(4, 7), true))).toEqual(all.slice(256, 3 * 256 + 7).reverse());
+  const reading = store.store('a').iterate();
+  expect(Buffer.from(reading.next().value?.[0] as Uint8Array).toString('hex')).toBe(all[0]);
+});

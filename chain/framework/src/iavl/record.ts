@@ -15,8 +15,6 @@ const hashesAt = 31;
 const heightMask = 0x3f;
 const leftIsHigher = 0x40;
 const rightIsHigher = 0x80;
-/** The longest key a record can hold: its length has two bytes. */
-export const maxKeyLength = 0xffff;
 
 export function recordLength(node: Node): number {
   return node.height === 0

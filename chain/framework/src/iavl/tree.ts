@@ -2,10 +2,10 @@
  * The working version of an IAVL tree: sets and removes with the rotations of cosmos/iavl v1 (mutable_tree.go), so that
  * the same operations lead to the same root.
  */
+import { checkKey } from '../store/kv-store.ts';
 import { toMapKey } from '../store/sorted-map.ts';
 import { innerHash, leafHash, measure, type Node, type NodeId, newInner, newLeaf, setLeft, setRight } from './node.ts';
 import type { NodeSource } from './node-cache.ts';
-import { maxKeyLength } from './record.ts';
 import { findLeaf, hashOf, leftOf, rightOf } from './walk.ts';
 
 /** SHA-256 of nothing: the root of an empty tree. */
@@ -308,9 +308,7 @@ interface Part {
 }
 
 function checkedKey(key: Uint8Array): string {
-  if (key.length === 0 || key.length > maxKeyLength) {
-    throw new Error(`a key has 1 to ${maxKeyLength} bytes, not ${key.length}`);
-  }
+  checkKey(key);
   return toMapKey(key);
 }
 

@@ -1,5 +1,5 @@
 /** Branches of stores: writes stay in the branch until `write` hands them to the parent, all of them or none. */
-import type { Change, KVStore, MultiStore } from './kv-store.ts';
+import { type Change, checkKey, type KVStore, type MultiStore } from './kv-store.ts';
 import { fromMapKey, SortedMap, toMapKey } from './sorted-map.ts';
 
 /** A touched key: its value, or undefined when deleted. */
@@ -44,7 +44,7 @@ export class BranchStore implements KVStore {
   }
 
   set(key: Uint8Array, value: Uint8Array): void {
-    if (key.length === 0) throw new Error('a key is not empty');
+    checkKey(key);
     this.#touched.set(toMapKey(key), { value });
   }
 

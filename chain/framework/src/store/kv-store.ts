@@ -1,8 +1,17 @@
+/** The longest key: every store can hold it, on every machine. The SDK's bound is 128 KiB; no key of ours has 500 bytes. */
+export const maxKeyLength = 1024;
+
+/** @throws Error on an empty key, which the SDK's stores refuse too, and on one that is too long */
+export function checkKey(key: Uint8Array): void {
+  if (key.length === 0) throw new Error('a key is not empty');
+  if (key.length > maxKeyLength) throw new Error(`a key has at most ${maxKeyLength} bytes, not ${key.length}`);
+}
+
 /** What a module sees of a store: keys and values are bytes, keys ascend in byte order. */
 export interface KVStore {
   get(key: Uint8Array): Uint8Array | undefined;
   has(key: Uint8Array): boolean;
-  /** @throws Error on an empty key: the SDK's stores refuse it */
+  /** @throws Error as `checkKey` */
   set(key: Uint8Array, value: Uint8Array): void;
   delete(key: Uint8Array): void;
   /** Pairs with start ≤ key < end (no bound where undefined), ascending, or descending with `reverse`. */

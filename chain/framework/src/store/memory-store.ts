@@ -1,5 +1,5 @@
 /** A flat store in memory. */
-import type { KVStore } from './kv-store.ts';
+import { checkKey, type KVStore } from './kv-store.ts';
 import { fromMapKey, SortedMap, toMapKey } from './sorted-map.ts';
 
 export class MemoryStore implements KVStore {
@@ -14,7 +14,7 @@ export class MemoryStore implements KVStore {
   }
 
   set(key: Uint8Array, value: Uint8Array): void {
-    if (key.length === 0) throw new Error('a key is not empty');
+    checkKey(key);
     this.#pairs.set(toMapKey(key), value);
   }
 

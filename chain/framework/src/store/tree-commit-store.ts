@@ -215,6 +215,17 @@ export class TreeCommitStore implements CommitStore {
     if (this.#staged !== undefined) this.#unstage(this.#staged);
     const nodes = new StagedNodes(this.#nextId, this.#cache);
     this.#nodes = nodes;
+    try {
+      this.#staged = this.#grow(height, changes, nodes);
+    } catch (error) {
+      // The trees stand somewhere in the block: they go back to the last version.
+      this.#unstage({ nodes });
+      throw error;
+    }
+    return this.#staged;
+  }
+
+  #grow(height: bigint, changes: readonly Change[], nodes: StagedNodes): Staged {
     if (this.#hasGenesis) this.#growFromGenesis(Number(height), changes, nodes);
     else for (const [store, operations] of byStore(changes)) this.#tree(store).apply(operations);
     const orphans: NodeId[] = [];
@@ -223,8 +234,7 @@ export class TreeCommitStore implements CommitStore {
       for (const id of saved.orphans) orphans.push(id);
       return { store, root: saved.root };
     });
-    this.#staged = { height, changes, nodes, roots, orphans, appHash: appHashOf(roots) };
-    return this.#staged;
+    return { height, changes, nodes, roots, orphans, appHash: appHashOf(roots) };
   }
 
   /** The trees of the first version: each key once, ascending, with its last value, as any block's changes. */
@@ -247,7 +257,7 @@ export class TreeCommitStore implements CommitStore {
   }
 
   /** The ids that were handed out are not used again: the cache knows their nodes. */
-  #unstage({ nodes }: Staged): void {
+  #unstage({ nodes }: Pick<Staged, 'nodes'>): void {
     this.#nextId = nodes.nextId;
     this.#staged = undefined;
     this.#nodes = undefined;
