@@ -22,7 +22,7 @@ export function flipHex(text: string): string {
 }
 
 /** A lie about what `abci_query` answers. */
-function response(change: (response: Json) => void | Promise<void>): Lie {
+export function response(change: (response: Json) => void | Promise<void>): Lie {
   return async (result) => {
     await change(result.response);
     return result;

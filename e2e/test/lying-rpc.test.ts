@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Comet38Client, HttpClient } from '@cosmjs/tendermint-rpc';
-import { fetchGenesis } from '@mu/client/light/connect';
+import { fetchGenesis, openProvedViews } from '@mu/client/light/connect';
 import { LightError, type LightErrorKind, type LightFault } from '@mu/client/light/errors';
 import { AttackError } from '@mu/client/light/evidence';
 import { LightClient } from '@mu/client/light/light-client';
@@ -25,6 +25,7 @@ import {
   forgery,
   keyPair,
   ownValidators,
+  response,
   signed,
   validators,
 } from '../src/lies.ts';
@@ -250,4 +251,102 @@ test('another height than was asked for', async () => {
   proxy.lies.set('commit', () => other);
   const { key } = balanceOf(rich);
   await expect(state.store.query('bank', key, 1n)).rejects.toMatchObject({ kind: 'wrong_answer', fault: 'height' });
+});
+
+describe('mucli', () => {
+  const ask = (...words: string[]) => network.mucli(['--node', proxy.url, ...words, '--output', 'json']);
+  const lie = (name: string): void => {
+    const found = answers.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`there is no lie "${name}"`);
+    proxy.lies.set('abci_query', (result, params, node) => (params.prove ? found.lie(result, params, node) : result));
+  };
+
+  test('prints what is proved', async () => {
+    const done = await ask('query', 'bank', rich);
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(done.stdout).balances).toEqual([{ denom: 'umu', amount: coins.toString() }]);
+    const none = await ask('query', 'market', 'lease', '1');
+    expect(none).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('proved that the record does not'),
+    });
+  });
+
+  test('a lie ends it with a code of its own and the lie’s name', async () => {
+    lie('the value');
+    const done = await ask('query', 'bank', rich);
+    expect(done).toMatchObject({ code: 4, stdout: '' });
+    expect(done.stderr).toMatch(/^mucli: not proved \(invalid_proof, proof_value\): http:\/\/127/);
+  });
+
+  test('believes the node only where it is told to, and says so', async () => {
+    proxy.lies.set(
+      'abci_query',
+      response((r) => {
+        r.value = '';
+      }),
+    );
+    const done = await ask('--trust-node', 'query', 'bank', rich);
+    expect(done).toMatchObject({ code: 0, stderr: expect.stringContaining('not verified') });
+    expect(JSON.parse(done.stdout).balances).toEqual([]);
+  });
+
+  test('says that a list is not verified', async () => {
+    const done = await ask('query', 'market', 'orders');
+    expect(done).toMatchObject({ code: 0, stderr: expect.stringContaining('not verified') });
+  });
+
+  test('without a root of trust it says what to do', async () => {
+    const done = await ask('--trust-genesis-hash', '', 'query', 'bank', rich);
+    expect(done).toMatchObject({ code: 2, stderr: expect.stringContaining('mucli trust') });
+  });
+
+  test('another root than the node’s', async () => {
+    const done = await ask('--trust-genesis-hash', 'ab'.repeat(32), 'query', 'bank', rich);
+    expect(done).toMatchObject({ code: 4, stderr: expect.stringContaining('(trust_mismatch, genesis)') });
+  });
+
+  test('shows what may be named as a root, and works from the block that it names', async () => {
+    const file = network.path('chain', 'config', 'genesis.json');
+    const ofFile = JSON.parse((await ask('trust', '--genesis', file)).stdout);
+    const said = JSON.parse((await ask('trust')).stdout);
+    expect(said).toMatchObject({ chain_id: 'mu-light-1', ...ofFile });
+    const root = ['--trust-height', said.trust_height, '--trust-hash', said.trust_hash];
+    expect((await ask(...root, 'query', 'bank', rich)).code).toBe(0);
+    const wrong = ['--trust-height', said.trust_height, '--trust-hash', 'ab'.repeat(32)];
+    const done = await ask(...wrong, 'query', 'bank', rich);
+    expect(done).toMatchObject({ code: 4, stderr: expect.stringContaining('(trust_mismatch, header_hash)') });
+  });
+
+  test('a witness that is of another mind stops it', async () => {
+    const lying = await LyingRpc.start(network.rpc);
+    try {
+      lying.lies.set('commit', forgery(validator(3n)));
+      const done = await ask('--witnesses', lying.url, 'query', 'bank', rich);
+      expect(done).toMatchObject({ code: 4, stderr: expect.stringContaining('(attack, header_hash)') });
+    } finally {
+      await lying.stop();
+    }
+  });
+});
+
+test('the two views of a node: what it did newest, and what is proved at once', async () => {
+  const client = await network.client();
+  try {
+    const hash = toHex(genesisHash(await fetchGenesis(network.rpc)));
+    const trust = { genesisHash: hash, height: 0n, hash: '', periodHours: 336, witnesses: [] };
+    const views = await openProvedViews({ rpcUrl: network.rpc, client, trust, folder: network.path('views') });
+    expect(await views.newest.balance(rich, 'umu')).toBe(coins);
+    expect(await views.settled.balance(rich, 'umu')).toBe(coins);
+    expect(await views.settled.supply('umu')).toBe(supply);
+    expect(await views.settled.height()).toBeLessThan(await client.height());
+    await expect(views.settled.market.lease({ number: 1n })).rejects.toMatchObject({
+      name: 'ChainError',
+      notFound: true,
+    });
+    expect((await views.settled.market.leases({})).leases).toEqual([]);
+  } finally {
+    client.disconnect();
+  }
 });

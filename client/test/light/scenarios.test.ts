@@ -1,33 +1,12 @@
 /** Whole light clients against the same nodes as CometBFT's: same verdicts, same requests, same evidence. */
 import { fromHex } from '@mu/lib/bytes';
-import type { BlockSource } from '../../src/light/block-source.ts';
 import { LightError } from '../../src/light/errors.ts';
 import { AttackError } from '../../src/light/evidence.ts';
-import { hashOf, hex, type LightBlock, nanosOf } from '../../src/light/light-block.ts';
+import { hashOf, hex, nanosOf } from '../../src/light/light-block.ts';
 import { LightClient } from '../../src/light/light-client.ts';
 import { MemoryTrustedStore } from '../../src/light/trusted-store.ts';
+import { ListedSource } from './support.ts';
 import { blockAt, type Scenario, vectors } from './vectors.ts';
-
-/** A node of the vectors: answers from a list, without a look at what it answers. */
-class ListedSource implements BlockSource {
-  readonly name: string;
-  readonly requests: number[] = [];
-  readonly #blocks: ReadonlyMap<bigint, LightBlock>;
-
-  constructor(name: string, blocks: readonly LightBlock[]) {
-    this.name = name;
-    this.#blocks = new Map(blocks.map((block) => [block.header.height, block]));
-  }
-
-  async lightBlock(height?: bigint): Promise<LightBlock> {
-    this.requests.push(Number(height ?? 0n));
-    const latest = [...this.#blocks.keys()].reduce((a, b) => (a > b ? a : b));
-    const at = height ?? latest;
-    const found = this.#blocks.get(at);
-    if (found !== undefined) return found;
-    throw new LightError(`no block ${at}`, { kind: at > latest ? 'height_too_high' : 'no_block', source: this.name });
-  }
-}
 
 interface Outcome {
   readonly results: { readonly verdict: string; readonly hash?: string }[];
