@@ -93,9 +93,29 @@ export function verifyRoot(root: CheckedRoot, block: LightBlock): void {
   verifyCommitLight(header.chainId, validators, { blockId: commit.blockId, height }, commit);
 }
 
-/** SHA-256 of the document's RFC 8785 text: the same for the file, however it is indented, and for what a node serves. */
+/**
+ * SHA-256 of the document's RFC 8785 text in CometBFT's form: the same for the file, however it is indented, in CometBFT's
+ * form or in the Cosmos SDK's, and for what a node serves of it.
+ */
 export function genesisHash(document: unknown): Uint8Array {
-  return sha256(utf8(canonicalJson(document)));
+  return sha256(utf8(canonicalJson(servedForm(document))));
+}
+
+/** What a node serves of a genesis file: CometBFT's form, the time as Go writes it. Anything strange stays as it is. */
+function servedForm(document: unknown): unknown {
+  if (typeof document !== 'object' || document === null) return document;
+  const { app_name: _name, app_version: _version, consensus, ...doc } = document as Readonly<Record<string, unknown>>;
+  const { genesis_time: time, initial_height: height, app_hash: hash } = doc;
+  const { params, ...others } = (consensus ?? {}) as Readonly<Record<string, unknown>>;
+  return {
+    ...doc,
+    ...others,
+    ...(params === undefined ? {} : { consensus_params: params }),
+    // Go drops the zeros at the end of a fraction.
+    genesis_time: typeof time === 'string' ? time.replace(/(\.\d*?)0+Z$/, '$1Z').replace('.Z', 'Z') : time,
+    initial_height: String(height ?? '1'),
+    app_hash: hash ?? '',
+  };
 }
 
 /**
@@ -111,12 +131,11 @@ export function genesisRoot(document: unknown, trusted: Uint8Array): GenesisRoot
       fault: 'genesis',
     });
   }
-  const doc = document as Readonly<Record<string, unknown>>;
+  const doc = servedForm(document) as Readonly<Record<string, unknown>>;
   const chainId = text(doc['chain_id'], 'chain_id');
   const time = timeNs(text(doc['genesis_time'], 'genesis_time'));
   const initial = BigInt(integer(doc['initial_height'] ?? '1', 'initial_height'));
-  const listed =
-    doc['validators'] ?? (doc['consensus'] as Readonly<Record<string, unknown>> | undefined)?.['validators'];
+  const listed = doc['validators'];
   if (!Array.isArray(listed)) malformed('validators are missing: name a trusted height and hash instead');
   const validators = (listed as unknown[]).map(validatorOf).toSorted(byPower);
   const problem = validatorsProblem(validators);

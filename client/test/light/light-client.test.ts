@@ -145,6 +145,29 @@ describe('a genesis as the root', () => {
     expect(genesisHash({ ...genesis, app_state: { n: 6 } })).not.toEqual(genesisHash(genesis));
   });
 
+  test.each([
+    ['the time as Go writes it', { genesis_time: '2026-01-01T12:00:00.500Z' }],
+    ['the height as a number', { initial_height: 1 }],
+    ['no hash', { app_hash: null }],
+    [
+      'the Cosmos SDK’s form',
+      { app_name: 'mud', app_version: '1', validators: undefined, consensus_params: undefined },
+    ],
+  ])('its hash is of what nodes serve: %s', (name, change) => {
+    const served = { ...genesis, app_hash: '', consensus_params: { block: { max_gas: '5' } } };
+    const { validators, consensus_params: params } = served;
+    const consensus = name.startsWith('the Cosmos') ? { consensus: { params, validators } } : {};
+    const file = JSON.parse(JSON.stringify({ ...served, ...change, ...consensus }));
+    expect(genesisHash(file)).toEqual(genesisHash(served));
+    expect(genesisRoot(file, genesisHash(served)).validators).toHaveLength(2);
+  });
+
+  test('a whole second has no fraction', () => {
+    const hashAt = (time: string): Uint8Array => genesisHash({ ...genesis, genesis_time: time });
+    expect(hashAt('2026-01-01T12:00:00.000Z')).toEqual(hashAt('2026-01-01T12:00:00Z'));
+    expect(hashAt('2026-01-01T12:00:10Z')).not.toEqual(hashAt('2026-01-01T12:00:01Z'));
+  });
+
   test('validators stand in the order of their power', () => {
     expect(read({}).validators.map(({ votingPower }) => votingPower)).toEqual([7n, 3n]);
     expect(read({})).toMatchObject({ initialHeight: 1n, genesisTimeNs: 1_767_268_800_500_000_000n });

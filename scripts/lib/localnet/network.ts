@@ -59,6 +59,9 @@ export async function startNetwork(net: Localnet, cometbft: string, options: Sta
     for (let at = 0; at < net.nodes.length; at += 4)
       await startTogether(net, net.nodes.slice(at, at + 4), cometbft, signal);
     await untilHeight(net, height, { signal });
+    // A network that had blocks before answers with those: that it goes on shows one more.
+    const heights = await Promise.all(net.nodes.map((node) => heightOf(rpcOf(node))));
+    await untilHeight(net, Math.max(...heights) + 1, { signal });
   } catch (error) {
     await killNetwork(net);
     throw error;
