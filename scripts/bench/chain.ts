@@ -7,11 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { goSide } from './chain/go-side.ts';
-import { Load, type LoadReport } from './chain/load.ts';
+import { Load, type LoadReport, type QueryReport } from './chain/load.ts';
 import { muSide } from './chain/mu-side.ts';
 import { findPrograms, type Programs } from './chain/programs.ts';
 import type { Side } from './chain/side.ts';
 import { heightAt } from './chain/until.ts';
+import { percentile } from './figures.ts';
+import { measureGoCommits } from './state/commits.ts';
+import { blockFigures, commitFigures } from './state/run.ts';
 
 const usage = `npm run bench:chain [-- OPTIONS]
 
@@ -37,7 +40,7 @@ interface Turn {
   readonly side: Side['name'];
   readonly startMs: number;
   readonly load: LoadReport;
-  readonly queryP99Ms: number;
+  readonly queries: QueryReport;
   readonly restartMs: number;
   readonly bytesPerTx: number;
 }
@@ -57,7 +60,7 @@ async function turn(side: Side, options: Options, load: Load): Promise<Turn> {
     const height = await heightAt(side.rpc);
     await side.kill();
     const restartMs = await side.start(height);
-    return { side: side.name, startMs, load: report, queryP99Ms: queries.p99_ms, restartMs, bytesPerTx };
+    return { side: side.name, startMs, load: report, queries, restartMs, bytesPerTx };
   } finally {
     await side.stop();
   }
@@ -74,7 +77,7 @@ async function oneTurn(name: Side['name'], programs: Programs, options: Options)
   }
 }
 
-function row({ side, startMs, load, queryP99Ms, restartMs, bytesPerTx }: Turn): string {
+function row({ side, startMs, load, queries, restartMs, bytesPerTx }: Turn): string {
   const cpu = Object.entries(load.use)
     .map(([name, { cpu_s }]) => `${name} ${((1000 * cpu_s) / load.committed_ok).toFixed(2)} ms`)
     .join(', ');
@@ -83,7 +86,7 @@ function row({ side, startMs, load, queryP99Ms, restartMs, bytesPerTx }: Turn): 
     side.padEnd(3),
     `${load.tx_per_s.toFixed(0)} sends/s`.padStart(14),
     `CPU a send: ${cpu}`,
-    `query p99 ${queryP99Ms} ms`,
+    `${queries.per_s.toFixed(0)} queries/s, p99 ${queries.p99_ms} ms`,
     `start ${startMs.toFixed(0)} ms`,
     `restart ${restartMs.toFixed(0)} ms`,
     `${bytesPerTx.toFixed(0)} bytes/send`,
@@ -92,12 +95,13 @@ function row({ side, startMs, load, queryP99Ms, restartMs, bytesPerTx }: Turn): 
   ].join('  ');
 }
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
 function summary(turns: readonly Turn[], options: Options): Record<string, number> {
   const of = (side: Side['name'], pick: (turn: Turn) => number): number =>
-    median(turns.filter((one) => one.side === side).map(pick));
+    percentile(turns.filter((one) => one.side === side).map(pick), 0.5);
+  const both = (name: string, pick: (turn: Turn) => number): Record<string, number> => ({
+    [name]: of('mu', pick),
+    [`go_${name}`]: of('go', pick),
+  });
   const mu = of('mu', ({ load }) => load.tx_per_s);
   const go = of('go', ({ load }) => load.tx_per_s);
   return {
@@ -106,9 +110,28 @@ function summary(turns: readonly Turn[], options: Options): Record<string, numbe
     go_sends_per_s: go,
     ratio_sends: mu / go,
     ...(options.accounts >= 1_000_000 ? { ratio_sends_1m: mu / go } : {}),
-    query_p99_ms: of('mu', ({ queryP99Ms }) => queryP99Ms),
-    restart_ms: of('mu', ({ restartMs }) => restartMs),
-    rss_mb: of('mu', ({ load }) => load.use['app']?.rss_peak_mib ?? Number.NaN),
+    ...both('query_p99_ms', ({ queries }) => queries.p99_ms),
+    ...both('queries_per_s', ({ queries }) => queries.per_s),
+    ...both('start_ms', ({ startMs }) => startMs),
+    ...both('restart_ms', ({ restartMs }) => restartMs),
+    ...both('rss_mb', ({ load }) => load.use['app']?.rss_peak_mib ?? Number.NaN),
+    ...both('bytes_per_tx', ({ bytesPerTx }) => bytesPerTx),
+  };
+}
+
+/** What the state alone takes, in turns with cosmos/iavl: without engine, socket and load. */
+async function stateSummary(accounts: number): Promise<Record<string, number>> {
+  const size = Math.max(accounts, 10_000);
+  const { check_ms, execute_ms, hash_ms, commit_ms } = await blockFigures(size);
+  const own = await commitFigures(size);
+  const go = await measureGoCommits({ accounts: size, changed: 10_000, blocks: 10 });
+  return {
+    block_5000_check_ms: check_ms,
+    block_5000_execute_ms: execute_ms,
+    block_5000_hash_ms: hash_ms,
+    block_5000_commit_ms: commit_ms,
+    commit_leaves_per_s: own.leaves_per_s,
+    go_iavl_leaves_per_s: go?.leaves_per_s ?? Number.NaN,
   };
 }
 
@@ -146,7 +169,7 @@ async function main(): Promise<void> {
       console.log(row(done));
     }
   }
-  const figures = summary(turns, options);
+  const figures = { ...summary(turns, options), ...(await stateSummary(options.accounts)) };
   console.log(options.json ? JSON.stringify(figures) : figures);
 }
 

@@ -43,26 +43,31 @@ export function fundedWallets(network: Network, count: number): Wallet[] {
   return wallets;
 }
 
-/** `rounds` sends of each wallet to the next one; all of a wallet's in the order of its sequence. */
-export function signSends(chainId: string, wallets: readonly Wallet[], rounds: number): Uint8Array[][] {
+/**
+ * `rounds` sends of each wallet; all of a wallet's in the order of its sequence.
+ * @param receiver of a wallet's nth send; the next wallet unless it is said
+ */
+export function signSends(
+  chainId: string,
+  wallets: readonly Wallet[],
+  rounds: number,
+  receiver = (wallet: number, _round: number): string => wallets[(wallet + 1) % wallets.length]?.address as string,
+): Uint8Array[][] {
   return wallets.map(({ key, publicKey, address }, index) => {
-    const to = wallets[(index + 1) % wallets.length]?.address ?? address;
-    const value = MsgSend.encode({
-      fromAddress: address,
-      toAddress: to,
-      amount: [{ denom: 'umu', amount: '1' }],
-    }).finish();
-    const bodyBytes = TxBody.encode(
-      TxBody.fromPartial({ messages: [{ typeUrl: '/cosmos.bank.v1beta1.MsgSend', value }] }),
-    ).finish();
     const pubkey = encodePubkey(encodeSecp256k1Pubkey(publicKey));
     return Array.from({ length: rounds }, (_, sequence) => {
+      const bodyBytes = sendBody(address, receiver(index, sequence));
       const authInfoBytes = makeAuthInfoBytes([{ pubkey, sequence }], [], gas, undefined, undefined);
       const doc = SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber: BigInt(index) }).finish();
       const { signature } = secp256k1.ecdsaSign(new Uint8Array(createHash('sha256').update(doc).digest()), key);
       return TxRaw.encode({ bodyBytes, authInfoBytes, signatures: [signature] }).finish();
     });
   });
+}
+
+function sendBody(fromAddress: string, toAddress: string): Uint8Array {
+  const value = MsgSend.encode({ fromAddress, toAddress, amount: [{ denom: 'umu', amount: '1' }] }).finish();
+  return TxBody.encode(TxBody.fromPartial({ messages: [{ typeUrl: '/cosmos.bank.v1beta1.MsgSend', value }] })).finish();
 }
 
 /** Sends all, and waits until all are in blocks. @returns committed sends per second, from the first byte to the last block */

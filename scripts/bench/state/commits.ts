@@ -1,0 +1,78 @@
+/**
+ * Commits of a tree of so many accounts, in which each block changes so many leaves; the same as `bench` of the Go program
+ * of chain/framework/test/vectors/gen does with cosmos/iavl and goleveldb, from the changes to the block in the files.
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { LmdbCommitStore } from '@mu/app/store/lmdb-store';
+import type { Change } from '@mu/framework/store/kv-store';
+import { buildProgram, findGo } from '../../differential/go-program.ts';
+
+const store = 'bank';
+/** Leaves of a block while the tree grows; as Go's side has it. */
+const fillBlock = 50_000;
+
+export interface CommitOptions {
+  readonly accounts: number;
+  /** accounts that a block changes */
+  readonly changed: number;
+  readonly blocks: number;
+}
+
+export interface CommitFigures {
+  readonly leaves_per_s: number;
+  readonly cpu_block_ms: number;
+}
+
+/** @param folder of the state; to be made */
+export async function measureCommits(
+  folder: string,
+  cacheMb: number,
+  { accounts, changed, blocks }: CommitOptions,
+): Promise<CommitFigures> {
+  const state = new LmdbCommitStore(folder, [store], { cacheBytes: cacheMb * 1_048_576 });
+  const block = async (first: number, count: number, stride: number): Promise<void> => {
+    const height = state.last.height + 1n;
+    const changes = changesOf(height, { first, count, stride, accounts });
+    state.workingHash(height, changes);
+    state.commit(height, changes);
+    await state.settled();
+  };
+  for (let at = 0; at < accounts; at += fillBlock) await block(at, Math.min(fillBlock, accounts - at), 1);
+  // The accounts' keys are hashes: any of them are all over the tree.
+  const stride = Math.max(1, Math.floor(accounts / changed));
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  for (let at = 0; at < blocks; at += 1) await block(at % stride, changed, stride);
+  const [ms, { user, system }] = [performance.now() - began, process.cpuUsage(cpu)];
+  await state.close();
+  return { leaves_per_s: (changed * blocks * 1000) / ms, cpu_block_ms: (user + system) / 1000 / blocks };
+}
+
+/** Sorted, each key once, as a block hands them on. */
+function changesOf(
+  height: bigint,
+  { first, count, stride, accounts }: { first: number; count: number; stride: number; accounts: number },
+): Change[] {
+  const changes = Array.from({ length: count }, (_, index): Change => {
+    const account = createHash('sha256')
+      .update(`account ${(first + index * stride) % accounts}`)
+      .digest();
+    const value = createHash('sha512').update(`${height} ${index}`).digest().subarray(0, 60);
+    return { store, key: Buffer.concat([Buffer.of(2), account.subarray(0, 20)]), value };
+  });
+  return changes.sort((a, b) => Buffer.compare(a.key, b.key));
+}
+
+/** The same by cosmos/iavl in Go. @returns undefined where there is no Go */
+export async function measureGoCommits({
+  accounts,
+  changed,
+  blocks,
+}: CommitOptions): Promise<CommitFigures | undefined> {
+  const go = findGo();
+  if (go === undefined) return undefined;
+  const flags = ['-accounts', `${accounts}`, '-changed', `${changed}`, '-rounds', `${blocks}`];
+  const { stdout } = await promisify(execFile)(await buildProgram(go), ['bench', ...flags]);
+  return JSON.parse(stdout) as CommitFigures;
+}
