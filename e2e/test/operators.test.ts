@@ -112,6 +112,8 @@ test(
     expect(JSON.parse(await ok(one, 'genesis', 'bulk-add-accounts', join(root, 'list')))).toEqual({
       accounts_added: 1,
     });
+    await ok(one, 'genesis', 'set-authority', account);
+    expect(await refused(one, 'genesis', 'set-authority', 'cosmos1x')).toContain('no address of this chain');
     expect(JSON.parse(await ok(one, 'genesis', 'validate'))).toMatchObject({ validators: 2, valid: true });
     expect(await ok(two, 'comet', 'show-address')).toMatch(/^[0-9A-F]{40}$/);
     expect(await ok(two, 'comet', 'show-node-id')).toMatch(/^[0-9a-f]{40}$/);

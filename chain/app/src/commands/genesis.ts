@@ -27,6 +27,10 @@ export const registerGenesis: Register = (mud) => {
     .description('take a validator away, like the one that `mud init` put there')
     .action(removeValidator);
   genesis
+    .command('set-authority <address>')
+    .description('name the account that plans upgrades and changes parameters, until there is governance')
+    .action(setAuthority);
+  genesis
     .command('validate [file]')
     .description('say what is wrong with a genesis, in CometBFT’s or the SDK’s form')
     .action(validate);
@@ -65,6 +69,11 @@ async function removeValidator(which: string, _flags: object, command: Command):
   const { removeValidator: remove } = await import('../node/genesis-validators.ts');
   const { validators } = await change(command, (genesis) => remove(genesis, which));
   print({ validators: validators.length });
+}
+
+async function setAuthority(address: string, _flags: object, command: Command): Promise<void> {
+  const { setAuthority: set } = await import('../node/genesis.ts');
+  await change(command, (genesis) => set(genesis, address));
 }
 
 async function validate(file: string | undefined, _flags: object, command: Command): Promise<void> {

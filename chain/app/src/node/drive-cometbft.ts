@@ -24,7 +24,7 @@ export async function driveCometbft(home: Home, config: NodeConfig, log: Logger)
     pulse.failed(error);
     reject(error);
   };
-  const queries = new QueryThread({ state: home.state, cacheBytes: queryCacheBytes(config) });
+  const queries = new QueryThread({ home, cacheBytes: queryCacheBytes(config) });
   const undo = [() => queries.close()];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();

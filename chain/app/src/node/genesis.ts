@@ -124,6 +124,13 @@ export function addAccount(genesis: Genesis, address: string, coins: string): Ge
   return { ...genesis, app_state: { ...genesis.app_state, auth, bank: bank as unknown as Json } };
 }
 
+/** The genesis whose chain obeys this account where it would obey governance. @throws GenesisError */
+export function setAuthority(genesis: Genesis, address: string): Genesis {
+  requireAddress(address, prefixOf(genesis));
+  const app = { ...(genesis.app_state['app'] as JsonObject | undefined), authority: address };
+  return { ...genesis, app_state: { ...genesis.app_state, app } };
+}
+
 /** The supply that is stated, else the sum of what the accounts have. */
 function supplyOf({ supply = [], balances = [] }: { supply?: Coin[]; balances?: JsonObject[] }): readonly Coin[] {
   if (supply.length > 0) return supply;

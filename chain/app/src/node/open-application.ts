@@ -13,6 +13,7 @@ import { SnapshotThread } from '../snapshots/snapshot-thread.ts';
 import { LmdbCommitStore } from '../store/lmdb-store.ts';
 import { pruningPlan } from '../store/pruning.ts';
 import type { StoreFigures } from '../telemetry/metrics.ts';
+import { muUpgrades } from '../upgrades.ts';
 import { warnWithoutNative } from '../verify/native.ts';
 import { threadPlan, VerifyPool } from '../verify/pool.ts';
 import { PreVerifier } from '../verify/pre-verifier.ts';
@@ -20,7 +21,7 @@ import type { NodeConfig } from './config.ts';
 import { requireSameChain } from './data-folder.ts';
 import type { Home } from './home.ts';
 import { NodeApplication } from './node-application.ts';
-import { writeUpgradeInfo } from './upgrade.ts';
+import { storeUpgradesAt, writeUpgradeInfo } from './upgrade.ts';
 
 export interface OpenApplication {
   readonly application: NodeApplication;
@@ -56,6 +57,7 @@ export function openApplication(
   mkdirSync(home.state, { recursive: true });
   const { store: settings } = config;
   const store = new LmdbCommitStore(home.state, muStoreNames, {
+    upgradesAfter: (height) => storeUpgradesAt(home, muUpgrades, height),
     cacheBytes: settings.cache_mb * 1_048_576 - queryCacheBytes(config),
     pruning: pruningPlan({
       pruning: settings.pruning,
@@ -87,9 +89,7 @@ export function openApplication(
     threads,
     onFailure: (error) => log.warn({ error: error.message }, 'a thread that verifies signatures ended'),
   });
-  const queries = answersQueries
-    ? new QueryThread({ state: home.state, cacheBytes: queryCacheBytes(config) })
-    : undefined;
+  const queries = answersQueries ? new QueryThread({ home, cacheBytes: queryCacheBytes(config) }) : undefined;
   const snapshots = new SnapshotManager({
     store,
     names: muStoreNames,

@@ -74,6 +74,8 @@ export function pruneState(home: Home, config: NodeConfig): Promise<Pruned> {
 export function exportGenesis(home: Home, config: NodeConfig, height: bigint): Promise<Genesis> {
   const original = readGenesis(home.genesis);
   return withState(home, config, async (store) => {
+    // What this program does not know it would leave out.
+    store.requireStores();
     const app = createMuApp({ store });
     const at = height === 0n ? store.last.height : height;
     return {

@@ -4,10 +4,11 @@
  */
 import { Worker } from 'node:worker_threads';
 import { RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
+import type { Home } from '../node/home.ts';
 
 export interface QueryThreadOptions {
-  /** the folder of the state */
-  readonly state: string;
+  /** whose state is asked for */
+  readonly home: Pick<Home, 'root' | 'state'>;
   /** memory of the thread for nodes of the trees */
   readonly cacheBytes: number;
 }

@@ -4,11 +4,16 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { BaseApp } from '@mu/framework/base-app';
 import { RequestQuery, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
 import { createMuApp, muStoreNames } from '../mu-app.ts';
+import { storeUpgradesAt } from '../node/upgrade.ts';
 import { LmdbCommitStore } from '../store/lmdb-store.ts';
+import { muUpgrades } from '../upgrades.ts';
 import { type Answer, closing, type QueryThreadOptions, type Question, ready } from './query-thread.ts';
 
-const { state, cacheBytes } = workerData as QueryThreadOptions;
-const store = new LmdbCommitStore(state, muStoreNames, { cacheBytes });
+const { home, cacheBytes } = workerData as QueryThreadOptions;
+const store = new LmdbCommitStore(home.state, muStoreNames, {
+  cacheBytes,
+  upgradesAfter: (height) => storeUpgradesAt(home, muUpgrades, height),
+});
 /** Made with the first question: there is a genesis by then. */
 let app: BaseApp | undefined;
 

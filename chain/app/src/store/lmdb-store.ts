@@ -3,14 +3,12 @@
 import type { CommitInfo } from '@mu/framework/store/commit-store';
 import type { Change } from '@mu/framework/store/kv-store';
 import type { VersionRecord } from '@mu/framework/store/state-backend';
-import { TreeCommitStore } from '@mu/framework/store/tree-commit-store';
+import { TreeCommitStore, type TreeStoreOptions } from '@mu/framework/store/tree-commit-store';
 import { type ImportBatch, LmdbBackend, type StateStep } from './lmdb-backend.ts';
 import { Pruner } from './pruner.ts';
 import type { PruningPlan } from './pruning.ts';
 
-export interface LmdbStoreOptions {
-  /** memory for nodes of the trees */
-  readonly cacheBytes?: number;
+export interface LmdbStoreOptions extends TreeStoreOptions {
   /** nothing is pruned where it is left out */
   readonly pruning?: PruningPlan;
   /** told of each point between writes; tests end the process there */

@@ -23,7 +23,7 @@ beforeEach(async () => {
   store = new LmdbCommitStore(folder, muStoreNames);
   [alice, bob] = [await accountOf('alice'), await accountOf('bob')];
   chain = MuChain.begin(genesisFor([alice, bob]), store);
-  thread = new QueryThread({ state: folder, cacheBytes: 1_048_576 });
+  thread = new QueryThread({ home: { root: folder, state: folder }, cacheBytes: 1_048_576 });
 });
 
 afterEach(async () => {
@@ -72,7 +72,7 @@ test('answers are those of the application itself, at the latest and at older he
 });
 
 test('a thread that cannot read the state says so each time, and one that is closed answers no more', async () => {
-  const lost = new QueryThread({ state: '/dev/null/none', cacheBytes: 1_048_576 });
+  const lost = new QueryThread({ home: { root: '/dev/null/none', state: '/dev/null/none' }, cacheBytes: 1_048_576 });
   for (let time = 0; time < 2; time += 1) {
     await expect(lost.ask(RequestQuery.fromPartial({ path: '/app/version' }))).rejects.toThrow();
     expect(lost.pending).toBe(0);

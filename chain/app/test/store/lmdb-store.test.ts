@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
 import type { Change, MultiStore } from '@mu/framework/store/kv-store';
 import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
+import { noStoreUpgrades } from '@mu/framework/store/store-upgrades';
 import fc from 'fast-check';
 import { LmdbCommitStore } from '../../src/store/lmdb-store.ts';
 
@@ -250,4 +251,25 @@ test('who reads a range may stop anywhere, and pages of it fit together in both 
   expect(names(store.store('a').iterate(key(2), key(4, 7), true))).toEqual(all.slice(256, 3 * 256 + 7).reverse());
   const reading = store.store('a').iterate();
   expect(Buffer.from(reading.next().value?.[0] as Uint8Array).toString('hex')).toBe(all[0]);
+});
+
+test('a store that an upgrade renamed has its old name again when its block is taken back', async () => {
+  const change = { store: 'b', key: key(1), value: key(2) };
+  store.commit(1n, [change]);
+  const before = store.commit(2n, []);
+  await store.close();
+  const upgradesAfter = (height: bigint) =>
+    height === 2n ? { added: [], renamed: [{ from: 'b', to: 'c' }], deleted: [] } : noStoreUpgrades;
+  store = new LmdbCommitStore(folder, ['a', 'c'], { upgradesAfter });
+  const after = store.commit(3n, [{ store: 'c', key: key(3), value: key(4) }]);
+  expect([...store.store('c').iterate()].map(([at]) => at[0])).toEqual([1, 3]);
+  await store.settled();
+  expect(await store.rollback(2n)).toEqual(before);
+  await store.close();
+  store = new LmdbCommitStore(folder, ['a', 'b']);
+  expect([...store.store('b').iterate()].map(([at]) => at[0])).toEqual([1]);
+  await store.close();
+  store = new LmdbCommitStore(folder, ['a', 'c'], { upgradesAfter });
+  expect(store.commit(3n, [{ store: 'c', key: key(3), value: key(4) }])).toEqual(after);
+  expect([...store.store('c').iterate()].map(([at]) => at[0])).toEqual([1, 3]);
 });

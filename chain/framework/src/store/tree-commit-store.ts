@@ -23,6 +23,8 @@ import { ImportStores } from './import-stores.ts';
 import type { Change, KVStore, MultiStore } from './kv-store.ts';
 import { StagedNodes } from './staged-nodes.ts';
 import type { StateBackend, VersionRecord } from './state-backend.ts';
+import { noStoreUpgrades, type StoreUpgrades } from './store-upgrades.ts';
+import { checkStores, UpgradedStores } from './upgraded-stores.ts';
 
 /** Memory for nodes unless the options say otherwise. */
 const defaultCacheBytes = 4 * 1_048_576;
@@ -41,6 +43,13 @@ interface Staged {
   readonly appHash: Uint8Array;
 }
 
+export interface TreeStoreOptions {
+  /** memory for nodes of the trees */
+  readonly cacheBytes?: number;
+  /** how the stores change with the block after a height; without it they must be those of the state, to be committed to */
+  readonly upgradesAfter?: (height: bigint) => StoreUpgrades;
+}
+
 export class TreeCommitStore implements CommitStore {
   readonly #backend: StateBackend;
   readonly #names: readonly string[];
@@ -51,19 +60,31 @@ export class TreeCommitStore implements CommitStore {
   /** new nodes of the version that is being made */
   #nodes: StagedNodes | undefined;
   #staged: Staged | undefined;
+  /** how the stores change with the next block, while that is to come */
+  #upgraded: UpgradedStores | undefined;
+  /** whether the stores of the last version were found to be those of this program */
+  #isChecked = false;
   /** whether genesis stands in the flat stores and in no tree yet */
   #hasGenesis = false;
 
-  /** @param names of all stores, as the modules declare them */
+  /**
+   * @param names of all stores, as the modules declare them
+   * @throws Error when the upgrades do not lead from the stores of the state to these; where none are given, a state of
+   *   other stores can be read, and not be committed to
+   */
   constructor(
     backend: StateBackend,
     names: readonly string[],
-    { cacheBytes = defaultCacheBytes }: { readonly cacheBytes?: number } = {},
+    { cacheBytes = defaultCacheBytes, upgradesAfter }: TreeStoreOptions = {},
   ) {
     this.#backend = backend;
     this.#names = [...names].sort((a, b) => (a < b ? -1 : 1));
     this.#cache = new NodeCache({ nodeRecord: (id) => this.#nodeRecord(id) }, cacheBytes);
     this.#load();
+    if (upgradesAfter === undefined) return;
+    const upgrades = upgradesAfter(this.#last.height);
+    this.requireStores(upgrades);
+    if (upgrades !== noStoreUpgrades) this.#upgraded = new UpgradedStores(upgrades, (name) => backend.flat(name));
   }
 
   get last(): CommitInfo {
@@ -82,7 +103,7 @@ export class TreeCommitStore implements CommitStore {
 
   store(name: string): KVStore {
     this.#tree(name);
-    return this.#backend.flat(name);
+    return this.#upgraded?.store(name) ?? this.#backend.flat(name);
   }
 
   beginGenesis(): GenesisStores {
@@ -100,7 +121,7 @@ export class TreeCommitStore implements CommitStore {
     this.#backend.write({
       height: Number(height),
       version: { roots, nextId: nodes.nextId, note },
-      changes,
+      changes: this.#upgraded === undefined ? changes : [...this.#upgraded.changes(), ...changes],
       firstId: nodes.firstId,
       records: nodes.records,
       orphans,
@@ -108,6 +129,7 @@ export class TreeCommitStore implements CommitStore {
     this.#staged = undefined;
     this.#nodes = undefined;
     this.#hasGenesis = false;
+    this.#upgraded = undefined;
     this.#nextId = nodes.nextId;
     for (const { store, root } of roots) this.#tree(store).settle(root);
     this.#last = { height, appHash };
@@ -157,8 +179,10 @@ export class TreeCommitStore implements CommitStore {
   /** What leads from one kept version to another, by store and key. @throws AbciError as `at` */
   *changesBetween(from: bigint, to: bigint): IterableIterator<Change> {
     const [older, newer] = [this.#version(from), this.#version(to)];
-    for (const { store, root } of newer.roots) {
-      for (const change of treeChanges(this.#cache, rootOf(older, store), root)) yield { store, ...change };
+    const names = new Set([...older.roots, ...newer.roots].map(({ store }) => store));
+    for (const store of names) {
+      const changes = treeChanges(this.#cache, rootOf(older, store), rootOf(newer, store));
+      for (const change of changes) yield { store, ...change };
     }
   }
 
@@ -174,6 +198,13 @@ export class TreeCommitStore implements CommitStore {
     if (BigInt(this.#backend.latest) !== this.#last.height) this.#load();
   }
 
+  /** @throws Error when the last version has other stores than this program and no upgrade explains it */
+  requireStores(upgrades: StoreUpgrades = noStoreUpgrades): void {
+    const stored = this.#backend.version(Number(this.#last.height))?.roots.map(({ store }) => store) ?? [];
+    checkStores({ height: this.#last.height, stored, names: this.#names }, upgrades);
+    this.#isChecked = true;
+  }
+
   #load(): void {
     const version = this.#backend.version(this.#backend.latest);
     this.#staged = undefined;
@@ -184,6 +215,8 @@ export class TreeCommitStore implements CommitStore {
         ? { height: 0n, appHash: emptyAppHash }
         : { height: BigInt(this.#backend.latest), appHash: appHashOf(version.roots) };
     for (const name of this.#names) this.#trees.set(name, new IavlTree(this.#cache, rootOf(version, name)));
+    // They were for the block after the version that was the last when this was opened.
+    this.#upgraded = undefined;
   }
 
   #proof(root: TreeRoot, key: Uint8Array): CommitmentProof {
@@ -213,6 +246,7 @@ export class TreeCommitStore implements CommitStore {
   #stage(height: bigint, changes: readonly Change[]): Staged {
     if (this.#staged?.changes === changes && this.#staged.height === height) return this.#staged;
     if (this.#staged !== undefined) this.#unstage(this.#staged);
+    if (!this.#isChecked) this.requireStores();
     const nodes = new StagedNodes(this.#nextId, this.#cache);
     this.#nodes = nodes;
     try {
@@ -227,14 +261,34 @@ export class TreeCommitStore implements CommitStore {
 
   #grow(height: bigint, changes: readonly Change[], nodes: StagedNodes): Staged {
     if (this.#hasGenesis) this.#growFromGenesis(Number(height), changes, nodes);
-    else for (const [store, operations] of byStore(changes)) this.#tree(store).apply(operations);
-    const orphans: NodeId[] = [];
+    else {
+      if (this.#upgraded !== undefined) this.#move(this.#upgraded);
+      for (const [store, operations] of byStore(changes)) this.#tree(store).apply(operations);
+    }
+    const orphans: NodeId[] = [...this.#orphansOf(this.#upgraded?.gone ?? [])];
     const roots = this.#names.map((store): StoreRoot => {
       const saved = this.#tree(store).save(Number(height), nodes);
       for (const id of saved.orphans) orphans.push(id);
       return { store, root: saved.root };
     });
     return { height, changes, nodes, roots, orphans, appHash: appHashOf(roots) };
+  }
+
+  /** A renamed store is a new one into which all pairs go (rootmulti's moveKVStoreData): its nodes are of this version. */
+  #move(upgraded: UpgradedStores): void {
+    for (const name of this.#names) {
+      for (const [key, value] of upgraded.moved(name)) this.#tree(name).set(key, value);
+    }
+  }
+
+  /** All nodes of stores that the version under way no longer has. */
+  *#orphansOf(stores: readonly string[]): IterableIterator<NodeId> {
+    const version = this.#backend.version(Number(this.#last.height));
+    for (const store of stores) {
+      const { id } = rootOf(version, store);
+      if (id === 0) continue;
+      for (const node of postOrder(this.#cache, this.#cache.node(id))) yield node.id;
+    }
   }
 
   /** The trees of the first version: each key once, ascending, with its last value, as any block's changes. */

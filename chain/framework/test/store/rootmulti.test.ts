@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { iavlSpec, ics23, tendermintSpec, verifyMembership, verifyNonMembership } from '@confio/ics23';
 import { BranchMultiStore } from '@mu/framework/store/branch-store';
 import { MemoryBackend } from '@mu/framework/store/memory-backend';
+import { noStoreUpgrades, type StoreUpgrades } from '@mu/framework/store/store-upgrades';
 import { TreeCommitStore } from '@mu/framework/store/tree-commit-store';
 import { fromBase64, fromHex, fromUtf8, toBase64, toHex, utf8 } from '@mu/lib/bytes';
 import { z } from 'zod';
@@ -15,6 +16,7 @@ const operation = z.union([z.tuple([z.literal('set'), hex, hex]), z.tuple([z.lit
 const upgrade = z.union([
   z.strictObject({ added: z.array(z.string()) }),
   z.strictObject({ deleted: z.array(z.string()) }),
+  z.strictObject({ renamed: z.array(z.strictObject({ from: z.string(), to: z.string() })) }),
 ]);
 const block = z.strictObject({
   height: z.number().int(),
@@ -60,10 +62,12 @@ const byName = chains.map((chain) => [chain.name, chain] as const);
 
 /** The stores after an upgrade. */
 function upgraded(names: readonly string[], { upgrade }: Block): readonly string[] {
-  if (upgrade === undefined) return names;
-  if ('added' in upgrade) return [...names, ...upgrade.added];
-  return names.filter((name) => !upgrade.deleted.includes(name));
+  const { added, renamed, deleted } = { ...noStoreUpgrades, ...upgrade };
+  const gone = [...deleted, ...renamed.map(({ from }) => from)];
+  return [...names.filter((name) => !gone.includes(name)), ...added, ...renamed.map(({ to }) => to)];
 }
+
+const upgradesOf = ({ upgrade }: Block): StoreUpgrades => ({ ...noStoreUpgrades, ...upgrade });
 
 /** Runs a chain's blocks, looking at each, over one backend that is opened anew at each upgrade. */
 function run({ stores, blocks }: Chain, look: (block: Block, store: TreeCommitStore) => void = () => undefined) {
@@ -73,7 +77,7 @@ function run({ stores, blocks }: Chain, look: (block: Block, store: TreeCommitSt
   for (const one of blocks) {
     if (one.upgrade !== undefined) {
       names = upgraded(names, one);
-      store = new TreeCommitStore(backend, names);
+      store = new TreeCommitStore(backend, names, { upgradesAfter: () => upgradesOf(one) });
     }
     const branch = new BranchMultiStore(store);
     for (const [name, operations] of Object.entries(one.ops)) {
@@ -98,9 +102,9 @@ const refusals = (queries: readonly Query[] | null) => (queries ?? []).filter((o
 
 describe('the stores together are those of cosmossdk.io/store v1.1.2', () => {
   test('the vectors are all there', () => {
-    expect(chains).toHaveLength(5);
-    expect(chains.flatMap(({ blocks }) => blocks)).toHaveLength(29);
-    expect(chains.flatMap(({ queries }) => proofs(queries))).toHaveLength(98);
+    expect(chains).toHaveLength(6);
+    expect(chains.flatMap(({ blocks }) => blocks)).toHaveLength(36);
+    expect(chains.flatMap(({ queries }) => proofs(queries))).toHaveLength(113);
     expect(chains.flatMap(({ queries }) => refusals(queries))).toHaveLength(4);
   });
 
@@ -125,7 +129,7 @@ describe('the stores together are those of cosmossdk.io/store v1.1.2', () => {
     let names: readonly string[] = stores;
     for (const one of blocks) {
       names = upgraded(names, one);
-      const store = new TreeCommitStore(backend, names, { cacheBytes: 1 });
+      const store = new TreeCommitStore(backend, names, { cacheBytes: 1, upgradesAfter: () => upgradesOf(one) });
       const branch = new BranchMultiStore(store);
       for (const [name, operations] of Object.entries(one.ops)) {
         for (const [kind, key, value] of operations) {

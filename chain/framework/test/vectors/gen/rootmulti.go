@@ -16,7 +16,7 @@ import (
 // writeRootmulti runs whole blocks through the SDK's store of stores.
 func writeRootmulti([]string) {
 	writeCases("../rootmulti.json", "chains", []object{
-		plainChain(), lateChain(), upgradedChain(), oneStoreChain(), emptyChain(),
+		plainChain(), lateChain(), upgradedChain(), renamedChain(), oneStoreChain(), emptyChain(),
 	})
 }
 
@@ -77,6 +77,15 @@ func (c *chain) remove(name string) {
 	delete(c.keys, name)
 	c.begin()
 	c.change = object{"deleted": []string{name}}
+}
+
+// rename starts the chain anew with a store under another name; the next block is the first that has it.
+func (c *chain) rename(from, to string) {
+	delete(c.keys, from)
+	c.keys[to] = types.NewKVStoreKey(to)
+	c.open(&types.StoreUpgrades{Renamed: []types.StoreRename{{OldKey: from, NewKey: to}}})
+	c.begin()
+	c.change = object{"renamed": []object{{"from": from, "to": to}}}
 }
 
 func (c *chain) set(store string, key, value []byte) {
@@ -235,6 +244,28 @@ func upgradedChain() object {
 	c.query(4, "market", []byte("market/007"))
 	c.query(6, "bank", []byte("bank/007"))
 	return c.result("stores added and removed by upgrades", 1, "acc", "bank", "old")
+}
+
+func renamedChain() object {
+	c := newChain(6, "acc", "bank", "nft")
+	for range 3 {
+		c.traffic("bank", 12, 30)
+		c.traffic("nft", 20, 60)
+		c.commit()
+	}
+	c.rename("nft", "collectibles")
+	c.traffic("bank", 6, 30)
+	c.traffic("collectibles", 10, 60)
+	c.commit()
+	c.traffic("collectibles", 10, 60)
+	c.commit()
+	c.rename("bank", "cash")
+	c.commit()
+	c.traffic("cash", 10, 30)
+	c.commit()
+	c.ask(7, "cash", "collectibles")
+	c.ask(4, "collectibles")
+	return c.result("stores renamed by upgrades", 1, "acc", "bank", "nft")
 }
 
 func oneStoreChain() object {
