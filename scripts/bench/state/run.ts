@@ -17,7 +17,13 @@ export function commitFigures(accounts: number, changed = 10_000, blocks = 10): 
 }
 
 async function inChild(kind: string, options: object): Promise<unknown> {
-  const args = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'child.ts'), kind];
+  // Room for what is young, as the thread of the application has it.
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    '--max-semi-space-size=64',
+    join(import.meta.dirname, 'child.ts'),
+    kind,
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, [...args, JSON.stringify(options)]);
   return JSON.parse(stdout) as unknown;
 }
