@@ -80,6 +80,7 @@ export interface BaseAppOptions {
 interface PendingBlock {
   readonly record: BlockRecord;
   readonly changes: readonly Change[];
+  readonly txs: readonly Uint8Array[];
 }
 
 export class BaseApp implements Application {
@@ -194,7 +195,8 @@ export class BaseApp implements Application {
     } catch (thrown) {
       result = { failure: toFailure(thrown), gasWanted: 0n, gasUsed: 0n, data: new Uint8Array(), events: [] };
     }
-    return toAbciTxResult(result);
+    // Of a recheck the engine reads the code alone, and it asks for thousands after each block.
+    return toAbciTxResult(request.type === CheckTxType.RECHECK ? { ...result, events: [] } : result);
   }
 
   /** Runs a transaction on the checked state without keeping anything: what it would use and answer. */
@@ -239,7 +241,7 @@ export class BaseApp implements Application {
     const ctx = freshContext({ chain: this.chain, block, mode: 'finalize', stores });
     const done = this.#executor.execute(ctx, { txs: request.txs, systemTx });
     const changes = stores.changes();
-    this.#pending = { record: block, changes };
+    this.#pending = { record: block, changes, txs: request.txs };
     // No fromPartial: it would copy every event of every transaction.
     return {
       events: toAbciEvents(done.events),
@@ -253,8 +255,9 @@ export class BaseApp implements Application {
 
   commit(): ResponseCommit {
     if (this.#pending === undefined) throw errInvalidRequest.wrap('there is no finalized block to commit');
-    const { record, changes } = this.#pending;
+    const { record, changes, txs } = this.#pending;
     this.#store.commit(record.height, changes, encodeBlockRecord(record));
+    for (const raw of txs) this.#decoder.forget(raw);
     this.#pending = undefined;
     this.#genesis = undefined;
     this.#resetCheck();

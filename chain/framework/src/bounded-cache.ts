@@ -42,7 +42,7 @@ export class BoundedCache<V> {
       this.#entries.set(key, value);
       return;
     }
-    this.#drop(key);
+    this.delete(key);
     const weight = this.#bound.of(value);
     if (weight > this.#bound.most) return;
     while (this.#entries.size >= this.#capacity || this.#weight + weight > this.#bound.most) this.#dropOldest();
@@ -50,15 +50,17 @@ export class BoundedCache<V> {
     this.#weight += weight;
   }
 
-  #dropOldest(): void {
-    const oldest = this.#entries.keys().next();
-    if (!oldest.done) this.#drop(oldest.value);
-  }
-
-  #drop(key: string): void {
+  /** What nobody will ask for any more; an absent key changes nothing. */
+  delete(key: string): void {
     const value = this.#entries.get(key);
     if (value === undefined) return;
     this.#entries.delete(key);
     if (this.#bound !== undefined) this.#weight -= this.#bound.of(value);
   }
+
+  #dropOldest(): void {
+    const oldest = this.#entries.keys().next();
+    if (!oldest.done) this.delete(oldest.value);
+  }
+
 }

@@ -1,5 +1,4 @@
 /** What a proposal holds and when it is refused (design §5; ABCI++ requirements 1 to 3). */
-import { Data } from 'cosmjs-types/tendermint/types/types';
 import { isExpected } from './system-tx.ts';
 import type { Tx } from './tx.ts';
 
@@ -10,8 +9,10 @@ interface ProposalRules {
 }
 
 /** Bytes that a transaction takes of a block: its length, and the tag and length before it (ComputeProtoSizeForTxs). */
-function sizeInBlock(raw: Uint8Array): bigint {
-  return BigInt(Data.encode({ txs: [raw] }).finish().length);
+function sizeInBlock({ length }: Uint8Array): bigint {
+  let size = 2 + length;
+  for (let rest = length; rest >= 0x80; rest >>>= 7) size += 1;
+  return BigInt(size);
 }
 
 /**

@@ -70,6 +70,12 @@ const cacheBounds = { count: 20_000, weight: 64 * 1024 * 1024 } as const;
 /** Transactions of at most so many bytes are their own key: comparing takes less time than hashing. */
 const shortTx = 4096;
 
+/** @param hash of a transaction that is too long to be its own key */
+function keyOf(raw: Uint8Array, hash: Uint8Array | undefined): string {
+  // The last character stands in no key that is made of bytes: a hash is never taken for a short transaction.
+  return hash === undefined ? toMapKey(raw) : `${toMapKey(hash)}\u0100`;
+}
+
 /** About what a decoded transaction takes in memory: its own bytes, their decoded form, and what surrounds them. */
 function weightOf(tx: Tx): number {
   return 2048 + 4 * tx.raw.length;
@@ -95,8 +101,7 @@ export class TxDecoder {
   /** @throws AbciError tx parse error (2) */
   decode(raw: Uint8Array, bech32Prefix: string): Tx {
     const hash = raw.length <= shortTx ? undefined : sha256(raw);
-    // The last character stands in no key that is made of bytes: a hash is never taken for a short transaction.
-    const key = hash === undefined ? toMapKey(raw) : `${toMapKey(hash)}\u0100`;
+    const key = keyOf(raw, hash);
     const known = this.#cache.get(key);
     if (known !== undefined) return known;
     // The bytes may lie in a buffer of a socket that is larger than they are, or is used again: the copy is the
@@ -104,6 +109,11 @@ export class TxDecoder {
     const tx = this.#decode(new Uint8Array(raw), hash ?? sha256(raw), bech32Prefix);
     this.#cache.set(key, tx);
     return tx;
+  }
+
+  /** It is committed: what is kept of it only keeps the garbage collector busy. */
+  forget(raw: Uint8Array): void {
+    this.#cache.delete(keyOf(raw, raw.length <= shortTx ? undefined : sha256(raw)));
   }
 
   #decode(raw: Uint8Array, hash: Uint8Array, bech32Prefix: string): Tx {
