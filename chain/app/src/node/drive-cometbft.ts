@@ -5,17 +5,21 @@ import type { Logger } from 'pino';
 import { QueryThread } from '../query/query-thread.ts';
 import { newPulse, serveTelemetry } from '../telemetry/telemetry.ts';
 import { ApplicationThread } from '../threads/application-thread.ts';
+import type { StartedWorker } from '../threads/start-worker.ts';
 import { removeAddresses, writeAddresses } from './addresses.ts';
+import { queryCacheBytes } from './caches.ts';
 import { readCometConfig } from './comet-config.ts';
 import type { NodeConfig } from './config.ts';
 import type { Home } from './home.ts';
-import { queryCacheBytes } from './open-application.ts';
 import type { RunningNode } from './running-node.ts';
 
 /** @throws Error that says what is wrong with the state or the address, and what to do */
-export async function driveCometbft(home: Home, config: NodeConfig, log: Logger): Promise<RunningNode> {
-  if (config.engine.proxy_app !== '')
-    throw new Error('engine.proxy_app is what the engine solo drives: leave it empty where engine.kind is cometbft');
+export async function driveCometbft(
+  started: StartedWorker,
+  home: Home,
+  config: NodeConfig,
+  log: Logger,
+): Promise<RunningNode> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
   // Whoever waits for it learns of a failure; nobody has to.
   failed.catch(() => undefined);
@@ -31,8 +35,7 @@ export async function driveCometbft(home: Home, config: NodeConfig, log: Logger)
   };
   try {
     const application = await ApplicationThread.start({
-      home,
-      config,
+      started,
       queries,
       onFailure: fail,
       onCommitted: (height) => pulse.committed(height),
@@ -45,6 +48,8 @@ export async function driveCometbft(home: Home, config: NodeConfig, log: Logger)
       onFailure: fail,
     });
     const abci = await server.listen();
+    // After what CometBFT waits for: until then the application answers.
+    queries.open();
     undo.push(() => server.close());
     const telemetry = await serveTelemetry(config, { metrics: () => application.metrics(), pulse, log });
     undo.push(async () => telemetry?.close());

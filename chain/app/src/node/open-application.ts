@@ -17,6 +17,7 @@ import { muUpgrades } from '../upgrades.ts';
 import { warnWithoutNative } from '../verify/native.ts';
 import { threadPlan, VerifyPool } from '../verify/pool.ts';
 import { PreVerifier } from '../verify/pre-verifier.ts';
+import { queryCacheBytes, stateCacheBytes } from './caches.ts';
 import type { NodeConfig } from './config.ts';
 import { requireSameChain } from './data-folder.ts';
 import type { Home } from './home.ts';
@@ -30,13 +31,6 @@ export interface OpenApplication {
   figures(): Promise<StoreFigures>;
   /** Ends the threads and closes the files once all that was committed is in them. */
   close(): Promise<void>;
-}
-
-/** The part of the cache that the thread of queries has. */
-const queryShare = 4;
-
-export function queryCacheBytes({ store }: NodeConfig): number {
-  return Math.floor((store.cache_mb * 1_048_576) / queryShare);
 }
 
 export interface OpenOptions {
@@ -58,7 +52,7 @@ export function openApplication(
   const { store: settings } = config;
   const store = new LmdbCommitStore(home.state, muStoreNames, {
     upgradesAfter: (height) => storeUpgradesAt(home, muUpgrades, height),
-    cacheBytes: settings.cache_mb * 1_048_576 - queryCacheBytes(config),
+    cacheBytes: stateCacheBytes(config),
     pruning: pruningPlan({
       pruning: settings.pruning,
       keepRecent: settings.pruning_keep_recent,

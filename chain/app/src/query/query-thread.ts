@@ -45,7 +45,11 @@ export class QueryThread {
 
   constructor(options: QueryThreadOptions) {
     this.#options = options;
-    this.#worker = this.#start();
+  }
+
+  /** Starts the thread; without it the first question does. */
+  open(): void {
+    if (!this.#closed) this.#worker ??= this.#start();
   }
 
   /** Whether the thread has loaded its program; asked before, it answers when it has. */
@@ -65,11 +69,11 @@ export class QueryThread {
    */
   ask(request: RequestQuery, from = 0n): Promise<ResponseQuery> {
     if (this.#closed) return Promise.reject(new Error('the node is stopping: no more queries are answered'));
-    this.#worker ??= this.#start();
+    this.open();
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<ResponseQuery>();
     this.#waiting.set(id, { resolve, reject });
-    this.#worker.postMessage({ id, request: RequestQuery.encode(request).finish(), from } satisfies Question);
+    this.#worker?.postMessage({ id, request: RequestQuery.encode(request).finish(), from } satisfies Question);
     return promise;
   }
 

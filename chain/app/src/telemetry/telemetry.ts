@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { NodeConfig } from '../node/config.ts';
 import { Pulse } from './health.ts';
 import type { StoreFigures } from './metrics.ts';
-import { type RunningTelemetry, startTelemetry } from './server.ts';
+import type { RunningTelemetry } from './server.ts';
 
 /** The measuring side: it stands in the thread of the application. */
 export interface Meter {
@@ -56,5 +56,6 @@ export async function serveTelemetry(
 ): Promise<RunningTelemetry | undefined> {
   const { prometheus_laddr: listen } = config.telemetry;
   if (listen === '') return undefined;
+  const { startTelemetry } = await import('./server.ts');
   return startTelemetry({ listen, metrics, health: () => pulse.health(), log: log.child({ part: 'telemetry' }) });
 }

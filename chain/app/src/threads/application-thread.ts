@@ -3,22 +3,16 @@
  * back. The thread that serves is free while a block is executed: it takes requests, answers queries from the thread
  * beside, says how the node is, and hears a signal.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { FrameError } from '@mu/abci/frame';
 import type { MessageHandler } from '@mu/abci/handler';
 import { decodeBody, methods, type ServedMethod } from '@mu/abci/methods';
 import { BinaryReader } from 'cosmjs-types/binary';
 import { RequestQuery, ResponseInfo, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
-import type { NodeConfig } from '../node/config.ts';
-import type { Home } from '../node/home.ts';
 import { isSimulation } from '../node/node-application.ts';
 import type { QueryThread } from '../query/query-thread.ts';
 import { Outbox, unpackMessages } from './batch.ts';
-
-export interface ApplicationThreadData {
-  readonly home: Home;
-  readonly config: NodeConfig;
-}
+import type { StartedWorker } from './start-worker.ts';
 
 /** Kinds of answers. */
 export const answered = 0;
@@ -42,7 +36,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-export interface ApplicationThreadOptions extends ApplicationThreadData {
+export interface ApplicationThreadOptions {
+  readonly started: StartedWorker;
   readonly queries: QueryThread;
   /** learns of a failure after which no more blocks may be executed */
   readonly onFailure: (error: Error) => void;
@@ -66,32 +61,21 @@ export class ApplicationThread implements MessageHandler {
   #nextHeight = 0n;
   #isClosing = false;
 
-  private constructor(worker: Worker, { queries, onFailure, onCommitted }: ApplicationThreadOptions) {
+  private constructor({ started, queries, onFailure, onCommitted }: ApplicationThreadOptions) {
+    const { worker, ended } = started;
     this.#worker = worker;
     this.#queries = queries;
     this.#onFailure = onFailure;
     this.#onCommitted = onCommitted;
     this.#outbox = new Outbox((buffer) => worker.postMessage(buffer, [buffer]));
     worker.on('message', (message: ArrayBuffer | Notice) => this.#take(message));
-    worker.on('error', (error: unknown) => this.#lost(error instanceof Error ? error : new Error(String(error))));
-    worker.on('exit', () => this.#lost(new Error('the thread of the application ended')));
+    void ended.then((error) => this.#lost(error));
   }
 
   /** Resolves when the application is open. @throws Error that says what is wrong with the state, and what to do */
   static async start(options: ApplicationThreadOptions): Promise<ApplicationThread> {
-    const { home, config } = options;
-    const worker = new Worker(new URL('./application-worker.ts', import.meta.url), {
-      workerData: { home, config } satisfies ApplicationThreadData,
-      name: 'application',
-      // Most of what a block makes lives until its end: with room for it the collector copies little.
-      resourceLimits: { maxYoungGenerationSizeMb: 192, maxOldGenerationSizeMb: 8192 },
-    });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    worker.once('message', () => resolve());
-    worker.once('error', reject);
-    await promise;
-    worker.off('error', reject);
-    return new ApplicationThread(worker, options);
+    await options.started.opened;
+    return new ApplicationThread(options);
   }
 
   handle(method: ServedMethod, body: Uint8Array): Promise<Uint8Array> {

@@ -5,16 +5,9 @@ import { isPromise, methodOfRequest } from '@mu/abci/methods';
 import { nodeLog } from '../node/log.ts';
 import { openApplication } from '../node/open-application.ts';
 import { openMeter } from '../telemetry/telemetry.ts';
-import {
-  type ApplicationThreadData,
-  answered,
-  askingMetrics,
-  closing,
-  damaged,
-  type Notice,
-  refused,
-} from './application-thread.ts';
+import { answered, askingMetrics, closing, damaged, type Notice, refused } from './application-thread.ts';
 import { type Message, Outbox, unpackMessages } from './batch.ts';
+import type { ApplicationThreadData } from './start-worker.ts';
 
 const { home, config } = workerData as ApplicationThreadData;
 const notify = (notice: Notice): void => parentPort?.postMessage(notice);
