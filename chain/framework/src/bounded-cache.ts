@@ -11,6 +11,9 @@ export interface WeightBound<V> {
  */
 export class BoundedCache<V> {
   readonly #entries = new Map<string, V>();
+  /** keys in the order in which they came, from `#oldest` on: a Map is slow to say its first key after many deletes */
+  #order: string[] = [];
+  #oldest = 0;
   readonly #capacity: number;
   readonly #bound: WeightBound<V> | undefined;
   #weight = 0;
@@ -39,15 +42,23 @@ export class BoundedCache<V> {
   set(key: string, value: V): void {
     if (this.#bound === undefined) {
       if (this.#entries.size >= this.#capacity && !this.#entries.has(key)) this.#dropOldest();
-      this.#entries.set(key, value);
+      this.#put(key, value);
       return;
     }
     this.delete(key);
     const weight = this.#bound.of(value);
     if (weight > this.#bound.most) return;
     while (this.#entries.size >= this.#capacity || this.#weight + weight > this.#bound.most) this.#dropOldest();
-    this.#entries.set(key, value);
+    this.#put(key, value);
     this.#weight += weight;
+  }
+
+  #put(key: string, value: V): void {
+    const { size } = this.#entries;
+    this.#entries.set(key, value);
+    if (this.#entries.size === size) return;
+    this.#order.push(key);
+    if (this.#order.length > 2 * this.#capacity) this.#tidy();
   }
 
   /** What nobody will ask for any more; an absent key changes nothing. */
@@ -59,8 +70,17 @@ export class BoundedCache<V> {
   }
 
   #dropOldest(): void {
-    const oldest = this.#entries.keys().next();
-    if (!oldest.done) this.delete(oldest.value);
+    // Keys that were deleted stand in the order yet.
+    for (let dropped = false; !dropped; ) {
+      const key = this.#order[this.#oldest++] as string;
+      dropped = this.#entries.has(key);
+      this.delete(key);
+    }
   }
 
+  /** Leaves out of the order what is here no longer. */
+  #tidy(): void {
+    this.#order = [...this.#entries.keys()];
+    this.#oldest = 0;
+  }
 }

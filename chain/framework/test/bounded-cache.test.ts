@@ -36,4 +36,19 @@ describe('a bounded cache', () => {
     for (const key of ['a', 'b', 'c']) cache.set(key, key);
     expect(cache.size).toBe(2);
   });
+
+  it('forgets what is deleted, and keeps to its bound when keys come, go and come again', () => {
+    const cache = new BoundedCache<number>(3);
+    for (let round = 0; round < 1000; round += 1) {
+      cache.set(`a${round}`, round);
+      cache.delete(`a${round}`);
+      cache.set('b', round);
+      cache.set(`c${round}`, round);
+      cache.delete('b');
+      expect(cache.size).toBeLessThanOrEqual(3);
+      expect([cache.get(`a${round}`), cache.get('b'), cache.get(`c${round}`)]).toEqual([undefined, undefined, round]);
+    }
+    cache.delete('never there');
+    expect(cache.size).toBe(2);
+  });
 });

@@ -42,11 +42,13 @@ function checkAccount({ address, addressText, module, pubKey }: Account, where: 
 /** Stores the accounts by their numbers; numbers that stand twice are given anew, as the SDK does. */
 export function initGenesis(ctx: Context, keeper: AccountKeeper, state: GenesisState): void {
   keeper.setParams(ctx, state.params);
-  let last: bigint | undefined;
+  let next = 0n;
   for (const account of numbered(state.accounts.map((any) => keeper.parse(ctx, any)))) {
-    while (last === undefined || last < account.accountNumber) last = keeper.nextAccountNumber(ctx);
     keeper.setAccount(ctx, account);
+    next = account.accountNumber + 1n;
   }
+  // The SDK draws number after number until it has passed the highest; this is where that ends.
+  if (next > 0n) keeper.setNextAccountNumber(ctx, next);
   keeper.getModuleAccount(ctx, feeCollector);
 }
 

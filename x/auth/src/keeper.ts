@@ -74,7 +74,8 @@ export class AccountKeeper {
     if (store.has(indexKey)) throw new Error(`account number ${account.accountNumber} is taken`);
     store.set(indexKey, account.address);
     const bytes = encodeAccount(account);
-    this.#decodedAccounts.remember(this.#nameOf(account.address), bytes, account);
+    // Nobody reads a million accounts of a genesis soon.
+    if (ctx.mode !== 'genesis') this.#decodedAccounts.remember(this.#nameOf(account.address), bytes, account);
     store.set(accountKey(account.address), bytes);
   }
 
@@ -93,8 +94,13 @@ export class AccountKeeper {
     const store = this.#store(ctx);
     const bytes = store.get(accountNumberKey);
     const number = bytes === undefined ? 0n : readU64be(bytes);
-    store.set(accountNumberKey, u64be(number + 1n));
+    this.setNextAccountNumber(ctx, number + 1n);
     return number;
+  }
+
+  /** Numbers below are given away. */
+  setNextAccountNumber(ctx: Context, number: bigint): void {
+    this.#store(ctx).set(accountNumberKey, u64be(number));
   }
 
   /** In bech32. @throws Error for a module that has no account */
