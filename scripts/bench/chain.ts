@@ -6,11 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DirectSecp256k1HdWallet } from '@cosmjs/proto-signing';
 import { goSide } from './chain/go-side.ts';
 import { Load, type LoadReport, type QueryReport } from './chain/load.ts';
 import { muSide } from './chain/mu-side.ts';
 import { findPrograms, type Programs } from './chain/programs.ts';
-import type { Side } from './chain/side.ts';
+import { mnemonic, type Side } from './chain/side.ts';
+import { balanceRequest, socketQueryP99 } from './chain/socket-queries.ts';
 import { heightAt } from './chain/until.ts';
 import { percentile } from './figures.ts';
 import { measureGoCommits } from './state/commits.ts';
@@ -21,7 +23,8 @@ const usage = `npm run bench:chain [-- OPTIONS]
   --accounts N   accounts in both geneses beside those of the load (0)
   --rounds N     turns of each side (2)
   --senders N    accounts that send (200)
-  --txs N        transactions of each (100)
+  --txs N        transactions of each (200)
+  --warm N       transactions of each before the clock starts (50)
   --only SIDE    mu or go
   --json         the last line is one JSON object
 `;
@@ -31,6 +34,7 @@ interface Options {
   readonly rounds: number;
   readonly senders: number;
   readonly txs: number;
+  readonly warm: number;
   readonly only: string | undefined;
   readonly json: boolean;
 }
@@ -41,6 +45,8 @@ interface Turn {
   readonly startMs: number;
   readonly load: LoadReport;
   readonly queries: QueryReport;
+  /** of a query at the application's socket */
+  readonly socketP99Ms: number;
   readonly restartMs: number;
   readonly bytesPerTx: number;
 }
@@ -49,21 +55,34 @@ async function turn(side: Side, options: Options, load: Load): Promise<Turn> {
   const startMs = await side.start(1);
   try {
     // Funds the senders and warms both programs up.
-    await load.sends(side, options.senders, 5);
+    await load.sends(side, options.senders, options.warm);
     const before = side.diskBytes();
     const report = await load.sends(side, options.senders, options.txs);
     const bytesPerTx = (side.diskBytes() - before) / report.committed_ok;
-    const [, queries] = await Promise.all([
-      load.sends(side, options.senders, Math.ceil(options.txs / 2)),
+    const busy = load.sends(side, options.senders, Math.ceil(options.txs / 2));
+    const [, queries, socketP99Ms] = await Promise.all([
+      busy,
       load.queries(side, 5),
+      socketQueryP99(side, await payerBalance(side), busy),
     ]);
-    const height = await heightAt(side.rpc);
-    await side.kill();
-    const restartMs = await side.start(height);
-    return { side: side.name, startMs, load: report, queries, restartMs, bytesPerTx };
+    const restartMs = await restart(side);
+    return { side: side.name, startMs, load: report, queries, socketP99Ms, restartMs, bytesPerTx };
   } finally {
     await side.stop();
   }
+}
+
+/** @returns milliseconds from the start after `kill -9` to the next block, CometBFT's pause between blocks left out */
+async function restart(side: Side): Promise<number> {
+  const height = await heightAt(side.rpc);
+  await side.kill();
+  side.hurry();
+  return side.start(height);
+}
+
+async function payerBalance({ prefix, denom }: Side): Promise<Uint8Array> {
+  const [payer] = await (await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix })).getAccounts();
+  return balanceRequest(payer?.address ?? '', denom);
 }
 
 async function oneTurn(name: Side['name'], programs: Programs, options: Options): Promise<Turn> {
@@ -77,7 +96,7 @@ async function oneTurn(name: Side['name'], programs: Programs, options: Options)
   }
 }
 
-function row({ side, startMs, load, queries, restartMs, bytesPerTx }: Turn): string {
+function row({ side, startMs, load, queries, socketP99Ms, restartMs, bytesPerTx }: Turn): string {
   const cpu = Object.entries(load.use)
     .map(([name, { cpu_s }]) => `${name} ${((1000 * cpu_s) / load.committed_ok).toFixed(2)} ms`)
     .join(', ');
@@ -86,7 +105,7 @@ function row({ side, startMs, load, queries, restartMs, bytesPerTx }: Turn): str
     side.padEnd(3),
     `${load.tx_per_s.toFixed(0)} sends/s`.padStart(14),
     `CPU a send: ${cpu}`,
-    `${queries.per_s.toFixed(0)} queries/s, p99 ${queries.p99_ms} ms`,
+    `${queries.per_s.toFixed(0)} queries/s, p99 ${queries.p99_ms} ms, at the socket ${socketP99Ms.toFixed(1)} ms`,
     `start ${startMs.toFixed(0)} ms`,
     `restart ${restartMs.toFixed(0)} ms`,
     `${bytesPerTx.toFixed(0)} bytes/send`,
@@ -111,6 +130,7 @@ function summary(turns: readonly Turn[], options: Options): Record<string, numbe
     ratio_sends: mu / go,
     ...(options.accounts >= 1_000_000 ? { ratio_sends_1m: mu / go } : {}),
     ...both('query_p99_ms', ({ queries }) => queries.p99_ms),
+    ...both('query_socket_p99_ms', ({ socketP99Ms }) => socketP99Ms),
     ...both('queries_per_s', ({ queries }) => queries.per_s),
     ...both('start_ms', ({ startMs }) => startMs),
     ...both('restart_ms', ({ restartMs }) => restartMs),
@@ -141,7 +161,8 @@ async function main(): Promise<void> {
       accounts: { type: 'string', default: '0' },
       rounds: { type: 'string', default: '2' },
       senders: { type: 'string', default: '200' },
-      txs: { type: 'string', default: '100' },
+      txs: { type: 'string', default: '200' },
+      warm: { type: 'string', default: '50' },
       only: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -156,6 +177,7 @@ async function main(): Promise<void> {
     rounds: Number(values.rounds),
     senders: Number(values.senders),
     txs: Number(values.txs),
+    warm: Number(values.warm),
     only: values.only,
     json: values.json,
   };

@@ -1,13 +1,12 @@
 /** The Go chain behind CometBFT, as its own `run.sh` sets it up, with the engine's settings of the other side. */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@mu/e2e/process';
 import { freePorts } from '../../lib/localnet/ports.ts';
-import { editToml } from '../../lib/localnet/toml.ts';
-import { bytesOf } from './mu-side.ts';
+import { bytesOf, changeConfig } from './mu-side.ts';
 import type { Programs } from './programs.ts';
-import { blockBytes, engineSettings, mnemonic, type Side, type SideOptions } from './side.ts';
+import { blockBytes, engineSettings, hurrySettings, mnemonic, type Side, type SideOptions } from './side.ts';
 import { untilAbove } from './until.ts';
 
 export async function goSide(programs: Programs, options: SideOptions): Promise<Side> {
@@ -59,7 +58,7 @@ function configureEngine(
     'instrumentation.prometheus': false,
     ...engineSettings,
   };
-  writeFileSync(file, editToml(readFileSync(file, 'utf8'), values));
+  changeConfig(file, values);
 }
 
 function side(programs: Programs, home: string, env: NodeJS.ProcessEnv, rpc: string): Side {
@@ -78,7 +77,8 @@ function side(programs: Programs, home: string, env: NodeJS.ProcessEnv, rpc: str
   return {
     name: 'go',
     rpc,
-    loadFlags: ['-chain-id', 'peer-1', '-prefix', 'cosmos', '-denom', 'stake'],
+    prefix: 'cosmos',
+    denom: 'stake',
     pids: () => ({ app: pidIn('peerd'), comet: pidIn('comet') }),
     async start(above) {
       const begin = performance.now();
@@ -87,6 +87,8 @@ function side(programs: Programs, home: string, env: NodeJS.ProcessEnv, rpc: str
       await untilAbove(rpc, above);
       return performance.now() - begin;
     },
+    abci: env['ABCI_ADDR'] as string,
+    hurry: () => changeConfig(join(home, 'comet', 'config', 'config.toml'), hurrySettings),
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
     diskBytes: () => bytesOf(join(home, 'data')) + bytesOf(join(home, 'comet', 'data')),

@@ -1,7 +1,7 @@
 /** Runs the load program against a side and reads its report. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { mnemonic, type Side } from './side.ts';
+import { chainId, mnemonic, type Side } from './side.ts';
 
 const run = promisify(execFile);
 
@@ -42,7 +42,8 @@ export class Load {
   }
 
   async #run(command: string, side: Side, flags: readonly string[]): Promise<unknown> {
-    const all = [command, '-rpc', side.rpc, '-label', side.name, ...side.loadFlags, ...flags];
+    const chain = ['-chain-id', chainId, '-prefix', side.prefix, '-denom', side.denom];
+    const all = [command, '-rpc', side.rpc, '-label', side.name, ...chain, ...flags];
     const { stdout } = await run(this.#program, all, {
       env: { ...process.env, PEER_MNEMONIC: mnemonic },
       maxBuffer: 1 << 26,

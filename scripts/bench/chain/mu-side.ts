@@ -1,14 +1,17 @@
 /** Mu behind CometBFT, as `scripts/localnet` starts it. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DirectSecp256k1HdWallet } from '@cosmjs/proto-signing';
 import { addAccount } from '@mu/app/node/genesis';
 import { createLocalnet, editGenesis } from '../../lib/localnet/create.ts';
 import { type Localnet, type NodeLayout, nodeHome, rpcOf } from '../../lib/localnet/layout.ts';
 import { killNode, programsOf, startPrograms, stopNode } from '../../lib/localnet/node.ts';
 import { pidOf } from '../../lib/localnet/processes.ts';
+import { editToml, type TomlValue } from '../../lib/localnet/toml.ts';
 import { addManyAccounts } from './many-accounts.ts';
 import type { Programs } from './programs.ts';
-import { blockBytes, engineSettings, mnemonic, type Side, type SideOptions } from './side.ts';
+import { blockBytes, chainId, engineSettings, hurrySettings, mnemonic, type Side, type SideOptions } from './side.ts';
 import { untilAbove } from './until.ts';
 
 const funds = '1000000000000000umu';
@@ -18,7 +21,7 @@ export async function muSide(programs: Programs, options: SideOptions): Promise<
     home: options.folder,
     validators: 1,
     cometbft: programs.cometbft,
-    chainId: 'peer-1',
+    chainId,
     engineSettings,
     settings: { 'node.log_level': 'warn' },
   });
@@ -40,7 +43,8 @@ function side(net: Localnet, node: NodeLayout, { cometbft }: Programs): Side {
   return {
     name: 'mu',
     rpc,
-    loadFlags: ['-chain-id', 'peer-1', '-prefix', 'mu', '-denom', 'umu'],
+    prefix: 'mu',
+    denom: 'umu',
     pids: () => ({ app: pidOf(app) as number, comet: pidOf(engine) as number }),
     async start(above) {
       const begin = performance.now();
@@ -48,10 +52,17 @@ function side(net: Localnet, node: NodeLayout, { cometbft }: Programs): Side {
       await untilAbove(rpc, above);
       return performance.now() - begin;
     },
+    abci: `tcp://127.0.0.1:${node.ports.abci}`,
+    hurry: () => changeConfig(join(nodeHome(net, node), 'config', 'config.toml'), hurrySettings),
     kill: () => killNode(net, node),
     stop: () => stopNode(net, node),
     diskBytes: () => bytesOf(nodeHome(net, node)),
   };
+}
+
+/** Changes values of CometBFT's config. */
+export function changeConfig(file: string, values: Readonly<Record<string, TomlValue>>): void {
+  writeFileSync(file, editToml(readFileSync(file, 'utf8'), values));
 }
 
 export function bytesOf(folder: string): number {
