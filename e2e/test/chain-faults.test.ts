@@ -12,11 +12,12 @@ import { toBech32 } from '@mu/lib/bech32';
 import { Network } from '../src/network.ts';
 import { eventually } from '../src/process.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(120_000 + Number(process.env['MU_KILLS'] ?? 0) * 20_000);
 
 /** Nobody has its key: what arrives there stays. */
 const receiver = toBech32('mu', new Uint8Array(20).fill(7));
-const rounds = 3;
+/** By hand: MU_KILLS=200 npm run e2e -- --testPathPatterns chain-faults */
+const rounds = Number(process.env['MU_KILLS'] ?? 3);
 
 let network: Network;
 let user: string;

@@ -1,4 +1,5 @@
 /** A seeded source of damaged ABCI frames: real requests of every method, changed where decoders go wrong. */
+import { Damage } from './damage.ts';
 import { delimited, frameOf } from './peer.ts';
 
 const bytes = (length: number): Buffer => Buffer.alloc(length, length % 251);
@@ -41,24 +42,16 @@ const real: readonly Buffer[] = [
   frameOf({ finalizeBlock: { ...block, txs: [bytes(10), bytes(0)], decidedLastCommit: { votes: [vote, vote] } } }),
 ];
 
-/** Bytes at which varints, tags and lengths turn. */
-const edges = [0, 1, 0x0a, 0x12, 0x1b, 0x1c, 0x7f, 0x80, 0x8f, 0xf8, 0xff];
-
 export class Mutator {
-  #state: number;
+  readonly #damage: Damage;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#damage = new Damage(seed);
   }
 
   /** An integer from 0 to below the bound. */
   below(bound: number): number {
-    // xorshift32 over a counter step: cheap, and the same on every machine.
-    this.#state = (this.#state + 0x9e37_79b9) >>> 0;
-    let x = this.#state;
-    x = Math.imul(x ^ (x >>> 16), 0x85eb_ca6b);
-    x = Math.imul(x ^ (x >>> 13), 0xc2b2_ae35);
-    return ((x ^ (x >>> 16)) >>> 0) % bound;
+    return this.#damage.below(bound);
   }
 
   /** The next input: one to three frames, of which some byte, length or end is wrong; one in ten is left whole. */
@@ -68,39 +61,8 @@ export class Mutator {
     if (this.below(10) === 0) return whole;
     // Half of the damage is inside a frame whose length is right again: it gets past the first check.
     if (this.below(2) === 0)
-      return Buffer.concat([...frames.slice(1), delimited(this.#damage(bodyOf(frames[0] as Buffer)))]);
-    return this.#damage(whole);
-  }
-
-  #damage(input: Buffer): Buffer {
-    let changed: Buffer = Buffer.from(input);
-    for (let steps = 1 + this.below(4); steps > 0; steps--) changed = this.#step(changed);
-    return changed;
-  }
-
-  #step(input: Buffer): Buffer {
-    if (input.length === 0) return Buffer.from([this.below(256)]);
-    const at = this.below(input.length);
-    const to = at + this.below(input.length - at + 1);
-    switch (this.below(7)) {
-      case 0:
-        input[at] = (input[at] as number) ^ (1 << this.below(8));
-        return input;
-      case 1:
-        input[at] = edges[this.below(edges.length)] as number;
-        return input;
-      case 2:
-        return input.subarray(0, at);
-      case 3:
-        return Buffer.concat([input.subarray(0, at), input.subarray(to)]);
-      case 4:
-        return Buffer.concat([input.subarray(0, to), input.subarray(at)]);
-      case 5:
-        return Buffer.concat([input.subarray(0, at), Buffer.alloc(1 + this.below(12), 0xff), input.subarray(at)]);
-      default:
-        // Groups within groups: what a recursive decoder follows into the end of its stack.
-        return Buffer.concat([input.subarray(0, at), Buffer.alloc(1 + this.below(30_000), 0x1b), input.subarray(at)]);
-    }
+      return Buffer.concat([...frames.slice(1), delimited(this.#damage.damage(bodyOf(frames[0] as Buffer)))]);
+    return this.#damage.damage(whole);
   }
 }
 

@@ -3,7 +3,7 @@
  * process is ours when its command line names our folder; numbers alone are used again by others.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { eventually } from '@mu/e2e/process';
 
 export interface ProgramFiles {
@@ -48,9 +48,7 @@ function hasArgument(pid: number, argument: string): boolean {
     if (existsSync('/proc/self/cmdline')) {
       const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
       // For a moment of each exec a living process has no arguments; a launcher that becomes its program goes through it.
-      return line === ''
-        ? !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-        : line.split('\0').includes(argument);
+      return line === '' ? !isDead(pid) : line.split('\0').includes(argument);
     }
     // Systems without /proc show one line.
     const line = execFileSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8' }).trimEnd();
@@ -58,6 +56,11 @@ function hasArgument(pid: number, argument: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A process whose first thread is dead lives on, and holds its files, until the others are: much memory takes its time. */
+function isDead(pid: number): boolean {
+  return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) && readdirSync(`/proc/${pid}/task`).length === 1;
 }
 
 /** Sends a signal where the program lives. @returns whether it does */
