@@ -2,7 +2,7 @@
  * `npm run bench:chain`: Mu and a Go chain of the Cosmos SDK in turns on one machine, each behind a CometBFT of its own with
  * the same settings, under the same load. Absolute figures mean little; the ratios are what it is for.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -48,6 +48,8 @@ interface Turn {
   /** of a query at the application's socket */
   readonly socketP99Ms: number;
   readonly restartMs: number;
+  /** memory of the application right after it */
+  readonly restartedMb: number;
   readonly bytesPerTx: number;
 }
 
@@ -66,7 +68,8 @@ async function turn(side: Side, options: Options, load: Load): Promise<Turn> {
       socketQueryP99(side, await payerBalance(side), busy),
     ]);
     const restartMs = await restart(side);
-    return { side: side.name, startMs, load: report, queries, socketP99Ms, restartMs, bytesPerTx };
+    const restartedMb = residentMb(side.pids()['app'] as number);
+    return { side: side.name, startMs, load: report, queries, socketP99Ms, restartMs, restartedMb, bytesPerTx };
   } finally {
     await side.stop();
   }
@@ -78,6 +81,11 @@ async function restart(side: Side): Promise<number> {
   await side.kill();
   side.hurry();
   return side.start(height);
+}
+
+/** RSS as Linux counts it, the pages of mapped files too. */
+function residentMb(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1024;
 }
 
 async function payerBalance({ prefix, denom }: Side): Promise<Uint8Array> {
@@ -135,6 +143,7 @@ function summary(turns: readonly Turn[], options: Options): Record<string, numbe
     ...both('start_ms', ({ startMs }) => startMs),
     ...both('restart_ms', ({ restartMs }) => restartMs),
     ...both('rss_mb', ({ load }) => load.use['app']?.rss_peak_mib ?? Number.NaN),
+    ...both('restarted_rss_mb', ({ restartedMb }) => restartedMb),
     ...both('bytes_per_tx', ({ bytesPerTx }) => bytesPerTx),
   };
 }

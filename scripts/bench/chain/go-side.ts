@@ -4,10 +4,13 @@ import { existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@mu/e2e/process';
 import { freePorts } from '../../lib/localnet/ports.ts';
+import { writeAccounts } from './many-accounts.ts';
 import { bytesOf, changeConfig } from './mu-side.ts';
 import type { Programs } from './programs.ts';
 import { blockBytes, engineSettings, hurrySettings, mnemonic, type Side, type SideOptions } from './side.ts';
 import { untilAbove } from './until.ts';
+
+const [prefix, denom] = ['cosmos', 'stake'];
 
 export async function goSide(programs: Programs, options: SideOptions): Promise<Side> {
   const [rpc = 0, p2p = 0, grpc = 0, api = 0, abci = 0] = await freePorts(5);
@@ -28,16 +31,12 @@ export async function goSide(programs: Programs, options: SideOptions): Promise<
   };
   execFileSync('bash', [programs.runScript, 'init'], { env, stdio: 'ignore' });
   configureEngine(programs, join(options.folder, 'comet'), { rpc, p2p, abci });
-  return side(programs, options.folder, env, `http://127.0.0.1:${rpc}`);
+  return side(programs, options, env, `http://127.0.0.1:${rpc}`);
 }
 
 function accountsFile({ peerload }: Programs, { folder, accounts }: SideOptions): Record<string, string> {
   if (accounts === 0) return {};
-  const file = `${folder}.accounts`;
-  execFileSync(peerload, ['fill', '-count', `${accounts}`, '-file', file], {
-    env: { ...process.env, PEER_MNEMONIC: mnemonic },
-  });
-  return { ACCOUNTS_FILE: file };
+  return { ACCOUNTS_FILE: writeAccounts(peerload, `${folder}.accounts`, accounts, prefix, denom) };
 }
 
 /** CometBFT's own defaults and the settings of both sides, in place of what the SDK writes. */
@@ -61,7 +60,12 @@ function configureEngine(
   changeConfig(file, values);
 }
 
-function side(programs: Programs, home: string, env: NodeJS.ProcessEnv, rpc: string): Side {
+function side(
+  programs: Programs,
+  { folder: home, accounts: filled }: SideOptions,
+  env: NodeJS.ProcessEnv,
+  rpc: string,
+): Side {
   const pidIn = (name: string): number => Number(readFileSync(join(home, `${name}.pid`), 'utf8'));
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     for (const name of ['comet', 'peerd']) {
@@ -77,8 +81,9 @@ function side(programs: Programs, home: string, env: NodeJS.ProcessEnv, rpc: str
   return {
     name: 'go',
     rpc,
-    prefix: 'cosmos',
-    denom: 'stake',
+    prefix,
+    denom,
+    filled,
     pids: () => ({ app: pidIn('peerd'), comet: pidIn('comet') }),
     async start(above) {
       const begin = performance.now();

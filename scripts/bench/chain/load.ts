@@ -43,7 +43,8 @@ export class Load {
 
   async #run(command: string, side: Side, flags: readonly string[]): Promise<unknown> {
     const chain = ['-chain-id', chainId, '-prefix', side.prefix, '-denom', side.denom];
-    const all = [command, '-rpc', side.rpc, '-label', side.name, ...chain, ...flags];
+    const to = side.filled > 0 ? ['-to', 'filled', '-filled', `${side.filled}`] : [];
+    const all = [command, '-rpc', side.rpc, '-label', side.name, ...chain, ...to, ...flags];
     const { stdout } = await run(this.#program, all, {
       env: { ...process.env, PEER_MNEMONIC: mnemonic },
       maxBuffer: 1 << 26,

@@ -1,18 +1,23 @@
 /** A genesis with many accounts, written as text by parts: as objects they would not fit into memory. */
-import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { homeAt } from '@mu/app/node/home';
-import { toBech32 } from '@mu/lib/bech32';
+import { mnemonic } from './side.ts';
 
-const amountEach = 1_000_000n;
+const amountEach = 1000n;
 const perWrite = 10_000;
 
-/** The address of the nth of these accounts; nobody has its key. */
-export const manyAddress = (index: number): string =>
-  toBech32('mu', createHash('sha256').update(`account ${index}`).digest().subarray(0, 20));
+/** Writes the accounts that the load program knows by its words to a file, as the SDK reads them. @returns the file */
+export function writeAccounts(peerload: string, file: string, count: number, prefix: string, denom: string): string {
+  const flags = ['-count', `${count}`, '-prefix', prefix, '-denom', denom, '-file', file];
+  execFileSync(peerload, ['fill', ...flags], { env: { ...process.env, PEER_MNEMONIC: mnemonic } });
+  return file;
+}
 
-/** Adds accounts to the genesis of a home folder that has at least one already. */
-export function addManyAccounts(home: string, count: number): void {
+/** Adds the accounts of such a file to the genesis of a home folder that has at least one already. */
+export function addManyAccounts(home: string, accounts: string): void {
+  const addresses = readFileSync(accounts, 'utf8').match(/(?<="address":")[^"]+/g) ?? [];
+  const count = addresses.length;
   const file = homeAt(home).genesis;
   const genesis = JSON.parse(readFileSync(file, 'utf8')) as {
     app_state: {
@@ -35,7 +40,7 @@ export function addManyAccounts(home: string, count: number): void {
       writeMany(out, count, (index) =>
         JSON.stringify({
           '@type': '/cosmos.auth.v1beta1.BaseAccount',
-          address: manyAddress(index),
+          address: addresses[index],
           pub_key: null,
           account_number: `${first + index}`,
           sequence: '0',
@@ -43,7 +48,7 @@ export function addManyAccounts(home: string, count: number): void {
       );
     } else if (part === '<balances>') {
       writeMany(out, count, (index) =>
-        JSON.stringify({ address: manyAddress(index), coins: [{ denom: 'umu', amount: `${amountEach}` }] }),
+        JSON.stringify({ address: addresses[index], coins: [{ denom: 'umu', amount: `${amountEach}` }] }),
       );
     } else writeSync(out, part);
   }

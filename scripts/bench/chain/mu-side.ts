@@ -9,12 +9,13 @@ import { type Localnet, type NodeLayout, nodeHome, rpcOf } from '../../lib/local
 import { killNode, programsOf, startPrograms, stopNode } from '../../lib/localnet/node.ts';
 import { pidOf } from '../../lib/localnet/processes.ts';
 import { editToml, type TomlValue } from '../../lib/localnet/toml.ts';
-import { addManyAccounts } from './many-accounts.ts';
+import { addManyAccounts, writeAccounts } from './many-accounts.ts';
 import type { Programs } from './programs.ts';
 import { blockBytes, chainId, engineSettings, hurrySettings, mnemonic, type Side, type SideOptions } from './side.ts';
 import { untilAbove } from './until.ts';
 
-const funds = '1000000000000000umu';
+const [prefix, denom] = ['mu', 'umu'];
+const funds = `1000000000000000${denom}`;
 
 export async function muSide(programs: Programs, options: SideOptions): Promise<Side> {
   const net = await createLocalnet({
@@ -25,7 +26,7 @@ export async function muSide(programs: Programs, options: SideOptions): Promise<
     engineSettings,
     settings: { 'node.log_level': 'warn' },
   });
-  const [payer] = await (await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix: 'mu' })).getAccounts();
+  const [payer] = await (await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix })).getAccounts();
   if (payer === undefined) throw new Error('the test words give no account');
   editGenesis(net, (genesis) => {
     const params = genesis.consensus_params as { block: Record<string, string> };
@@ -33,18 +34,22 @@ export async function muSide(programs: Programs, options: SideOptions): Promise<
     return addAccount(genesis, payer.address, funds);
   });
   const node = net.nodes[0] as NodeLayout;
-  if (options.accounts > 0) addManyAccounts(nodeHome(net, node), options.accounts);
-  return side(net, node, programs);
+  if (options.accounts > 0) {
+    const file = `${options.folder}.accounts`;
+    addManyAccounts(nodeHome(net, node), writeAccounts(programs.peerload, file, options.accounts, prefix, denom));
+  }
+  return side(net, node, programs, options.accounts);
 }
 
-function side(net: Localnet, node: NodeLayout, { cometbft }: Programs): Side {
+function side(net: Localnet, node: NodeLayout, { cometbft }: Programs, filled: number): Side {
   const rpc = rpcOf(node);
   const { app, engine } = programsOf(net, node);
   return {
     name: 'mu',
     rpc,
-    prefix: 'mu',
-    denom: 'umu',
+    prefix,
+    denom,
+    filled,
     pids: () => ({ app: pidOf(app) as number, comet: pidOf(engine) as number }),
     async start(above) {
       const begin = performance.now();

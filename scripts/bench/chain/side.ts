@@ -11,6 +11,8 @@ export interface Side {
   /** of its addresses */
   readonly prefix: string;
   readonly denom: string;
+  /** accounts of the load program's words that the genesis has: where there are any, they receive and are asked about */
+  readonly filled: number;
   /** process ids by name */
   pids(): Readonly<Record<string, number>>;
   /** Starts both programs and waits for a block above a height. @returns milliseconds from start to that block */
