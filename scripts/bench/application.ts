@@ -2,19 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMuNodeApp, defaultAppState, type MuApp, muStoreNames } from '@mu/app/mu-app';
-import { newGenesis } from '@mu/app/node/genesis';
+import { createMuNodeApp, type MuApp, muStoreNames } from '@mu/app/mu-app';
 import { NodeApplication } from '@mu/app/node/node-application';
 import { LmdbCommitStore } from '@mu/app/store/lmdb-store';
 import { VerifyPool } from '@mu/app/verify/pool';
 import { PreVerifier } from '@mu/app/verify/pre-verifier';
 import type { Change } from '@mu/framework/store/kv-store';
-import { utf8 } from '@mu/lib/bytes';
-import { CheckTxType, RequestFinalizeBlock, RequestInitChain } from 'cosmjs-types/tendermint/abci/types';
+import { CheckTxType, RequestFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
 import secp256k1 from 'secp256k1';
-import { benchWallets, funded, signSends, type Wallet } from './sends.ts';
+import { beginChain, chainId, requireSuccess } from './in-process.ts';
+import { benchWallets, signSends, type Wallet } from './sends.ts';
 
-const chainId = 'mu-bench';
 /** As many checks as a client has under way, and a node takes together. */
 const together = 64;
 
@@ -85,15 +83,10 @@ async function onChain<T>(
   wallets: readonly Wallet[],
   run: (on: { readonly node: MuApp; readonly store: TimedStore }) => Promise<T>,
 ): Promise<T> {
-  const appState = defaultAppState({ bech32Prefix: 'mu', denom: 'umu' });
-  const empty = newGenesis({ chainId, time: '2026-01-01T00:00:00Z', validators: [], appState });
   const folder = mkdtempSync(join(tmpdir(), 'mu-bench-'));
   const store = new TimedStore(folder, muStoreNames);
   const node = createMuNodeApp({ store });
-  const appStateBytes = utf8(JSON.stringify(funded(empty, wallets).app_state));
-  node.app.initChain(RequestInitChain.fromPartial({ chainId, initialHeight: 1n, appStateBytes }));
-  node.app.finalizeBlock(RequestFinalizeBlock.fromPartial({ height: 1n }));
-  node.app.commit();
+  beginChain(node, wallets);
   const result = await run({ node, store });
   await store.close();
   rmSync(folder, { recursive: true });
@@ -121,9 +114,4 @@ function verification(): number {
     for (let time = 0; time < times; time += 1) secp256k1.ecdsaVerify(signature, digest, publicKey);
   });
   return us / times;
-}
-
-function requireSuccess(answers: readonly { readonly code: number; readonly log: string }[]): void {
-  const failed = answers.find(({ code }) => code !== 0);
-  if (failed !== undefined) throw new Error(`a send failed: ${failed.log}`);
 }

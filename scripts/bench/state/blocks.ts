@@ -1,14 +1,12 @@
 /** Blocks of sends over a state of so many accounts, without engine, socket and load: what each phase of a block takes. */
-import { createMuNodeApp, defaultAppState, type MuApp, muStoreNames } from '@mu/app/mu-app';
-import { newGenesis } from '@mu/app/node/genesis';
+import { createMuNodeApp, type MuApp, muStoreNames } from '@mu/app/mu-app';
 import { toBech32 } from '@mu/lib/bech32';
-import { utf8 } from '@mu/lib/bytes';
-import { CheckTxType, RequestFinalizeBlock, RequestInitChain } from 'cosmjs-types/tendermint/abci/types';
+import { CheckTxType, RequestFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
 import { percentile } from '../figures.ts';
-import { benchWallets, funded, signSends } from '../sends.ts';
+import { beginChain, chainId, requireSuccess } from '../in-process.ts';
+import { benchWallets, signSends } from '../sends.ts';
 import { FilledStore, filledAddress } from './filled-store.ts';
 
-const chainId = 'mu-bench';
 const wallets = 200;
 export const sendsPerBlock = 5_000;
 
@@ -46,7 +44,7 @@ export async function measureBlocks({ folder, accounts, blocks, cacheMb }: Block
   const began = performance.now();
   const store = new FilledStore(folder, muStoreNames, { cacheBytes: cacheMb * 1_048_576, accounts });
   const node = createMuNodeApp({ store });
-  begin(node);
+  beginChain(node, benchWallets(wallets));
   await store.settled();
   const fillSeconds = (performance.now() - began) / 1000;
   const txs = signedBlocks(accounts, blocks + 1);
@@ -73,15 +71,6 @@ export async function measureBlocks({ folder, accounts, blocks, cacheMb }: Block
   };
   await store.close();
   return result;
-}
-
-function begin({ app }: MuApp): void {
-  const appState = defaultAppState({ bech32Prefix: 'mu', denom: 'umu' });
-  const empty = newGenesis({ chainId, time: '2026-01-01T00:00:00Z', validators: [], appState });
-  const appStateBytes = utf8(JSON.stringify(funded(empty, benchWallets(wallets)).app_state));
-  app.initChain(RequestInitChain.fromPartial({ chainId, initialHeight: 1n, appStateBytes }));
-  app.finalizeBlock(RequestFinalizeBlock.fromPartial({ height: 1n }));
-  app.commit();
 }
 
 /** Sends to accounts all over the state, so that each block changes other parts of the trees. */
@@ -115,9 +104,4 @@ async function oneBlock({ app }: MuApp, store: FilledStore, height: bigint, txs:
     commit_ms: committed - finalized,
     write_ms: performance.now() - committed,
   };
-}
-
-function requireSuccess(answers: readonly { readonly code: number; readonly log: string }[]): void {
-  const failed = answers.find(({ code }) => code !== 0);
-  if (failed !== undefined) throw new Error(`a send failed: ${failed.log}`);
 }

@@ -31,7 +31,7 @@ export const ready = 'ready';
 export const closing = 'close';
 
 interface Waiting {
-  resolve(response: ResponseQuery): void;
+  resolve(response: Uint8Array): void;
   reject(error: Error): void;
 }
 
@@ -62,18 +62,25 @@ export class QueryThread {
     return this.#waiting.size;
   }
 
+  /** As `askEncoded`, with messages. */
+  async ask(request: RequestQuery, from = 0n): Promise<ResponseQuery> {
+    return ResponseQuery.decode(await this.askEncoded(RequestQuery.encode(request).finish(), from));
+  }
+
   /**
    * There must be a committed block.
+   * @param request an encoded RequestQuery; its buffer is copied whole
    * @param from the height of a block whose commit the asker knows of; it may still be on its way to the files
+   * @returns an encoded ResponseQuery
    * @throws Error when the thread ended; the next question starts it anew
    */
-  ask(request: RequestQuery, from = 0n): Promise<ResponseQuery> {
+  askEncoded(request: Uint8Array, from = 0n): Promise<Uint8Array> {
     if (this.#closed) return Promise.reject(new Error('the node is stopping: no more queries are answered'));
     this.open();
     const id = ++this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<ResponseQuery>();
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.#waiting.set(id, { resolve, reject });
-    this.#worker?.postMessage({ id, request: RequestQuery.encode(request).finish(), from } satisfies Question);
+    this.#worker?.postMessage({ id, request, from } satisfies Question);
     return promise;
   }
 
@@ -98,7 +105,7 @@ export class QueryThread {
       const { id, response } = message;
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
-      waiting?.resolve(ResponseQuery.decode(response));
+      waiting?.resolve(response);
     });
     worker.on('error', (error) => this.#lost(worker, error));
     worker.on('exit', () => this.#lost(worker, new Error('the thread that answers queries ended')));

@@ -8,7 +8,7 @@ import { FrameError } from '@mu/abci/frame';
 import type { MessageHandler } from '@mu/abci/handler';
 import { decodeBody, methods, type ServedMethod } from '@mu/abci/methods';
 import { BinaryReader } from 'cosmjs-types/binary';
-import { RequestQuery, ResponseInfo, ResponseQuery } from 'cosmjs-types/tendermint/abci/types';
+import { RequestQuery, ResponseInfo } from 'cosmjs-types/tendermint/abci/types';
 import { isSimulation } from '../node/node-application.ts';
 import type { QueryThread } from '../query/query-thread.ts';
 import { Outbox, unpackMessages } from './batch.ts';
@@ -120,11 +120,11 @@ export class ApplicationThread implements MessageHandler {
 
   /** What is committed is asked of the thread beside; what the state machine alone can say, of it. */
   async #query(body: Uint8Array): Promise<Uint8Array> {
-    const request = decodeBody('Query', RequestQuery, body);
-    if (this.#height === 0n || !this.#queries.isReady || isSimulation(request.path))
-      return this.#ask(methods.query, body);
+    const { path } = decodeBody('Query', RequestQuery, body);
+    if (this.#height === 0n || !this.#queries.isReady || isSimulation(path)) return this.#ask(methods.query, body);
     try {
-      return ResponseQuery.encode(await this.#queries.ask(request, this.#height)).finish();
+      // A copy: the body may be a part of a larger buffer of the socket.
+      return await this.#queries.askEncoded(new Uint8Array(body), this.#height);
     } catch {
       return this.#ask(methods.query, body);
     }
