@@ -27,3 +27,5 @@ export const errReason = provider(21, 'a node is removed as retired or compromis
 export const errParams = provider(22, 'parameters are wrong');
 export const errBusy = provider(23, 'provider has open bids or live leases');
 export const errNoAttestation = provider(24, 'auditor states nothing of this provider');
+export const errKeyReused = provider(25, 'an encryption key_id is for one key only');
+export const errLastKey = provider(26, 'the last encryption key stays until a later one comes');

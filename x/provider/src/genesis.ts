@@ -4,7 +4,7 @@ import { parseAmount } from '@mu/lib/amounts';
 import { GenesisState, type Node, type Params, type PriceList, type Provider, ProviderState } from '@mu/proto/provider';
 import { errParams } from './errors.ts';
 import { defaultParams, requireDenom, validateParams } from './params.ts';
-import { checkAuthorityKey, nodeIdPattern } from './rules.ts';
+import { checkAttributeForm, checkAuthorityKey, checkPriceForm, nodeIdPattern } from './rules.ts';
 import {
   attestations,
   authorityItem,
@@ -50,6 +50,7 @@ function checkProviders(list: readonly Provider[]): Map<string, Provider> {
       throw errParams.wrap(`${where}.unbonding_height is 0 while active and only then`);
     if (deposit === undefined || !isAmount(deposit.amount)) throw errParams.wrap(`${where}.deposit is no coin`);
     checkAuthorityKey(provider.nodeAuthorityKey);
+    checkAttributeForm(provider.attributes);
   }
   return byOwner;
 }
@@ -67,10 +68,11 @@ function isAmount(text: string): boolean {
 function checkPriceLists(list: readonly PriceList[], byOwner: ReadonlyMap<string, Provider>): void {
   const known = new Set<string>();
   const counts = new Map<string, bigint>();
-  for (const [at, { provider, version }] of list.entries()) {
+  for (const [at, { provider, version, prices }] of list.entries()) {
     const latest = byOwner.get(provider)?.priceListVersion ?? 0n;
     if (version < 1n || version > latest) throw errParams.wrap(`price_lists[${at}] is of no provider’s version`);
     once(known, `${provider}/${version}`, `price_lists[${at}]`);
+    checkPriceForm(prices);
     counts.set(provider, (counts.get(provider) ?? 0n) + 1n);
   }
   for (const [owner, { priceListVersion }] of byOwner) {
@@ -99,11 +101,12 @@ export function initGenesis(ctx: Context, state: GenesisState): void {
   requireDenom(params, ctx.chain.denom);
   paramsItem.set(ctx, params);
   authorityItem.set(ctx, state.authority);
+  // Lists first: a provider's place in the index by price is that of its latest list.
+  for (const list of state.priceLists) putPriceList(ctx, list);
   for (const provider of state.providers) {
     requireDenom(provider, ctx.chain.denom);
     putProvider(ctx, provider, undefined);
   }
-  for (const list of state.priceLists) putPriceList(ctx, list);
   for (const node of state.nodes) putNode(ctx, node, undefined);
   for (const attestation of state.attestations) putAttestation(ctx, attestation);
 }

@@ -9,7 +9,19 @@ import { toHex } from '@mu/lib/bytes';
 import { ProviderState } from '@mu/proto/provider';
 import type { ProviderDeps } from './expected-keepers.ts';
 import { moduleName } from './keys.ts';
-import { isLeaving, leaving, nodeCount, nodes, priceLists, providers, providersByRegion } from './state.ts';
+import {
+  indexedPrice,
+  isLeaving,
+  leaving,
+  nodeCount,
+  nodes,
+  offeredVersion,
+  priceLists,
+  providers,
+  providersByAttribute,
+  providersByPrice,
+  providersByRegion,
+} from './state.ts';
 
 export function providerInvariants(deps: ProviderDeps): Invariant[] {
   return [
@@ -18,6 +30,8 @@ export function providerInvariants(deps: ProviderDeps): Invariant[] {
     { name: 'PRV-3', check: (ctx) => leavingAgree(unmetered(ctx)) },
     { name: 'PRV-4', check: (ctx) => nodesAgree(unmetered(ctx)) },
     { name: 'PRV-5', check: (ctx) => listsAgree(unmetered(ctx)) },
+    { name: 'PRV-6', check: (ctx) => attributesAgree(unmetered(ctx)) },
+    { name: 'PRV-7', check: (ctx) => pricesAgree(unmetered(ctx)) },
   ];
 }
 
@@ -42,6 +56,30 @@ function regionsAgree(ctx: Context): string | undefined {
   }
   const indexed = [...providersByRegion.iterate(ctx)].length;
   return indexed === stated ? undefined : `${stated} regions are stated, ${indexed} are in the index`;
+}
+
+function attributesAgree(ctx: Context): string | undefined {
+  let stated = 0;
+  for (const [owner, provider] of providers.iterate(ctx)) {
+    stated += provider.attributes.length;
+    const missing = provider.attributes.find(({ key, value }) => !providersByAttribute.has(ctx, [key, value, owner]));
+    if (missing !== undefined) return `${provider.owner} states ${missing.key} and the index does not say so`;
+  }
+  const listed = [...providersByAttribute.iterate(ctx)].length;
+  return listed === stated ? undefined : `${stated} attributes are stated, ${listed} are in the index`;
+}
+
+/** Active providers stand in the index with the prices of their latest list, and nobody else does. */
+function pricesAgree(ctx: Context): string | undefined {
+  let offered = 0;
+  for (const [owner, provider] of providers.iterate(ctx)) {
+    const prices = priceLists.get(ctx, [owner, offeredVersion(provider)])?.prices ?? [];
+    offered += prices.length;
+    const missing = prices.find((one) => !providersByPrice.has(ctx, [one.metric, indexedPrice(one), owner]));
+    if (missing !== undefined) return `${provider.owner} sells ${missing.metric} and the index does not say so`;
+  }
+  const listed = [...providersByPrice.iterate(ctx)].length;
+  return listed === offered ? undefined : `${offered} prices are offered, ${listed} are in the index`;
 }
 
 /** Who waits for a deposit stands in the queue, and nobody else; who is gone has none locked. */

@@ -53,6 +53,7 @@ import {
   checkPrices,
   checkRegions,
   checkRoots,
+  checkRotation,
   checkServices,
   checkUri,
   gatewayForm,
@@ -121,11 +122,12 @@ function active(provider: Provider): Provider {
   return provider;
 }
 
-/** What a registration and an update state alike, checked. @returns its addresses in their one text */
+/** What a registration and an update state alike, checked. @param before as it stands @returns its addresses in their one text */
 function checkStated(
   ctx: Context,
   keeper: ProviderKeeper,
   message: MsgRegisterProvider | MsgUpdateProvider,
+  before: Provider | undefined,
 ): Pick<Provider, 'owner' | 'operators' | 'payoutAddress'> {
   const params = keeper.params(ctx);
   checkOperators(message.operators, params, ctx.chain.bech32Prefix);
@@ -134,9 +136,10 @@ function checkStated(
   checkRegions(message.regions, params);
   checkServices(message.services, params);
   checkAttributes(message.attributes, params);
-  checkRoots(message.roots, params);
+  checkRoots(message.roots, params, ctx.height);
   checkAuthorityKey(message.nodeAuthorityKey);
   checkEncryptionKeys(message.encryptionKeys, params);
+  checkRotation(message.encryptionKeys, before?.encryptionKeys ?? []);
   const { owner, operators, payoutAddress } = message;
   return {
     owner: canonical(ctx, owner),
@@ -151,7 +154,7 @@ function register(ctx: Context, keeper: ProviderKeeper, message: MsgRegisterProv
   const before = keeper.getProvider(ctx, message.owner);
   if (before !== undefined && before.state !== ProviderState.PROVIDER_STATE_GONE)
     throw errRegistered.wrap(before.owner);
-  const addresses = checkStated(ctx, keeper, message);
+  const addresses = checkStated(ctx, keeper, message, before);
   const params = keeper.params(ctx);
   if (prices.length > 0) checkNewList(prices, before, params);
   const { deposit } = params;
@@ -173,7 +176,7 @@ function register(ctx: Context, keeper: ProviderKeeper, message: MsgRegisterProv
 
 function update(ctx: Context, keeper: ProviderKeeper, message: MsgUpdateProvider): MsgUpdateProviderResponse {
   const provider = active(keeper.requireProvider(ctx, message.owner));
-  const next = Provider.fromPartial({ ...provider, ...message, ...checkStated(ctx, keeper, message) });
+  const next = Provider.fromPartial({ ...provider, ...message, ...checkStated(ctx, keeper, message, provider) });
   putProvider(ctx, next, provider);
   emitProvider(ctx, 'provider_updated', next);
   return MsgUpdateProviderResponse.fromPartial({});

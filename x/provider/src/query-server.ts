@@ -1,16 +1,12 @@
-/** Queries of the registry. Lists go over the index that the filter names; the rest of the filter is applied to it. */
-
-import { bytesKey } from '@mu/framework/collections';
-import type { Context } from '@mu/framework/context';
+/** Queries of the registry. */
 import { errKeyNotFound } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
 import { listPage, type Source } from '@mu/framework/pagination';
-import { Attestation, Node, PriceList, Provider, ProviderState, type QueryDefinition } from '@mu/proto/provider';
-import { errRegion } from './errors.ts';
+import { Attestation, Node, PriceList, type QueryDefinition } from '@mu/proto/provider';
 import type { ProviderKeeper } from './keeper.ts';
-import { attestationKey, nodeKey, priceListKey, regionOwnerKey } from './keys.ts';
-import { namePattern } from './params.ts';
-import { attestations, nodes, ownerKey, priceLists, providers, providersByRegion } from './state.ts';
+import { attestationKey, nodeKey, priceListKey } from './keys.ts';
+import { providerPage } from './provider-list.ts';
+import { attestations, nodes, ownerKey, priceLists } from './state.ts';
 
 type ProviderQueries = Handlers<(typeof QueryDefinition)['methods']>;
 
@@ -20,12 +16,7 @@ export function createQueryServer(keeper: ProviderKeeper): ProviderQueries {
   return {
     params: (ctx) => ({ params: keeper.params(ctx) }),
     providers(ctx, request) {
-      const keeps = ({ state }: Provider): boolean =>
-        request.state === ProviderState.PROVIDER_STATE_UNSPECIFIED || state === request.state;
-      const { items, pagination } =
-        request.region === ''
-          ? listPage(ctx, allProviders, request.pagination, keeps)
-          : listPage(ctx, inRegion(checkedRegion(request.region)), request.pagination, keeps);
+      const { items, pagination } = providerPage(ctx, request);
       return { providers: items, pagination };
     },
     provider: (ctx, { owner }) => ({ provider: found(keeper.getProvider(ctx, owner), `provider ${owner}`) }),
@@ -64,28 +55,6 @@ export function createQueryServer(keeper: ProviderKeeper): ProviderQueries {
       const asked = version === 0n ? latest : version;
       return { priceList: found(keeper.priceList(ctx, owner, asked), `price list ${asked} of ${owner}`) };
     },
-  };
-}
-
-const allProviders: Source<Uint8Array, Provider> = {
-  keys: providers,
-  codec: bytesKey,
-  prefix: [],
-  load: (_ctx, _key, value) => Provider.decode(value),
-};
-
-/** A text that can be no region makes no key. @throws AbciError unknown region (6) */
-function checkedRegion(region: string): string {
-  if (!namePattern.test(region)) throw errRegion.wrap(region.slice(0, 64));
-  return region;
-}
-
-function inRegion(region: string): Source<readonly [string, Uint8Array], Provider> {
-  return {
-    keys: providersByRegion,
-    codec: regionOwnerKey,
-    prefix: [region],
-    load: (ctx: Context, [, owner]) => providers.get(ctx, owner) as Provider,
   };
 }
 

@@ -1,11 +1,14 @@
 /** What a provider may state of itself: pure checks of one field each. */
 import type { ErrorKind } from '@mu/framework/errors';
 import { addressBytes } from '@mu/framework/message-registry';
+import { toHex } from '@mu/lib/bytes';
 import { Dec } from '@mu/lib/dec';
 import type { Attribute, EncryptionKey, MetricPrice, Params, RootCertificate } from '@mu/proto/provider';
 import {
   errAttribute,
   errKey,
+  errKeyReused,
+  errLastKey,
   errMetric,
   errNode,
   errOperator,
@@ -15,6 +18,7 @@ import {
   errService,
   errUri,
 } from './errors.ts';
+import { namePattern } from './params.ts';
 
 const maxUriBytes = 256;
 const maxCertificateBytes = 2048;
@@ -79,9 +83,16 @@ export function checkAuthorityKey(key: Uint8Array): void {
   if (key.length !== keyBytes) throw errKey.wrap(`node_authority_key has ${key.length} bytes, not ${keyBytes}`);
 }
 
-export function checkRoots(roots: readonly RootCertificate[], params: Params): void {
+/**
+ * Several may hold at a time: that is how one is replaced. Each stands once, so that its validity is one, and a set that is
+ * over as a whole is a mistake: no peer could verify the provider any more.
+ * @throws AbciError root certificates are wrong (11)
+ */
+export function checkRoots(roots: readonly RootCertificate[], params: Params, height: bigint): void {
   if (roots.length === 0) throw errRoot.wrap('name at least one');
   if (roots.length > params.maxRoots) throw errRoot.wrap(`${roots.length}, at most ${params.maxRoots}`);
+  if (new Set(roots.map(({ certificate }) => toHex(certificate))).size !== roots.length)
+    throw errRoot.wrap('a certificate stands twice');
   for (const root of roots) {
     const { length } = root.certificate;
     if (length === 0 || length > maxCertificateBytes)
@@ -89,6 +100,8 @@ export function checkRoots(roots: readonly RootCertificate[], params: Params): v
     if (!isDerSequence(root.certificate)) throw errRoot.wrap('a certificate is not one DER sequence');
     checkHeights(errRoot, root);
   }
+  if (roots.every(({ validToHeight }) => validToHeight !== 0n && validToHeight < height))
+    throw errRoot.wrap(`all of them ended before height ${height}`);
 }
 
 /** One ASN.1 SEQUENCE in DER that ends where the bytes end: the frame of every certificate, below 64 KiB. */
@@ -112,6 +125,26 @@ export function checkEncryptionKeys(keys: readonly EncryptionKey[], params: Para
   }
 }
 
+/**
+ * A key_id means one key for ever: a manifest is sealed to it, and a reader who saw an older registry must not take another
+ * key for it. New ids are above all that stand, and the highest stands until a higher one comes; so no id that was dropped
+ * comes back, without a list of them.
+ * @param before the keys that stand
+ * @throws AbciError a key_id is for another key (25), the last encryption key stays (26)
+ */
+export function checkRotation(keys: readonly EncryptionKey[], before: readonly EncryptionKey[]): void {
+  const last = before.reduce((highest, { keyId }) => Math.max(highest, keyId), -1);
+  for (const { keyId, publicKey } of keys) {
+    const standing = before.find((one) => one.keyId === keyId);
+    if (standing === undefined && keyId <= last)
+      throw errKeyReused.wrap(`key_id ${keyId} may have been used: a new key has one above ${last}`);
+    if (standing !== undefined && toHex(standing.publicKey) !== toHex(publicKey))
+      throw errKeyReused.wrap(`key_id ${keyId} is ${toHex(standing.publicKey)}: give the new key one above ${last}`);
+  }
+  if (last >= 0 && keys.every(({ keyId }) => keyId < last))
+    throw errLastKey.wrap(`key_id ${last}: end it with valid_to_height, or add a key above it`);
+}
+
 interface Validity {
   readonly validFromHeight: bigint;
   readonly validToHeight: bigint;
@@ -127,6 +160,11 @@ export function checkHeights(kind: ErrorKind, { validFromHeight, validToHeight }
 export function checkAttributes(attributes: readonly Attribute[], params: Params): void {
   if (attributes.length > params.maxAttributes)
     throw errAttribute.wrap(`${attributes.length}, at most ${params.maxAttributes}`);
+  checkAttributeForm(attributes);
+}
+
+/** Keys and values as indexes take them, whatever the parameters say of their number. */
+export function checkAttributeForm(attributes: readonly Attribute[]): void {
   if (new Set(attributes.map(({ key }) => key)).size !== attributes.length)
     throw errAttribute.wrap('a key stands twice');
   for (const { key, value } of attributes) {
@@ -135,13 +173,23 @@ export function checkAttributes(attributes: readonly Attribute[], params: Params
   }
 }
 
-/** Prices ascend by metric, so that a list has one encoding. */
+/** @throws AbciError price list is wrong (13), unknown metric (8) */
 export function checkPrices(prices: readonly MetricPrice[], params: Params): void {
   if (prices.length === 0) throw errPrices.wrap('a list has at least one price');
   if (prices.length > params.maxPrices) throw errPrices.wrap(`${prices.length} prices, at most ${params.maxPrices}`);
+  const unknown = prices.find(({ metric }) => !params.metrics.some(({ name }) => name === metric));
+  if (unknown !== undefined) throw errMetric.wrap(`"${unknown.metric.slice(0, 64)}"`);
+  checkPriceForm(prices);
+}
+
+/**
+ * Prices as indexes take them, whatever the parameters say of metrics. They ascend by metric, so that a list has one encoding.
+ * @throws AbciError price list is wrong (13)
+ */
+export function checkPriceForm(prices: readonly MetricPrice[]): void {
   for (const [index, { metric, price, per }] of prices.entries()) {
-    if (!params.metrics.some(({ name }) => name === metric)) throw errMetric.wrap(`"${metric.slice(0, 64)}"`);
     const before = prices[index - 1];
+    if (!namePattern.test(metric)) throw errPrices.wrap(`"${metric.slice(0, 64)}" is no name of a metric`);
     if (before !== undefined && before.metric >= metric) throw errPrices.wrap(`${metric} does not ascend`);
     if (per < 1n) throw errPrices.wrap(`${metric}: per is at least 1`);
     if (readDec(price, metric).isNegative()) throw errPrices.wrap(`${metric}: a price is not below 0`);

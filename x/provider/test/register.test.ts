@@ -111,7 +111,11 @@ const stated: [string, string, Partial<MsgRegisterProvider>][] = [
     { attributes: Array.from({ length: 65 }, (_, at) => ({ key: `a${at}`, value: 'b' })) },
   ],
   ['provider/11', 'no root', { roots: [] }],
-  ['provider/11', 'too many roots', { roots: Array.from({ length: 5 }, () => root) }],
+  [
+    'provider/11',
+    'too many roots',
+    { roots: Array.from({ length: 5 }, (_, at) => ({ ...root, certificate: der(300 + at) })) },
+  ],
   ['provider/11', 'an empty root', { roots: [{ ...root, certificate: Buffer.alloc(0) }] }],
   ['provider/11', 'a root of 2049 bytes', { roots: [{ ...root, certificate: der(2049) }] }],
   [
@@ -212,7 +216,7 @@ describe('accepted at the edge', () => {
     ['an IPv6 host', { hostUri: 'https://[2001:db8::1]:443' }],
     ['an IPv4 gateway', { gatewayUri: 'http://127.0.0.1:65535' }],
     ['a root of 2048 bytes', { roots: [{ ...root, certificate: der(2048) }] }],
-    ['a root valid for one block', { roots: [{ ...root, validFromHeight: 9n, validToHeight: 9n }] }],
+    ['a root valid for one block', { roots: [{ ...root, validFromHeight: 10n, validToHeight: 10n }] }],
     ['no operators, attributes, keys', { operators: [], attributes: [], encryptionKeys: [] }],
     ['a price of 10^36', { prices: [price('database-reads', `1${'0'.repeat(36)}`)] }],
   ];
