@@ -3,6 +3,7 @@
  * another one; here they meet.
  */
 import { BaseApp } from '@mu/framework/base-app';
+import type { BlockPhase } from '@mu/framework/block-executor';
 import { appStoreName } from '@mu/framework/chain-constants';
 import type { Context } from '@mu/framework/context';
 import { runMigrations, versionsOf } from '@mu/framework/migrations';
@@ -61,6 +62,8 @@ export interface MuAppOptions {
   readonly minGasPrices?: string;
   /** checks every invariant after each block: tests and simulations */
   readonly checkInvariants?: boolean;
+  /** told as each part of a block begins: for measurements */
+  readonly onPhase?: (phase: BlockPhase) => void;
   /** upgrades that this program can carry out; those of its release where absent */
   readonly upgrades?: readonly Upgrade[];
   /** heights at which this node drops the plan instead of stopping; a network must do so together */
@@ -106,6 +109,7 @@ export function createMuNodeApp(options: MuAppOptions): MuApp {
     systemTx: quietAtUpgrades(createMarketSystemTx(market), upgrade),
     params: consensus,
     checkInvariants: options.checkInvariants ?? false,
+    ...(options.onPhase === undefined ? {} : { onPhase: options.onPhase }),
   });
   return { app, signatures, unverified: unverifiedBy(app, auth, signatures) };
 }

@@ -35,7 +35,7 @@ import type { Application } from '@mu/abci/application';
 import type { AnteStep } from './ante.ts';
 import { answerQuery } from './app-query.ts';
 import { AppState } from './app-state.ts';
-import { BlockExecutor, toAbciTxResult } from './block-executor.ts';
+import { BlockExecutor, type BlockPhase, toAbciTxResult } from './block-executor.ts';
 import { type BlockRecord, decodeBlockRecord, encodeBlockRecord, fromTimestamp } from './block-record.ts';
 import { loadConstants, readConstants, storeConstants } from './chain-constants.ts';
 import {
@@ -74,6 +74,8 @@ export interface BaseAppOptions {
   readonly params: ParamStore;
   /** Checks every module's invariants after each block and throws when one is broken: for tests and simulations. */
   readonly checkInvariants?: boolean;
+  /** told as each part of a block begins: whoever measures has a clock, the application has none */
+  readonly onPhase?: (phase: BlockPhase) => void;
 }
 
 /** The state of a block that was executed and not committed yet. */
@@ -235,6 +237,7 @@ export class BaseApp implements Application {
       timeNs: fromTimestamp(request.time),
       proposer: request.proposerAddress,
     };
+    this.#options.onPhase?.('due');
     // Computed before anything of this block is written: a function of the state committed at H−1 and of H alone.
     const systemTx = this.#systemTx(request.height);
     const stores = new BranchMultiStore(this.#store);
@@ -242,6 +245,9 @@ export class BaseApp implements Application {
     const done = this.#executor.execute(ctx, { txs: request.txs, systemTx });
     const changes = stores.changes();
     this.#pending = { record: block, changes, txs: request.txs };
+    this.#options.onPhase?.('trees');
+    const appHash = this.#store.workingHash(request.height, changes);
+    this.#options.onPhase?.('answer');
     // No fromPartial: it would copy every event of every transaction.
     return {
       events: toAbciEvents(done.events),
@@ -249,7 +255,7 @@ export class BaseApp implements Application {
       validatorUpdates: [],
       // All of them in every block, as the SDK does: the engine follows the state whatever it has now.
       consensusParamUpdates: this.#options.params.get(ctx),
-      appHash: this.#store.workingHash(request.height, changes),
+      appHash,
     };
   }
 

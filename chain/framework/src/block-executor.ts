@@ -11,6 +11,12 @@ import { isExpected, type SystemTxSource } from './system-tx.ts';
 import type { Tx, TxMessage } from './tx.ts';
 import { encodeMsgData, messageEvents, runMessage, runTx, type TxResult, type TxRunner } from './tx-runner.ts';
 
+/**
+ * Parts of FinalizeBlock in their order: what the block must begin with, BeginBlock, that transaction, the users' ones,
+ * EndBlock with what the block changed, the trees, the answer to the engine.
+ */
+export type BlockPhase = 'due' | 'begin' | 'system' | 'users' | 'end' | 'trees' | 'answer';
+
 export interface BlockInput {
   readonly txs: readonly Uint8Array[];
   /** what the block must begin with */
@@ -30,6 +36,7 @@ export interface ExecutorOptions {
   readonly decode: (raw: Uint8Array, chain: ChainConstants) => Tx;
   /** gas that all transactions of the block may use, by the state; undefined for no limit */
   readonly gasLimit: (ctx: Context) => bigint | undefined;
+  readonly onPhase?: (phase: BlockPhase) => void;
 }
 
 export class BlockExecutor {
@@ -45,18 +52,26 @@ export class BlockExecutor {
 
   /** @throws Error what stops a node before a block, or when an invariant is broken and invariants are checked */
   execute(base: Context, input: BlockInput): BlockOutput {
+    this.#options.onPhase?.('begin');
     const before = this.#preBlock(base);
     // An upgrade may have changed the parameters of this very block.
     const blockGasLimit = this.#options.gasLimit(base);
     const ctx = base.with({ blockGasLimit });
     const begin = this.#modules(ctx, 'BeginBlock', (module, at) => module.beginBlock?.(at));
-    const blockGas = new GasMeter(blockGasLimit);
-    const txs = input.txs.map((raw, index) =>
-      index === 0 && isExpected(input.systemTx, raw) ? this.#system(ctx, raw) : this.#user(ctx, raw, blockGas),
-    );
+    const txs = this.#txs(ctx, input);
+    this.#options.onPhase?.('end');
     const end = this.#modules(ctx, 'EndBlock', (module, at) => module.endBlock?.(at));
     if (this.#options.checkInvariants === true) this.#assertInvariants(ctx);
     return { txs, events: [...before, ...begin, ...end] };
+  }
+
+  #txs(ctx: Context, { txs, systemTx }: BlockInput): TxResult[] {
+    this.#options.onPhase?.('system');
+    const [first] = txs;
+    const system = first !== undefined && isExpected(systemTx, first) ? [this.#system(ctx, first)] : [];
+    this.#options.onPhase?.('users');
+    const blockGas = new GasMeter(ctx.blockGasLimit);
+    return [...system, ...txs.slice(system.length).map((raw) => this.#user(ctx, raw, blockGas))];
   }
 
   #preBlock(ctx: Context): readonly Event[] {
