@@ -85,20 +85,38 @@ export interface ProvedViews {
   readonly settled: ChainClient;
 }
 
+/** Views that can also be held at one block. */
+export interface PinnableViews extends ProvedViews {
+  /** records that agree with one another: all as of the newest proved block */
+  pinned(): Promise<PinnedState>;
+}
+
+/** The state after one block. */
+export interface PinnedState {
+  readonly height: bigint;
+  readonly state: VerifiedState;
+}
+
 /** Opens both views over one light client. @throws LightError */
-export async function openProvedViews(connection: LightConnection): Promise<ProvedViews> {
+export async function openProvedViews(connection: LightConnection): Promise<PinnableViews> {
   const light = await openLightClient(connection);
   const { client, maxAgeMs } = connection;
   const maxAge = maxAgeMs === undefined ? {} : { maxAgeNs: BigInt(maxAgeMs) * 1_000_000n };
+  const options = { light, comet: client.comet, nowNs, pause, ...maxAge };
+  const pinned = async (): Promise<PinnedState> => {
+    const newest = await new VerifiedStore({ ...options, freshness: 'settled' }).latest();
+    const height = newest.header.height - 1n;
+    return { height, state: new VerifiedState(new VerifiedStore({ ...options, freshness: 'settled', height })) };
+  };
   const view = (freshness: 'newest' | 'settled'): ChainClient => {
-    const store = new VerifiedStore({ light, comet: client.comet, nowNs, pause, freshness, ...maxAge });
+    const store = new VerifiedStore({ ...options, freshness });
     const behind = freshness === 'settled' ? 1 : 0;
     return client.seenThrough({
       querier: new VerifiedQuerier(new VerifiedState(store), client.comet),
       height: async () => Number((await store.latest()).header.height) - behind,
     });
   };
-  return { newest: view('newest'), settled: view('settled') };
+  return { newest: view('newest'), settled: view('settled'), pinned };
 }
 
 function rootOf({ genesisHash, height, hash }: TrustSettings, rpcUrl: string): TrustRoot {

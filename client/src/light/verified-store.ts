@@ -28,6 +28,8 @@ export interface VerifiedStoreOptions {
    * header proves, one block older and there at once.
    */
   readonly freshness: 'newest' | 'settled';
+  /** what is asked for without a height is answered as of this one, so that several records agree */
+  readonly height?: bigint;
   /** the oldest view that is taken where no height is asked for; any where absent */
   readonly maxAgeNs?: bigint;
   /** how long the block that proves the newest state is waited for */
@@ -55,7 +57,11 @@ export class VerifiedStore {
    * The value of a key after a block, or the proof that there is none. The app hash after a block stands in the next header.
    * @throws LightError
    */
-  async query(store: string, key: Uint8Array, height?: bigint): Promise<VerifiedValue> {
+  async query(
+    store: string,
+    key: Uint8Array,
+    height: bigint | undefined = this.#options.height,
+  ): Promise<VerifiedValue> {
     const { light } = this.#options;
     const proving = await (height === undefined ? this.#prover() : light.at(height + 1n));
     const { header } = proving;
