@@ -37,18 +37,41 @@ export function listPage<K, T>(
   request: PageRequest | undefined,
   keeps: (item: T) => boolean,
 ): Page<T> {
-  const { key = new Uint8Array(), offset = 0n, countTotal = false, reverse = false } = request ?? {};
+  const { key = new Uint8Array(), reverse = false } = request ?? {};
+  const [start, end] = startingAt(source.keys.bounds({ prefix: source.prefix }), key, reverse);
+  return takePage(kept(ctx, source, ctx.store(source.keys.storeName).iterate(start, end, reverse), keeps), request);
+}
+
+function* kept<K, T>(
+  ctx: Context,
+  source: Source<K, T>,
+  pairs: Iterable<readonly [Uint8Array, Uint8Array]>,
+  keeps: (item: T) => boolean,
+): IterableIterator<readonly [Uint8Array, T]> {
+  for (const [at, value] of pairs) {
+    const item = source.load(ctx, source.codec.decode(at, 1)[0], value);
+    if (keeps(item)) yield [at, item];
+  }
+}
+
+/**
+ * A page of items that come in their order, each with the key at which a next page begins. The caller has begun at the
+ * request's key, and goes the request's way.
+ * @throws AbciError invalid request (18) for key and offset together or a limit above 1000
+ */
+export function takePage<T>(
+  source: Iterable<readonly [key: Uint8Array, item: T]>,
+  request: PageRequest | undefined,
+): Page<T> {
+  const { key = new Uint8Array(), offset = 0n, countTotal = false } = request ?? {};
   const limit = request === undefined || request.limit === 0n ? defaultLimit : request.limit;
   if (limit > maxLimit) throw errInvalidRequest.wrap(`pagination.limit is ${limit}, at most ${maxLimit}`);
   if (key.length > 0 && offset > 0n) throw errInvalidRequest.wrap('pagination has either key or offset');
-  const [start, end] = startingAt(source.keys.bounds({ prefix: source.prefix }), key, reverse);
   const counts = countTotal && key.length === 0;
   const items: T[] = [];
   let nextKey = new Uint8Array();
   let seen = 0n;
-  for (const [at, value] of ctx.store(source.keys.storeName).iterate(start, end, reverse)) {
-    const item = source.load(ctx, source.codec.decode(at, 1)[0], value);
-    if (!keeps(item)) continue;
+  for (const [at, item] of source) {
     seen += 1n;
     if (seen <= offset) continue;
     if (BigInt(items.length) < limit) {

@@ -13,6 +13,14 @@ export interface Payment {
   /** atomics of 10⁻¹⁸ umu */
   readonly cost: bigint;
   readonly settlement: Settlement;
+  /** of the transaction that causes it; empty at the end of a block */
+  readonly txHash: Uint8Array;
+}
+
+/** A report as its node signed it: the evidence of a usage line. */
+export interface SignedReport {
+  readonly report: UsageReport;
+  readonly signature: Uint8Array;
 }
 
 /** The line of blocks [fromHeight, toHeight]. */
@@ -27,7 +35,7 @@ export function leaseLine(payment: Payment, fromHeight: bigint, toHeight: bigint
 }
 
 /** The line of a usage report. */
-export function usageLine(payment: Payment, report: UsageReport, items: readonly BillItem[]): BillLine {
+export function usageLine(payment: Payment, { report, signature }: SignedReport, items: readonly BillItem[]): BillLine {
   return BillLine.create({
     ...commonOf(payment),
     kind: BillLineKind.BILL_LINE_KIND_USAGE,
@@ -36,10 +44,12 @@ export function usageLine(payment: Payment, report: UsageReport, items: readonly
     items: [...items],
     nodeId: report.nodeId,
     sequence: report.sequence,
+    logRoot: report.logRoot,
+    signature,
   });
 }
 
-function commonOf({ lease, height, cost, settlement }: Payment): Partial<BillLine> {
+function commonOf({ lease, height, cost, settlement, txHash }: Payment): Partial<BillLine> {
   return {
     lease: lease.number,
     line: lease.billLines + 1n,
@@ -50,6 +60,7 @@ function commonOf({ lease, height, cost, settlement }: Payment): Partial<BillLin
     amount: settlement.amount.toString(),
     commission: settlement.commission.toString(),
     unpaid: settlement.unpaid.toString(),
+    txHash,
   };
 }
 

@@ -9,6 +9,7 @@ export interface BankKeeper {
   sendFromAccountToModule(ctx: Context, from: string, module: string, coins: Coin[]): void;
   sendFromModuleToAccount(ctx: Context, module: string, to: string, coins: Coin[]): void;
   balance(ctx: Context, address: string, denom: string): bigint;
+  mintCoins(ctx: Context, module: string, coins: readonly Coin[]): void;
 }
 
 export interface AccountKeeper {
@@ -28,6 +29,10 @@ export interface MarketKeeper {
   getLease(ctx: Context, number: bigint): Lease | undefined;
   saveLease(ctx: Context, lease: Lease): void;
   leasesOfDeployment(ctx: Context, id: DeploymentId): Lease[];
+  /** numbers of all leases that a deployment ever had, ascending */
+  leaseNumbersOfDeployment(ctx: Context, id: DeploymentId): bigint[];
+  /** how many blocks the chain reckons a year has */
+  blocksPerYear(ctx: Context): bigint;
   /** a deposit has come: leases that are out of funds go on from this block */
   resumeLeases(ctx: Context, id: DeploymentId): void;
 }

@@ -1,17 +1,11 @@
 /** The money of deployments: escrows, their shares, and payments out of them. All coins stand in the module's account. */
 import type { Context } from '@mu/framework/context';
 import { makeCoin } from '@mu/lib/amounts';
-import {
-  type BillItem,
-  type BillLine,
-  EscrowAccount,
-  EscrowState,
-  type Params,
-  type UsageReport,
-} from '@mu/proto/billing';
+import { sha256 } from '@mu/lib/hashes';
+import { type BillItem, type BillLine, EscrowAccount, EscrowState, type Params } from '@mu/proto/billing';
 import type { DeploymentId, DeploymentInfrastructure } from '@mu/proto/deployment';
 import type { Lease, OrderId } from '@mu/proto/market';
-import { leaseLine, type Payment, usageLine, withLine } from './bill.ts';
+import { leaseLine, type Payment, type SignedReport, usageLine, withLine } from './bill.ts';
 import { blocksCost } from './cost.ts';
 import {
   errAboveShares,
@@ -101,12 +95,16 @@ export class BillingKeeper {
     this.#addDeposit(ctx, EscrowAccount.create({ owner, dseq: id.dseq, ...fresh }), depositor, amount);
   }
 
-  /** The reserve of a deployment that asks for something else now. @throws AbciError when it rises above the funds */
-  updateReserve(ctx: Context, id: DeploymentId, reserve: bigint): void {
+  /**
+   * The reserve of a deployment that asks for something else now.
+   * @param orders whether something is ordered: then the funds must hold the reserve as at the start
+   * @throws AbciError below the reserve (10) where that is so, or where the reserve rises above the funds
+   */
+  updateReserve(ctx: Context, id: DeploymentId, reserve: bigint, orders: boolean): void {
     const escrow = mustGetEscrow(ctx, id);
     if (escrow.state !== EscrowState.ESCROW_STATE_OPEN) throw errEscrowNotOpen.wrap(`${id.owner}/${id.dseq}`);
     const balance = intFromWire(escrow.balance);
-    if (reserve > intFromWire(escrow.reserve) && balance < reserve) {
+    if ((orders || reserve > intFromWire(escrow.reserve)) && balance < reserve) {
       throw errBelowReserve.wrap(`escrow ${balance}, reserve ${reserve}`);
     }
     saveEscrow(ctx, { ...escrow, reserve: intToWire(reserve) });
@@ -198,10 +196,10 @@ export class BillingKeeper {
   }
 
   /** Pays a checked usage report at its prices, adds a line to the bill and saves the lease. */
-  payUsage(ctx: Context, lease: Lease, report: UsageReport, priced: { items: BillItem[]; cost: bigint }): PaidLease {
+  payUsage(ctx: Context, lease: Lease, signed: SignedReport, priced: { items: BillItem[]; cost: bigint }): PaidLease {
     const escrow = this.#payingEscrow(ctx, lease);
     const payment = this.#paymentOf(ctx, lease, escrow, priced.cost);
-    const paid = this.#pay(ctx, lease, escrow, usageLine(payment, report, priced.items));
+    const paid = this.#pay(ctx, lease, escrow, usageLine(payment, signed, priced.items));
     this.deps.market.saveLease(ctx, paid.lease);
     return paid;
   }
@@ -220,7 +218,7 @@ export class BillingKeeper {
       balance: intFromWire(escrow.balance),
       commissionRate: atomicsFromWire(this.params(ctx).commissionRate),
     });
-    return { lease, height: ctx.height, cost, settlement };
+    return { lease, height: ctx.height, cost, settlement, txHash: txHashOf(ctx) };
   }
 
   #pay(ctx: Context, lease: Lease, escrow: EscrowAccount, line: BillLine): PaidLease {
@@ -249,6 +247,12 @@ export class BillingKeeper {
     if (failure === undefined) return;
     emitPayoutFailed(ctx, escrow, payout, failure);
     this.#send(ctx, lease.provider, amount);
+  }
+
+  /** Mints interest to an account. The caller keeps the bound. @throws AbciError when the account cannot receive */
+  mintInterest(ctx: Context, account: string, amount: bigint): void {
+    this.deps.bank.mintCoins(ctx, moduleName, [makeCoin(amount, ctx.chain.denom)]);
+    this.#send(ctx, account, amount);
   }
 
   #send(ctx: Context, to: string, amount: bigint): void {
@@ -303,6 +307,11 @@ export class BillingKeeper {
     saveEscrow(ctx, closed);
     emitEscrowClosed(ctx, closed, worth);
   }
+}
+
+/** SHA-256 of the transaction that is being executed; empty outside of one. */
+function txHashOf(ctx: Context): Uint8Array {
+  return ctx.txBytes.length === 0 ? ctx.txBytes : sha256(ctx.txBytes);
 }
 
 function orderOf(lease: Lease): OrderId {

@@ -3,12 +3,13 @@
 import type { Context } from '@mu/framework/context';
 import { errKeyNotFound } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
-import { collectionPage } from '@mu/framework/pagination';
-import type { EscrowAccount, QueryDefinition } from '@mu/proto/billing';
+import { collectionPage, type PageRequest, takePage } from '@mu/framework/pagination';
+import { compareBytes } from '@mu/lib/bytes';
+import type { BillLine, EscrowAccount, QueryDefinition } from '@mu/proto/billing';
 import type { DeploymentId } from '@mu/proto/deployment';
 import { escrowKey } from './escrows.ts';
 import type { BillingKeeper } from './keeper.ts';
-import { runwayOf } from './runway.ts';
+import { runwayOf, timeOf } from './runway.ts';
 import * as state from './state.ts';
 import { intFromWire } from './wire.ts';
 
@@ -31,7 +32,14 @@ export function createQueryServer(keeper: BillingKeeper): Handlers<QueryDefiniti
       const escrow = escrowOf(ctx, { owner, dseq });
       const leases = keeper.deps.market.leasesOfDeployment(ctx, { owner: escrow.owner, dseq });
       const { height, pricePerBlock } = runwayOf(intFromWire(escrow.balance), leases);
-      return { height, pricePerBlock: pricePerBlock.toString() };
+      const time = height === 0n ? undefined : timeOf(height, ctx.block, keeper.deps.market.blocksPerYear(ctx));
+      return { height, pricePerBlock: pricePerBlock.toString(), time };
+    },
+    deploymentBill(ctx, { owner, dseq, pagination: request }) {
+      const { owner: canonical } = escrowOf(ctx, { owner, dseq });
+      const leases = keeper.deps.market.leaseNumbersOfDeployment(ctx, { owner: canonical, dseq });
+      const { items, pagination } = takePage(linesOf(ctx, leases, request), request);
+      return { lines: items, pagination };
     },
     bill(ctx, { lease, pagination }) {
       const page = collectionPage(ctx, state.billLines, pagination, [lease]);
@@ -45,4 +53,20 @@ export function createQueryServer(keeper: BillingKeeper): Handlers<QueryDefiniti
       };
     },
   };
+}
+
+/** Lines of several leases in their order from the request's key on; the key of a line is (lease, line). */
+function* linesOf(
+  ctx: Context,
+  leases: readonly bigint[],
+  request: PageRequest | undefined,
+): IterableIterator<readonly [Uint8Array, BillLine]> {
+  const { key = new Uint8Array(), reverse = false } = request ?? {};
+  for (const lease of reverse ? [...leases].reverse() : leases) {
+    for (const [at, line] of state.billLines.iterate(ctx, { prefix: [lease], reverse })) {
+      const bytes = state.billLines.keyCodec.encode(at);
+      const isBefore = key.length > 0 && (reverse ? compareBytes(bytes, key) > 0 : compareBytes(bytes, key) < 0);
+      if (!isBefore) yield [bytes, line];
+    }
+  }
 }

@@ -1,4 +1,5 @@
 /** How long the funds of an escrow last: a query, not consensus. */
+import type { BlockInfo } from '@mu/framework/context';
 import type { Amount } from '@mu/lib/amounts';
 import { type Lease, LeaseState } from '@mu/proto/market';
 import { atomicsFromWire, umuAtomics } from './wire.ts';
@@ -25,4 +26,25 @@ export function runwayOf(balance: Amount, leases: readonly Lease[]): { height: b
   if (pricePerBlock === 0n) return { height: endlessHeight, pricePerBlock };
   const height = funds < 0n ? 0n : funds / pricePerBlock;
   return { height: height > endlessHeight ? endlessHeight : height, pricePerBlock };
+}
+
+const nsPerSecond = 1_000_000_000n;
+/** A year of 365.25 days in nanoseconds. */
+const yearNs = 31_557_600n * nsPerSecond;
+/** The last second that a protobuf Timestamp can say: 9999-12-31T23:59:59Z. */
+const lastSecond = 253_402_300_799n;
+
+/**
+ * When a height is expected, counted from a block by how many of them a year has.
+ * @returns undefined beyond the year 9999
+ */
+export function timeOf(
+  height: bigint,
+  from: Pick<BlockInfo, 'height' | 'timeNs'>,
+  blocksPerYear: bigint,
+): { seconds: bigint; nanos: number } | undefined {
+  const ns = from.timeNs + ((height - from.height) * yearNs) / blocksPerYear;
+  const seconds = ns / nsPerSecond;
+  if (ns < 0n || seconds > lastSecond) return undefined;
+  return { seconds, nanos: Number(ns % nsPerSecond) };
 }

@@ -34,7 +34,7 @@ export function updateUsage(ctx: Context, keeper: BillingKeeper, message: MsgUpd
   checkSigner(ctx, keeper, lease, report, message.signature);
   recordUsage(ctx, keeper, lease, report);
   const priced = priceItems(report.items, lease.usageLimits, priceListOf(ctx, keeper, lease));
-  return keeper.payUsage(ctx, lease, report, priced);
+  return keeper.payUsage(ctx, lease, { report, signature: message.signature }, priced);
 }
 
 /** provider → node → report: the node is the provider's, holds at to_height, and has signed exactly this report. */

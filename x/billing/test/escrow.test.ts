@@ -45,16 +45,16 @@ describe('opening', () => {
 
   it('lets the reserve rise to the funds and fall below them', () => {
     world.open(5000n, 2000n);
-    world.keeper.updateReserve(world.ctx, id, 5000n);
+    world.keeper.updateReserve(world.ctx, id, 5000n, false);
     expect(escrow().reserve).toBe('5000');
-    expect(codeOf(() => world.keeper.updateReserve(world.ctx, id, 5001n))).toBe('billing/10');
+    expect(codeOf(() => world.keeper.updateReserve(world.ctx, id, 5001n, false))).toBe('billing/10');
     world.lease({ pricePerBlock: (4500n * 10n ** 18n).toString() });
     world.payBlocks(11n);
-    world.keeper.updateReserve(world.ctx, id, 4000n);
+    world.keeper.updateReserve(world.ctx, id, 4000n, false);
     expect(escrow()).toMatchObject({ reserve: '4000', balance: '500' });
     world.keeper.closeEscrow(world.ctx, id);
-    expect(codeOf(() => world.keeper.updateReserve(world.ctx, id, 1n))).toBe('billing/4');
-    expect(codeOf(() => world.keeper.updateReserve(world.ctx, { owner, dseq: 8n }, 1n))).toBe('billing/2');
+    expect(codeOf(() => world.keeper.updateReserve(world.ctx, id, 1n, false))).toBe('billing/4');
+    expect(codeOf(() => world.keeper.updateReserve(world.ctx, { owner, dseq: 8n }, 1n, false))).toBe('billing/2');
   });
 });
 

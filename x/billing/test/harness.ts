@@ -100,6 +100,10 @@ export class World implements BillingDeps {
       if (this.blocked.has(to)) throw errUnauthorized.wrap(`${to} is not allowed to receive funds`);
       this.#move(ctx, this.accounts.moduleAddress(ctx, module), to, coins);
     },
+    mintCoins: (ctx: Context, module: string, coins: readonly Coin[]): void => {
+      const to = this.accounts.moduleAddress(ctx, module);
+      for (const { denom, amount } of coins) this.fund(to, this.bank.balance(ctx, to, denom) + BigInt(amount), ctx);
+    },
     balance: (ctx: Context, of: string, denom: string): bigint =>
       BigInt(fromUtf8(ctx.stores.store('bank').get(utf8(`${of}/${denom}`)) ?? utf8('0'))),
   };
@@ -153,6 +157,9 @@ export class World implements BillingDeps {
       ctx.stores.store('market').set(utf8(`${lease.number}`), Lease.encode(lease).finish()),
     leasesOfDeployment: (ctx: Context): Lease[] =>
       Array.from(ctx.stores.store('market').iterate(), ([, bytes]) => Lease.decode(bytes)),
+    leaseNumbersOfDeployment: (ctx: Context): bigint[] =>
+      Array.from(ctx.stores.store('market').iterate(), ([, bytes]) => Lease.decode(bytes).number),
+    blocksPerYear: (): bigint => 31_557_600n,
     resumeLeases: (_ctx: Context, of: DeploymentId): void => {
       this.resumed.push(of);
     },

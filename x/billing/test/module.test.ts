@@ -1,17 +1,24 @@
 /** The module as the application sees it: genesis, parameters, queries, invariants that can break. */
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { verifyEd25519 } from '@mu/framework/ed25519';
 import { registeredErrors } from '@mu/framework/errors';
 import { MessageRegistry } from '@mu/framework/message-registry';
 import { QueryRouter } from '@mu/framework/query-router';
 import { extendBillHash } from '@mu/lib/bill-hash';
+import { utf8 } from '@mu/lib/bytes';
+import { sha256 } from '@mu/lib/hashes';
+import { usageSignBytes } from '@mu/lib/sign-bytes';
 import {
   BillLine,
+  BillLineKind,
   type EscrowAccount,
   EscrowState,
   type MsgUpdateParams,
   QueryBillRequest,
   QueryBillResponse,
+  QueryDeploymentBillRequest,
+  QueryDeploymentBillResponse,
   QueryDepositorsRequest,
   QueryDepositorsResponse,
   QueryEscrowRequest,
@@ -21,12 +28,14 @@ import {
   QueryRunwayResponse,
   QueryUsageRequest,
   QueryUsageResponse,
+  UsageReport,
 } from '@mu/proto/billing';
 import type { Lease } from '@mu/proto/market';
 import { registry } from '@mu/proto/registry';
+import { PageRequest } from 'cosmjs-types/cosmos/base/query/v1beta1/pagination';
 import { defaultParams, validateParams } from '../src/params.ts';
 import * as state from '../src/state.ts';
-import { authority, codeOf, dec, friend, id, keyB, owner, providerOwner, stranger, World } from './harness.ts';
+import { authority, chain, codeOf, dec, friend, id, keyB, owner, providerOwner, stranger, World } from './harness.ts';
 
 let world: World;
 
@@ -155,7 +164,13 @@ describe('queries', () => {
     const { escrow } = ask('Escrow', QueryEscrowRequest, QueryEscrowResponse, id);
     expect(escrow).toMatchObject({ balance: '14994', spent: '6', depositors: 2 });
     const runway = ask('Runway', QueryRunwayRequest, QueryRunwayResponse, id);
-    expect(runway).toEqual({ height: 20n + (14_994n * 10n) / 3n, pricePerBlock: dec('0.3') });
+    // A year of the chain has as many blocks as seconds, and the block of the answer has the time 0.
+    const height = 20n + (14_994n * 10n) / 3n;
+    expect(runway).toEqual({
+      height,
+      pricePerBlock: dec('0.3'),
+      time: { seconds: height - world.ctx.height, nanos: 0 },
+    });
     const { params } = QueryParamsResponse.decode(
       router.answer(world.ctx, '/mu.billing.v1.Query/Params', new Uint8Array()),
     );
@@ -192,6 +207,56 @@ describe('queries', () => {
     let hash = new Uint8Array(32);
     for (const line of lines) hash = Uint8Array.from(extendBillHash(hash, BillLine.encode(line).finish()));
     expect(Buffer.from(hash)).toEqual(world.getLease().billHash);
+  });
+
+  it('carry the evidence of each line: the transaction, and the report as its node signed it', () => {
+    const { lines } = ask('Bill', QueryBillRequest, QueryBillResponse, { lease: 1n, pagination: undefined });
+    const usage = lines.filter(({ kind }) => kind === BillLineKind.BILL_LINE_KIND_USAGE);
+    expect(usage).toHaveLength(2);
+    for (const { lease, nodeId, sequence, fromHeight, toHeight, items, logRoot, signature } of usage) {
+      const report = { lease, nodeId, sequence, fromHeight, toHeight, logRoot };
+      const signed = UsageReport.encode(
+        UsageReport.fromPartial({
+          ...report,
+          items: items.map(({ service, metric, quantity }) => ({ service, metric, quantity })),
+        }),
+      ).finish();
+      const node = world.nodes.find((one) => one.nodeId === nodeId);
+      expect(verifyEd25519(node?.publicKey ?? new Uint8Array(), usageSignBytes(chain.chainId, signed), signature)).toBe(
+        true,
+      );
+    }
+    // This block ran no transaction; one that does leaves its hash.
+    expect(lines.map(({ txHash }) => txHash.length)).toEqual(lines.map(() => 0));
+    const ctx = world.ctx.with({ txBytes: utf8('a transaction') });
+    const { lease } = world.keeper.payBlocks(ctx, world.getLease(), world.ctx.height + 1n);
+    world.market.saveLease(ctx, lease);
+    expect(state.billLines.get(ctx, [1n, lease.billLines])?.txHash).toEqual(Buffer.from(sha256(utf8('a transaction'))));
+  });
+
+  it('list the bill of a deployment over all its leases, in pages either way', () => {
+    const { lines: all } = ask('Bill', QueryBillRequest, QueryBillResponse, { lease: 1n, pagination: undefined });
+    const second = { ...(all[0] as BillLine), lease: 2n };
+    world.market.saveLease(world.ctx, { ...world.getLease(), number: 2n });
+    state.billLines.set(world.ctx, [2n, 1n], second);
+    const expected = [...all, second];
+    const page = (parts: Partial<PageRequest>) =>
+      ask('DeploymentBill', QueryDeploymentBillRequest, QueryDeploymentBillResponse, {
+        ...id,
+        pagination: PageRequest.fromPartial(parts),
+      });
+    const walk = (reverse: boolean): BillLine[] => {
+      const seen: BillLine[] = [];
+      for (let key = new Uint8Array(); ; ) {
+        const { lines, pagination } = page({ key, limit: 2n, reverse });
+        seen.push(...lines);
+        key = Uint8Array.from(pagination?.nextKey ?? []);
+        if (key.length === 0) return seen;
+      }
+    };
+    expect(walk(false)).toEqual(expected);
+    expect(walk(true)).toEqual([...expected].reverse());
+    expect(page({ countTotal: true, limit: 1n }).pagination?.total).toBe(BigInt(expected.length));
   });
 
   it('say how far reports have come', () => {

@@ -93,7 +93,7 @@ describe('a report', () => {
 
   it('uses the gas it always did', () => {
     world.usage(world.report({}));
-    expect(world.ctx.gas.consumed).toBe(23_979n);
+    expect(world.ctx.gas.consumed).toBe(27_039n);
   });
 
   it('may be empty: the period was quiet', () => {

@@ -22,6 +22,6 @@ export const errExpectedUsage = deployment(16, 'expected usage is wrong');
 export const errVersion = deployment(17, 'version is not a hash of 32 bytes');
 export const errWaitBlocks = deployment(18, 'wait_blocks is out of bounds');
 export const errAccessKeys = deployment(19, 'access keys are wrong');
-export const errSealedManifest = deployment(20, 'sealed manifests are not taken yet');
+export const errSealedManifest = deployment(20, 'sealed manifest is wrong');
 export const errDeposit = deployment(21, 'the deposit is wrong');
 export const errParams = deployment(22, 'parameters are wrong');

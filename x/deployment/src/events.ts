@@ -3,10 +3,16 @@ import type { Context } from '@mu/framework/context';
 import { toHex } from '@mu/lib/bytes';
 import type { Deployment } from '@mu/proto/deployment';
 import { idOf } from './state.ts';
+import { standing } from './update.ts';
 
 export function emitDeployment(
   ctx: Context,
-  type: 'deployment_submitted' | 'deployment_canceled' | 'deployment_closing' | 'deployment_closed',
+  type:
+    | 'deployment_submitted'
+    | 'deployment_updated'
+    | 'deployment_canceled'
+    | 'deployment_closing'
+    | 'deployment_closed',
   deployment: Deployment,
 ): void {
   const { owner, dseq } = idOf(deployment);
@@ -16,7 +22,7 @@ export function emitDeployment(
     ['name', deployment.name],
     ['version', toHex(deployment.version)],
     ['revision', deployment.revision.toString()],
-    ['infrastructures', deployment.infrastructure.length.toString()],
+    ['infrastructures', standing(deployment).length.toString()],
   ]);
 }
 

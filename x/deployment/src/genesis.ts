@@ -38,8 +38,15 @@ function checkRecord(where: string, deployment: Deployment): void {
   if (isActive(deployment) !== (closedHeight === 0n))
     throw errParams.wrap(`${where}.closed_height is 0 while active and only then`);
   if (infrastructure.length === 0) throw errParams.wrap(`${where}.infrastructure is empty`);
+  checkRemoved(where, deployment);
   if (version.length !== 32) throw errParams.wrap(`${where}.version has no 32 bytes`);
   if (revision < 1n) throw errParams.wrap(`${where}.revision counts from 1`);
+}
+
+function checkRemoved(where: string, { infrastructure, removed }: Deployment): void {
+  const ascends = removed.every((index, at) => index > (removed[at - 1] ?? -1) && index < infrastructure.length);
+  if (!ascends || removed.length >= infrastructure.length)
+    throw errParams.wrap(`${where}.removed are ascending indexes of infrastructures, not of all`);
 }
 
 export function initGenesis(ctx: Context, state: GenesisState): void {

@@ -6,6 +6,9 @@ export { deploymentKey } from '@mu/lib/state-keys';
 
 export const moduleName = 'deployment';
 
+/** The account that collects what transactions pay to the validators. */
+export const feeCollector = 'fee_collector';
+
 export const prefixes = {
   params: 0x00,
   authority: 0x01,

@@ -3,16 +3,21 @@ import type { Context } from '@mu/framework/context';
 import { errInvalidRequest, errUnauthorized } from '@mu/framework/errors';
 import type { Handlers } from '@mu/framework/message-registry';
 import { parseAmount } from '@mu/lib/amounts';
+import { equalBytes } from '@mu/lib/bytes';
 import {
   Deployment,
+  type DeploymentId,
   DeploymentState,
   MsgCancelDeploymentResponse,
   type MsgDefinition,
   type MsgSubmitDeployment,
   MsgSubmitDeploymentResponse,
+  type MsgUpdateDeployment,
+  MsgUpdateDeploymentResponse,
   MsgUpdateParamsResponse,
+  type Params,
 } from '@mu/proto/deployment';
-import { errDeposit, errDseq, errNotActive, errNotFound, errSealedManifest, errTooMany } from './errors.ts';
+import { errDeposit, errDseq, errNotActive, errNotFound, errTooMany } from './errors.ts';
 import { emitDeployment, emitParamsUpdated } from './events.ts';
 import type { DeploymentKeeper } from './keeper.ts';
 import { validateParams } from './params.ts';
@@ -27,18 +32,17 @@ import {
   paramsItem,
   putDeployment,
 } from './state.ts';
+import { merge, standing, unchanged } from './update.ts';
 
-type DeploymentMsgs = Partial<Handlers<(typeof MsgDefinition)['methods']>>;
+type DeploymentMsgs = Handlers<(typeof MsgDefinition)['methods']>;
 
 export function createMsgServer(keeper: DeploymentKeeper): DeploymentMsgs {
   return {
     submitDeployment: (ctx, message) => submit(ctx, keeper, message),
+    updateDeployment: (ctx, message) => update(ctx, keeper, message),
     cancelDeployment(ctx, { owner, dseq }) {
       const id = { owner: canonical(ctx, owner), dseq };
-      const deployment = keeper.getDeployment(ctx, id);
-      if (deployment === undefined) throw errNotFound.wrap(`${owner}/${dseq}`);
-      if (!isActive(deployment)) throw errNotActive.wrap(`${owner}/${dseq}`);
-      keeper.cancel(ctx, deployment, id);
+      keeper.cancel(ctx, requireActive(ctx, keeper, id), id);
       return MsgCancelDeploymentResponse.fromPartial({});
     },
     updateParams(ctx, { authority, params }) {
@@ -64,10 +68,10 @@ function submit(ctx: Context, keeper: DeploymentKeeper, message: MsgSubmitDeploy
   const active = activeCount.get(ctx, key) ?? 0n;
   if (active >= BigInt(params.maxActiveDeployments))
     throw errTooMany.wrap(`${active}, at most ${params.maxActiveDeployments}`);
-  const known: Known = { params, registry: keeper.deps.provider.params(ctx), prefix: ctx.chain.bech32Prefix };
-  checkFields(message, known);
+  checkFields(message, knownOf(ctx, keeper, params));
+  const sealedManifest = keeper.checkedSeal(ctx, message.sealedManifest, message.infrastructure);
   const deposit = depositOf(ctx, message);
-  const { billing, market } = keeper.deps;
+  const { billing } = keeper.deps;
   const deployment = Deployment.fromPartial({
     id,
     name: message.name,
@@ -76,15 +80,22 @@ function submit(ctx: Context, keeper: DeploymentKeeper, message: MsgSubmitDeploy
     revision: 1n,
     waitBlocks: message.waitBlocks,
     accessKeys: message.accessKeys,
+    sealedManifest,
     state: DeploymentState.DEPLOYMENT_STATE_ACTIVE,
     createdHeight: ctx.height,
   });
   lastDseq.set(ctx, key, dseq);
   putDeployment(ctx, deployment, undefined);
   emitDeployment(ctx, 'deployment_submitted', deployment);
+  keeper.paySeal(ctx, deployment);
   billing.openEscrow(ctx, id, owner, deposit, billing.reserveFor(ctx, deployment.infrastructure));
-  for (const index of deployment.infrastructure.keys()) market.openOrder(ctx, deployment, index);
+  for (const index of deployment.infrastructure.keys())
+    keeper.deps.market.updateOrder(ctx, deployment, index, undefined);
   return MsgSubmitDeploymentResponse.fromPartial({ id });
+}
+
+function knownOf(ctx: Context, keeper: DeploymentKeeper, params: Params): Known {
+  return { params, registry: keeper.deps.provider.params(ctx), prefix: ctx.chain.bech32Prefix };
 }
 
 function checkFields(message: MsgSubmitDeployment, known: Known): void {
@@ -93,7 +104,40 @@ function checkFields(message: MsgSubmitDeployment, known: Known): void {
   checkVersion(message.version);
   checkWait(message.waitBlocks, known);
   checkAccessKeys(message.accessKeys, known);
-  if (message.sealedManifest !== undefined) throw errSealedManifest.wrap('hand the manifest to the provider instead');
+}
+
+/** @throws AbciError not found (2), not active (3) */
+function requireActive(ctx: Context, keeper: DeploymentKeeper, id: DeploymentId): Deployment {
+  const deployment = keeper.getDeployment(ctx, id);
+  if (deployment === undefined) throw errNotFound.wrap(`${id.owner}/${id.dseq}`);
+  if (!isActive(deployment)) throw errNotActive.wrap(`${id.owner}/${id.dseq}`);
+  return deployment;
+}
+
+function update(ctx: Context, keeper: DeploymentKeeper, message: MsgUpdateDeployment): MsgUpdateDeploymentResponse {
+  const id = { owner: canonical(ctx, message.owner), dseq: message.dseq };
+  const before = requireActive(ctx, keeper, id);
+  const known = knownOf(ctx, keeper, paramsItem.get(ctx));
+  if (message.infrastructure.length > 0) checkInfrastructures(message.infrastructure, known);
+  if (message.version.length > 0) checkVersion(message.version);
+  checkAccessKeys(message.accessKeys, known);
+  const isNext = message.version.length > 0 && !equalBytes(message.version, before.version);
+  const merged = message.infrastructure.length > 0 ? merge(before, message.infrastructure) : unchanged(before);
+  const { infrastructure, removed } = merged;
+  const asks = standing({ ...before, infrastructure, removed });
+  const sealed = keeper.checkedSeal(ctx, message.sealedManifest, asks);
+  const next: Deployment = {
+    ...before,
+    infrastructure,
+    removed,
+    version: isNext ? message.version : before.version,
+    revision: isNext ? before.revision + 1n : before.revision,
+    accessKeys: message.accessKeys,
+    sealedManifest: sealed ?? (isNext ? undefined : before.sealedManifest),
+  };
+  keeper.update(ctx, before, next, merged);
+  if (sealed !== undefined) keeper.paySeal(ctx, next);
+  return MsgUpdateDeploymentResponse.fromPartial({ revision: next.revision });
 }
 
 function depositOf(ctx: Context, { deposit }: MsgSubmitDeployment): bigint {

@@ -1,4 +1,5 @@
 /** Parameters of deployments: caps on every list that a user owns. */
+import { parseAmount } from '@mu/lib/amounts';
 import { Params } from '@mu/proto/deployment';
 import { errParams } from './errors.ts';
 
@@ -13,8 +14,9 @@ export function defaultParams(): Params {
     maxActiveDeployments: 1_000,
     maxNameBytes: 64,
     maxCount: 1_000,
-    maxSealedManifestBytes: 0,
+    maxSealedManifestBytes: 16_384,
     maxWaitBlocks: 10_000n,
+    sealedManifestFeePerByte: '10',
   });
 }
 
@@ -28,6 +30,7 @@ const bounds = [
   ['maxActiveDeployments', 1, 1_000_000],
   ['maxNameBytes', 1, 255],
   ['maxCount', 1, 1_000_000],
+  ['maxSealedManifestBytes', 0, 65_536],
 ] as const;
 
 /** @throws AbciError with the name of what is wrong */
@@ -37,6 +40,9 @@ export function validateParams(params: Params): void {
   }
   if (params.maxWaitBlocks < 0n || params.maxWaitBlocks > 3_155_760_000n)
     throw errParams.wrap('max_wait_blocks is out of bounds');
-  // Nothing reads sealed manifests yet: taking them would be a promise that is not kept.
-  if (params.maxSealedManifestBytes !== 0) throw errParams.wrap('max_sealed_manifest_bytes is 0');
+  try {
+    parseAmount(params.sealedManifestFeePerByte);
+  } catch {
+    throw errParams.wrap('sealed_manifest_fee_per_byte is not an amount');
+  }
 }

@@ -16,7 +16,7 @@ import {
   type Params,
   ResourceGroup,
 } from '@mu/proto/deployment';
-import { Params as RegistryParams } from '@mu/proto/provider';
+import { type Provider, Params as RegistryParams } from '@mu/proto/provider';
 import type { DeploymentDeps } from '../src/expected-keepers.ts';
 import { DeploymentKeeper } from '../src/keeper.ts';
 import { createDeploymentModule } from '../src/module.ts';
@@ -74,6 +74,9 @@ export function submission(parts: Partial<MsgSubmitDeployment> = {}): MsgSubmitD
 
 export class World {
   readonly stores = new BranchMultiStore(new MemoryCommitStore(['deployment', 'calls']));
+  /** what the market answers to an update: whether it opened an order */
+  opens = true;
+  readonly providers: Provider[] = [];
   /** what the market does when it is told to close a deployment */
   whenClosed: ((ctx: Context, id: DeploymentId) => void) | undefined;
   readonly deps: DeploymentDeps = {
@@ -84,10 +87,22 @@ export class World {
           services: ['mu-db', 'mu-function', 'mu-gateway'],
           metrics: [{ name: 'function-invocations' }, { name: 'gateway-requests' }],
         }),
+      getProvider: (_ctx, of) => this.providers.find((one) => one.owner === of.toLowerCase()),
+    },
+    bank: {
+      sendFromAccountToModule: (ctx, from, module, coins) =>
+        this.#call(ctx, `pay ${from} ${module} ${coins.map(({ amount }) => amount).join()}`),
     },
     market: {
-      openOrder: (ctx, { id: of, infrastructure: list, state }, index) =>
-        this.#call(ctx, `open ${of?.dseq} ${index} ${list[index]?.name} ${state}`),
+      updateOrder: (ctx, { id: of, infrastructure: list, state }, index, before) => {
+        this.#call(
+          ctx,
+          `open ${of?.dseq} ${index} ${list[index]?.name} ${state}${before === undefined ? '' : ' again'}`,
+        );
+        return this.opens;
+      },
+      removeOrder: (ctx, of, index) => this.#call(ctx, `remove ${of.dseq} ${index}`),
+      tellWhenAllIsOver: (ctx, of) => this.#call(ctx, `tell ${of.dseq}`),
       closeDeployment: (ctx, of, reason) => {
         this.#call(ctx, `close ${of.dseq} ${reason} ${this.keeper.getDeployment(ctx, of)?.state}`);
         this.whenClosed?.(ctx, of);
@@ -99,6 +114,7 @@ export class World {
         if (amount < least) throw errReserve.bare();
         this.#call(ctx, `escrow ${of.dseq} ${depositor} ${amount} ${least}`);
       },
+      updateReserve: (ctx, of, least, orders) => this.#call(ctx, `reserve ${of.dseq} ${least} ${orders}`),
       closeEscrow: (ctx, of) => this.#call(ctx, `settle ${of.dseq}`),
     },
   };

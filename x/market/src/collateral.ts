@@ -31,8 +31,23 @@ export class Collateral {
 
   /** Returns a collateral to the provider. */
   refund(ctx: Context, provider: string, amount: bigint): void {
+    this.#pay(ctx, this.#accountsOf(ctx, provider), amount);
+  }
+
+  /** Mints interest to the provider. @returns umu minted: 0 where none of its accounts can receive */
+  payInterest(ctx: Context, provider: string, amount: bigint): bigint {
+    if (amount === 0n) return 0n;
+    for (const account of this.#accountsOf(ctx, provider)) {
+      const failure = ctx.isolated((own) => this.#deps.billing.mintInterest(own, account, amount));
+      if (failure === undefined) return amount;
+    }
+    return 0n;
+  }
+
+  /** Where a provider is paid, in the order in which it is tried. */
+  #accountsOf(ctx: Context, provider: string): readonly string[] {
     const payout = this.#deps.provider.getProvider(ctx, provider)?.payoutAddress ?? '';
-    this.#pay(ctx, payout === '' ? [provider] : [payout, provider], amount);
+    return payout === '' ? [provider] : [payout, provider];
   }
 
   /** Pays out a divided collateral. */

@@ -7,6 +7,7 @@ import {
   type Fulfillment,
   type Lease,
   LeaseState,
+  LossReason,
   ManifestState,
   type Order,
   type OrderId,
@@ -62,6 +63,7 @@ export function emitOrderOpened(ctx: Context, order: Order): void {
     ['provider', spec.provider],
     ['services', spec.services.join(',')],
     ['ready_height', `${order.readyHeight}`],
+    ['replaces', `${order.replaces}`],
   ]);
 }
 
@@ -88,9 +90,8 @@ export function emitBidCanceled(ctx: Context, bid: Fulfillment): void {
   ctx.events.emit('bid_canceled', bidAttributes(bid));
 }
 
-/** @param why outbid (another one won), evicted (from a full book), or closed (the order is over) */
-export function emitBidLost(ctx: Context, bid: Fulfillment, why: 'outbid' | 'evicted' | 'closed'): void {
-  ctx.events.emit('bid_lost', [...bidAttributes(bid), ['reason', why]]);
+export function emitBidLost(ctx: Context, bid: Fulfillment): void {
+  ctx.events.emit('bid_lost', [...bidAttributes(bid), ['reason', nameOf(LossReason, 'LOSS_REASON_', bid.lossReason)]]);
 }
 
 export function emitLeaseCreated(ctx: Context, lease: Lease, bid: Fulfillment): void {
@@ -102,6 +103,7 @@ export function emitLeaseCreated(ctx: Context, lease: Lease, bid: Fulfillment): 
     ['collateral', lease.collateral],
     ['price_list_version', `${lease.priceListVersion}`],
     ['confirm_by', `${lease.confirmBy}`],
+    ['replaces', `${lease.replaces}`],
   ]);
 }
 
@@ -140,6 +142,7 @@ export function emitLeaseEnded(ctx: Context, lease: Lease, division: Division, p
     ['to_provider', `${division.toProvider}`],
     ['to_user', `${division.toUser}`],
     ['burnt', `${division.burnt}`],
+    ['interest', lease.interest],
   ]);
 }
 

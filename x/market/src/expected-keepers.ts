@@ -42,13 +42,18 @@ export interface BlockPayment {
 
 /** The money of deployments. */
 export interface BillingKeeper {
+  /** Mints umu to an account. @throws AbciError when the account cannot receive */
+  mintInterest(ctx: Context, account: string, amount: bigint): void;
   /** Pays price_per_block for the blocks (paid_through, toHeight] as far as the escrow reaches. */
   payBlocks(ctx: Context, lease: Lease, toHeight: bigint): BlockPayment;
 }
 
-/** Called when a deployment that goes on has no open order and no live lease left. */
+/** What deployments are told. */
 export interface DeploymentHooks {
+  /** a deployment that goes on has no open order and no live lease left */
   afterAllOver(ctx: Context, id: DeploymentId): void;
+  /** a lease was confirmed as holding a revision of the manifest that it did not hold before */
+  afterManifestHeld(ctx: Context, id: DeploymentId, provider: string, revision: bigint): void;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Genesis: the records alone; every index and counter of a provider is rebuilt from them. */
 import type { Context } from '@mu/framework/context';
+import { parseAmount } from '@mu/lib/amounts';
 import {
   type Fulfillment,
   FulfillmentState,
@@ -10,10 +11,12 @@ import {
   type OrderId,
   OrderState,
 } from '@mu/proto/market';
+import { emptyLedger } from './interest.ts';
 import { defaultParams, validateParams } from './params.ts';
 import {
   authorityItem,
   fulfillments,
+  interestItem,
   isLive,
   lastFulfillment,
   lastLease,
@@ -27,7 +30,7 @@ import {
 } from './state.ts';
 
 export function defaultGenesis(): GenesisState {
-  return GenesisState.fromPartial({ params: defaultParams() });
+  return GenesisState.fromPartial({ params: defaultParams(), interest: emptyLedger() });
 }
 
 /** Genesis as a message may leave it: absent parameters are the defaults. */
@@ -41,6 +44,7 @@ export function initGenesis(ctx: Context, state: GenesisState): void {
   authorityItem.set(ctx, authority);
   lastFulfillment.set(ctx, state.lastFulfillment);
   lastLease.set(ctx, state.lastLease);
+  interestItem.set(ctx, state.interest ?? emptyLedger());
   for (const order of state.orders) putOrder(ctx, order, undefined);
   for (const bid of state.fulfillments) putFulfillment(ctx, bid, undefined);
   for (const lease of state.leases) putLease(ctx, lease, undefined);
@@ -55,15 +59,27 @@ export function exportGenesis(ctx: Context): GenesisState {
     leases: [...leases.iterate(ctx)].map(([, lease]) => lease),
     lastFulfillment: lastFulfillment.last(ctx),
     lastLease: lastLease.last(ctx),
+    interest: interestItem.get(ctx),
   });
 }
 
 /** @throws Error with the path of what is wrong */
 export function validateGenesis(state: GenesisState): void {
   validateParams(withParams(state).params);
+  checkLedger(state);
   const byId = checkOrders(state.orders);
   checkBids(state, byId);
   checkLeases(state, byId);
+}
+
+function checkLedger({ interest, leases: list }: GenesisState): void {
+  const { windowStart, minted, mintedTotal } = interest ?? emptyLedger();
+  let sum = 0n;
+  for (const lease of list) sum += parseAmount(lease.interest);
+  if (windowStart < 0n || parseAmount(minted) > parseAmount(mintedTotal))
+    throw new Error('interest: more in a window than in all');
+  if (parseAmount(mintedTotal) !== sum)
+    throw new Error(`interest.minted_total: ${mintedTotal}, the leases have ${sum}`);
 }
 
 function idText(id: OrderId | undefined): string {

@@ -8,12 +8,12 @@ import { BranchMultiStore } from '@mu/framework/store/branch-store';
 import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { parseAmount } from '@mu/lib/amounts';
 import { compareBytes } from '@mu/lib/bytes';
-import { FulfillmentState, OrderState } from '@mu/proto/market';
+import { FulfillmentState, type Lease, type Order, OrderState } from '@mu/proto/market';
 import { marketAddress } from './collateral.ts';
 import type { MarketDeps } from './expected-keepers.ts';
 import { describeOrder, exportGenesis, initGenesis } from './genesis.ts';
 import { moduleName } from './keys.ts';
-import { fulfillments, isLive, leases, orderIdOf, orderKeyOf, orders } from './state.ts';
+import { fulfillments, interestItem, isLive, leases, orderIdOf, orderKeyOf, orders } from './state.ts';
 
 /** A context that does not count gas against a transaction. */
 function unmetered(ctx: Context, stores = ctx.stores): Context {
@@ -77,11 +77,48 @@ function openBidsAreCounted(ctx: Context): string | undefined {
   return undefined;
 }
 
+/** An infrastructure has one open order at most, or two live leases, and what is later replaces what is earlier. */
+function onePlaceOneLease(ctx: Context): string | undefined {
+  const live = new Map<string, bigint[]>();
+  for (const [, lease] of leases.iterate(ctx)) {
+    if (isLive(lease)) live.set(placeOf(lease), [...(live.get(placeOf(lease)) ?? []), lease.number]);
+  }
+  for (const [place, [first = 0n, second, ...more]] of live) {
+    if (more.length > 0) return `infrastructure ${place} has ${2 + more.length} live leases`;
+    if (second !== undefined && leases.get(ctx, second)?.replaces !== first)
+      return `lease ${second} does not replace lease ${first} of the same infrastructure`;
+  }
+  const open = new Set<string>();
+  for (const [, order] of orders.iterate(ctx)) {
+    if (order.state !== OrderState.ORDER_STATE_OPEN) continue;
+    const place = placeOf(order);
+    const lives = live.get(place) ?? [];
+    if (open.has(place) || lives.length > 1) return `infrastructure ${place} has too many orders or leases`;
+    if (lives.length === 1 && lives[0] !== order.replaces)
+      return `order ${describeOrder(order)} replaces ${order.replaces}`;
+    open.add(place);
+  }
+  return undefined;
+}
+
+function placeOf(record: Order | Lease): string {
+  const { owner, dseq, infrastructure } = orderIdOf(record);
+  return `${owner.toLowerCase()}/${dseq}/${infrastructure}`;
+}
+
+/** What the ledger says was minted stands in the leases. */
+function interestAddsUp(ctx: Context): string | undefined {
+  let sum = 0n;
+  for (const [, lease] of leases.iterate(ctx)) sum += parseAmount(lease.interest);
+  const { mintedTotal } = interestItem.get(ctx);
+  return mintedTotal === `${sum}` ? undefined : `the ledger says ${mintedTotal}, the leases ${sum}`;
+}
+
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** The invariants MKT-1 to MKT-4 of the README. */
+/** The invariants MKT-1 to MKT-6 of the README. */
 export function marketInvariants(deps: MarketDeps): readonly Invariant[] {
   const free = (check: (ctx: Context) => string | undefined) => (ctx: Context) => check(unmetered(ctx));
   return [
@@ -89,5 +126,7 @@ export function marketInvariants(deps: MarketDeps): readonly Invariant[] {
     { name: 'MKT-2', check: free(oneLeasePerOrder) },
     { name: 'MKT-3', check: free(indexesAreTables) },
     { name: 'MKT-4', check: free(openBidsAreCounted) },
+    { name: 'MKT-5', check: free(onePlaceOneLease) },
+    { name: 'MKT-6', check: free(interestAddsUp) },
   ];
 }

@@ -2,51 +2,40 @@
 import type { Context } from '@mu/framework/context';
 import type { Failure } from '@mu/framework/errors';
 import { addressBytes } from '@mu/framework/message-registry';
-import { type Deployment, type DeploymentId, DeploymentState } from '@mu/proto/deployment';
+import type { Deployment, DeploymentId, DeploymentInfrastructure } from '@mu/proto/deployment';
 import {
   CloseReason,
   type Confirmation,
   type Fulfillment,
   type Lease,
   LeaseState,
+  ManifestState,
   type MsgSubmitFulfillment,
   type Order,
   type OrderId,
   OrderState,
 } from '@mu/proto/market';
 import type { Provider } from '@mu/proto/provider';
-import { Collateral } from './collateral.ts';
 import { errLeaseNotFound } from './errors.ts';
 import {
   emitLeaseConfirmed,
-  emitLeaseEnded,
   emitLeaseOutOfFunds,
   emitLeaseResumed,
   emitLeaveAnnounced,
   emitMatchFailed,
 } from './events.ts';
 import type { MarketDeps } from './expected-keepers.ts';
-import {
-  assertInTime,
-  assertStale,
-  checkConfirmation,
-  confirmed,
-  type Division,
-  divide,
-  ended,
-  ends,
-  isStale,
-  type Reason,
-  reopens,
-  withNotice,
-} from './leases.ts';
+import { deploymentIdOf, type EndOptions, LeaseEnds, type Paid, type Settled } from './lease-ends.ts';
+import { assertInTime, assertStale, checkConfirmation, confirmed, isStale, type Reason, withNotice } from './leases.ts';
 import { MarketBook } from './market-book.ts';
-import { assertCollateral, assertDue, isHopeless, nextSpec, specOf } from './orders.ts';
+import { assertDue } from './orders.ts';
+import { Replacement } from './replacement.ts';
 import {
   deploymentKeyOf,
   graceQueue,
   isLive,
   leases,
+  leasesByDeployment,
   liveLeaseCount,
   liveLeasesByDeployment,
   openBidCount,
@@ -57,43 +46,42 @@ import {
   putLease,
 } from './state.ts';
 
-/** What a confirmation did. */
-export interface Confirmed {
-  readonly lease: Lease;
-  readonly paid: bigint;
-  readonly commission: bigint;
-}
-
-/** How a lease is ended beyond its reason. */
-interface EndOptions {
-  /** the deployment itself ends: nothing reopens, and nobody is told that all is over */
-  readonly withDeployment?: boolean;
-}
-
 export class MarketKeeper {
   readonly #deps: MarketDeps;
   readonly #book: MarketBook;
-  readonly #collateral: Collateral;
+  readonly #ends: LeaseEnds;
+  readonly #replacement: Replacement;
 
   constructor(deps: MarketDeps) {
     this.#deps = deps;
     this.#book = new MarketBook(deps);
-    this.#collateral = new Collateral(deps);
+    this.#ends = new LeaseEnds(deps, this.#book);
+    this.#replacement = new Replacement(deps, this.#book, this.#ends);
   }
 
   /**
-   * Opens an order for an infrastructure of a deployment, as its next round.
-   * @param index of the infrastructure
+   * Brings the orders and leases of an infrastructure to what it asks now: a new one gets its first order.
+   * @param before what it asked; undefined for a new one
+   * @returns whether an order was opened
    * @throws AbciError collateral (36) above the bound
    */
-  openOrder(ctx: Context, deployment: Deployment, index: number): Order {
-    const spec = deployment.infrastructure[index];
-    if (spec === undefined || deployment.id === undefined)
-      throw new Error(`the deployment has no infrastructure ${index}`);
-    assertCollateral(spec, paramsItem.get(ctx));
-    const of = { owner: deployment.id.owner, dseq: deployment.id.dseq, infrastructure: index };
-    const round = (this.#book.lastOrder(ctx, of)?.id?.round ?? 0) + 1;
-    return this.#book.open(ctx, { ...of, round }, spec, deployment.waitBlocks);
+  updateOrder(
+    ctx: Context,
+    deployment: Deployment,
+    index: number,
+    before: DeploymentInfrastructure | undefined,
+  ): boolean {
+    return this.#replacement.update(ctx, deployment, index, before);
+  }
+
+  /** Ends the order and the leases of an infrastructure that is removed. */
+  removeOrder(ctx: Context, id: DeploymentId, index: number): void {
+    this.#replacement.remove(ctx, id, index);
+  }
+
+  /** Tells the deployment where neither an open order nor a live lease is left of it. */
+  tellWhenAllIsOver(ctx: Context, id: DeploymentId): void {
+    this.#ends.tellWhenAllIsOver(ctx, id);
   }
 
   /**
@@ -104,7 +92,7 @@ export class MarketKeeper {
     for (const order of this.ordersOfDeployment(ctx, id)) this.#book.close(ctx, order, reason);
     for (const lease of this.leasesOfDeployment(ctx, id)) {
       const why = isStale(lease, ctx.height) ? CloseReason.CLOSE_REASON_NOT_CONFIRMED : (reason as Reason);
-      this.endLease(ctx, lease, why, { withDeployment: true });
+      this.endLease(ctx, lease, why, { quietly: true });
     }
   }
 
@@ -138,6 +126,16 @@ export class MarketKeeper {
   leasesOfDeployment(ctx: Context, id: DeploymentId): Lease[] {
     const prefix = deploymentKeyOf(ctx, id);
     return [...liveLeasesByDeployment.iterate(ctx, { prefix })].map((key) => this.requireLease(ctx, key[2]));
+  }
+
+  /** Numbers of all leases that a deployment ever had, ascending. */
+  leaseNumbersOfDeployment(ctx: Context, id: DeploymentId): bigint[] {
+    return [...leasesByDeployment.iterate(ctx, { prefix: deploymentKeyOf(ctx, id) })].map((key) => key[2]);
+  }
+
+  /** How many blocks the chain reckons a year has. */
+  blocksPerYear(ctx: Context): bigint {
+    return paramsItem.get(ctx).blocksPerYear;
   }
 
   /** Open orders of a deployment by id: at most one for each infrastructure. */
@@ -185,7 +183,7 @@ export class MarketKeeper {
   }
 
   /** @throws AbciError lease not found (23), over (24), not stale (25), out of funds (34) */
-  breakStale(ctx: Context, number: bigint): Division {
+  breakStale(ctx: Context, number: bigint): Settled {
     const lease = this.requireLease(ctx, number);
     assertStale(lease, ctx.height);
     return this.endLease(ctx, lease, CloseReason.CLOSE_REASON_NOT_CONFIRMED);
@@ -196,84 +194,34 @@ export class MarketKeeper {
    * is out of funds. One that is out of funds already is not billed; only a deposit resumes it.
    * @throws AbciError over (24), stale (26), endpoints (27), manifest state (28)
    */
-  confirm(ctx: Context, lease: Lease, confirmation: Confirmation): Confirmed {
+  confirm(ctx: Context, lease: Lease, confirmation: Confirmation): Paid {
     assertInTime(lease, ctx.height);
     const params = paramsItem.get(ctx);
     checkConfirmation(confirmation, params);
     const kept = confirmed(lease, confirmation, ctx.height, params);
-    const { lease: after, paid, commission } = this.#payTo(ctx, kept);
+    const { lease: after, paid, commission } = this.#ends.payTo(ctx, kept);
     putLease(ctx, after, lease);
     emitLeaseConfirmed(ctx, after, paid, commission);
     if (after.state !== lease.state) emitLeaseOutOfFunds(ctx, after);
-    return { lease: after, paid, commission };
-  }
-
-  /** Pays an active lease up to this block; one out of funds only moves on. */
-  #payTo(ctx: Context, lease: Lease): Confirmed {
-    const paidThrough = ctx.height;
-    if (lease.state !== LeaseState.LEASE_STATE_ACTIVE || lease.paidThrough >= ctx.height) {
-      return { lease: { ...lease, paidThrough }, paid: 0n, commission: 0n };
+    if (holdsMore(lease, after)) {
+      const id = deploymentIdOf(orderIdOf(after));
+      this.#deps.hooks.afterManifestHeld(ctx, id, after.provider, after.manifestRevision);
     }
-    const done = this.#deps.billing.payBlocks(ctx, lease, ctx.height);
-    const after = { ...done.lease, paidThrough };
-    const blocks = ctx.height - lease.paidThrough;
-    const next = done.funded
-      ? { ...after, confirmedBlocks: lease.confirmedBlocks + blocks }
-      : {
-          ...after,
-          state: LeaseState.LEASE_STATE_OUT_OF_FUNDS,
-          graceUntil: ctx.height + paramsItem.get(ctx).graceBlocks,
-        };
-    return { lease: next, paid: done.paid, commission: done.commission };
+    return { lease: this.#replacement.afterConfirmation(ctx, after), paid, commission };
   }
 
-  /** @throws AbciError over (24), stale (26), notice given (35) */
+  /** Takes a provider's notice and looks for its replacement. @throws AbciError over (24), stale (26), notice given (35) */
   announceLeave(ctx: Context, lease: Lease): Lease {
     const announced = withNotice(lease, ctx.height, paramsItem.get(ctx));
     putLease(ctx, announced, lease);
     emitLeaveAnnounced(ctx, announced);
+    this.#replacement.beginForNotice(ctx, announced);
     return announced;
   }
 
   /** Ends a live lease: pays what is due, divides the collateral, closes its order and opens the next round. */
-  endLease(ctx: Context, lease: Lease, reason: Reason, options: EndOptions = {}): Division {
-    const payment = ends[reason].pays ? this.#payTo(ctx, lease) : { lease, paid: 0n };
-    const over = ended(payment.lease, reason, ctx.height);
-    putLease(ctx, over, lease);
-    const division = this.#settle(ctx, over);
-    emitLeaseEnded(ctx, over, division, payment.paid);
-    const order = this.#book.getOrder(ctx, orderIdOf(lease));
-    this.#book.closeMatched(ctx, order, reason);
-    if (options.withDeployment === true) return division;
-    if (reopens(lease, reason)) this.#reopen(ctx, order, ends[reason].excludes ? lease.provider : undefined);
-    this.#tellWhenAllIsOver(ctx, orderIdOf(lease));
-    return division;
-  }
-
-  #settle(ctx: Context, over: Lease): Division {
-    const kind = ends[over.closeReason as Reason].collateral;
-    const division = divide(over, kind, ctx.height, paramsItem.get(ctx));
-    this.#collateral.divide(ctx, over.provider, orderIdOf(over).owner, division);
-    return division;
-  }
-
-  /** Opens the next round of an order, as the deployment now asks. */
-  #reopen(ctx: Context, order: Order, excluded: string | undefined): void {
-    const id = orderIdOf(order);
-    const deployment = this.#deps.deployment.getDeployment(ctx, deploymentIdOf(id));
-    if (deployment?.state !== DeploymentState.DEPLOYMENT_STATE_ACTIVE) return;
-    const infrastructure = deployment.infrastructure[id.infrastructure];
-    if (infrastructure === undefined || this.#book.lastOrder(ctx, id)?.id?.round !== id.round) return;
-    const spec = nextSpec(infrastructure, specOf(order), excluded);
-    if (isHopeless(spec)) return;
-    this.#book.open(ctx, { ...id, round: id.round + 1 }, spec, deployment.waitBlocks);
-  }
-
-  #tellWhenAllIsOver(ctx: Context, id: OrderId): void {
-    const prefix = deploymentKeyOf(ctx, id);
-    for (const _ of openOrders.iterate(ctx, { prefix })) return;
-    for (const _ of liveLeasesByDeployment.iterate(ctx, { prefix })) return;
-    this.#deps.hooks.afterAllOver(ctx, deploymentIdOf(id));
+  endLease(ctx: Context, lease: Lease, reason: Reason, options: EndOptions = {}): Settled {
+    return this.#ends.end(ctx, lease, reason, options);
   }
 
   /** Ends leases whose grace is over, the oldest first and not more in a block than may be matched. */
@@ -304,7 +252,7 @@ export class MarketKeeper {
     if (order?.state !== OrderState.ORDER_STATE_OPEN) return;
     emitMatchFailed(ctx, order, failure);
     this.#book.close(ctx, order, CloseReason.CLOSE_REASON_MATCH_FAILED);
-    ctx.isolated((own) => this.#tellWhenAllIsOver(own, id));
+    ctx.isolated((own) => this.#ends.tellWhenAllIsOver(own, id));
   }
 
   /** Ends a lease whose end failed, without payment and without a new order. Throws nothing that a user causes. */
@@ -314,11 +262,15 @@ export class MarketKeeper {
     emitMatchFailed(ctx, lease, failure);
     const wasUnfunded = lease.state === LeaseState.LEASE_STATE_OUT_OF_FUNDS;
     const reason = wasUnfunded ? CloseReason.CLOSE_REASON_OUT_OF_FUNDS : CloseReason.CLOSE_REASON_MATCH_FAILED;
-    this.endLease(ctx, lease, reason, { withDeployment: true });
-    ctx.isolated((own) => this.#tellWhenAllIsOver(own, orderIdOf(lease)));
+    this.endLease(ctx, lease, reason, { quietly: true });
+    ctx.isolated((own) => this.#ends.tellWhenAllIsOver(own, orderIdOf(lease)));
   }
 }
 
-function deploymentIdOf(id: OrderId): DeploymentId {
-  return { owner: id.owner, dseq: id.dseq };
+/** Whether a confirmation says that the lease holds a manifest, or a revision of it, that it did not hold before. */
+function holdsMore(before: Lease, after: Lease): boolean {
+  const holds = (lease: Lease): boolean =>
+    lease.manifestState === ManifestState.MANIFEST_STATE_RECEIVED ||
+    lease.manifestState === ManifestState.MANIFEST_STATE_RUNNING;
+  return holds(after) && (!holds(before) || before.manifestRevision !== after.manifestRevision);
 }

@@ -13,6 +13,7 @@ export const prefixes = {
   authority: 0x02,
   lastFulfillment: 0x03,
   lastLease: 0x04,
+  interest: 0x05,
   orders: places.order.prefix,
   openOrdersByRegion: 0x11,
   openOrders: 0x12,

@@ -41,29 +41,31 @@ export interface End {
   readonly reopens: 'never' | 'persist' | 'always';
   /** the provider is excluded from the new order */
   readonly excludes: boolean;
+  /** the collateral bears interest */
+  readonly interest: boolean;
 }
 
-const end = (pays: boolean, collateral: End['collateral'], reopens: End['reopens'], excludes = false): End => ({
-  pays,
-  collateral,
-  reopens,
-  excludes,
-});
+const end = (
+  pays: boolean,
+  collateral: End['collateral'],
+  reopens: End['reopens'],
+  also: Partial<Pick<End, 'excludes' | 'interest'>> = {},
+): End => ({ pays, collateral, reopens, excludes: false, interest: false, ...also });
 
 /** Ends by reason (design §5 "Ends"). */
 export const ends: Readonly<Record<Reason, End>> = {
-  [CloseReason.CLOSE_REASON_BY_USER]: end(true, 'returned', 'never'),
-  [CloseReason.CLOSE_REASON_DEPLOYMENT_CANCELED]: end(true, 'returned', 'never'),
-  [CloseReason.CLOSE_REASON_DEPLOYMENT_UPDATED]: end(true, 'returned', 'never'),
+  [CloseReason.CLOSE_REASON_BY_USER]: end(true, 'returned', 'never', { interest: true }),
+  [CloseReason.CLOSE_REASON_DEPLOYMENT_CANCELED]: end(true, 'returned', 'never', { interest: true }),
+  [CloseReason.CLOSE_REASON_DEPLOYMENT_UPDATED]: end(true, 'returned', 'never', { interest: true }),
   [CloseReason.CLOSE_REASON_PROVIDER_NOTICE]: end(true, 'returned', 'persist'),
   [CloseReason.CLOSE_REASON_PROVIDER_AT_ONCE]: end(false, 'broken', 'persist'),
   [CloseReason.CLOSE_REASON_NOT_CONFIRMED]: end(false, 'broken', 'persist'),
   // A new order without this provider: the same reason would come back at once from the same one, until funds are gone.
-  [CloseReason.CLOSE_REASON_MANIFEST_MISSING]: end(true, 'returned', 'persist', true),
-  [CloseReason.CLOSE_REASON_MANIFEST_INVALID]: end(true, 'returned', 'persist', true),
-  [CloseReason.CLOSE_REASON_IMAGE_UNAVAILABLE]: end(true, 'returned', 'persist', true),
-  [CloseReason.CLOSE_REASON_POLICY]: end(true, 'returned', 'persist', true),
-  [CloseReason.CLOSE_REASON_NOT_SERVING]: end(true, 'returned', 'always', true),
+  [CloseReason.CLOSE_REASON_MANIFEST_MISSING]: end(true, 'returned', 'persist', { excludes: true }),
+  [CloseReason.CLOSE_REASON_MANIFEST_INVALID]: end(true, 'returned', 'persist', { excludes: true }),
+  [CloseReason.CLOSE_REASON_IMAGE_UNAVAILABLE]: end(true, 'returned', 'persist', { excludes: true }),
+  [CloseReason.CLOSE_REASON_POLICY]: end(true, 'returned', 'persist', { excludes: true }),
+  [CloseReason.CLOSE_REASON_NOT_SERVING]: end(true, 'returned', 'always', { excludes: true }),
   [CloseReason.CLOSE_REASON_OUT_OF_FUNDS]: end(false, 'returned', 'never'),
   [CloseReason.CLOSE_REASON_MATCH_FAILED]: end(false, 'broken', 'never'),
 };
@@ -104,6 +106,8 @@ export function newLease(number: bigint, order: Order, bid: Fulfillment, height:
     paid: '0',
     commission: '0',
     billHash: new Uint8Array(32),
+    replaces: order.replaces,
+    interest: '0',
   });
 }
 
@@ -248,9 +252,25 @@ export function ended(lease: Lease, reason: Reason, height: bigint): Lease {
   };
 }
 
-/** Whether an end opens a new order; without funds none does. */
-export function reopens(lease: Lease, reason: Reason): boolean {
+/**
+ * Whether an end opens a new order; without funds none does. One that replaces a lease that still lives is looked for
+ * again as if it persisted.
+ */
+export function reopens(lease: Lease, reason: Reason, replacesLive: boolean): boolean {
   if (lease.state !== LeaseState.LEASE_STATE_ACTIVE) return false;
   const when = ends[reason].reopens;
-  return when === 'always' || (when === 'persist' && lease.persist);
+  return when === 'always' || (when === 'persist' && (lease.persist || replacesLive));
+}
+
+/** Why a lease ends whose replacement runs. */
+export function replacedReason(lease: Lease, height: bigint): Reason {
+  if (isStale(lease, height)) return CloseReason.CLOSE_REASON_NOT_CONFIRMED;
+  if (lease.leaveHeight !== 0n) return CloseReason.CLOSE_REASON_PROVIDER_NOTICE;
+  return CloseReason.CLOSE_REASON_DEPLOYMENT_UPDATED;
+}
+
+/** Whether a confirmation is the first one that says that the lease runs. */
+export function startsRunning(before: Lease, after: Lease): boolean {
+  const running = ManifestState.MANIFEST_STATE_RUNNING;
+  return before.manifestState !== running && after.manifestState === running;
 }

@@ -8,6 +8,7 @@ import {
   Fulfillment,
   FulfillmentState,
   type Lease,
+  LossReason,
   type MsgSubmitFulfillment,
   type Order,
   type OrderId,
@@ -75,9 +76,18 @@ export class MarketBook {
     return undefined;
   }
 
-  /** Opens the next round of an infrastructure. */
-  open(ctx: Context, id: OrderId, spec: DeploymentInfrastructure, waitBlocks: bigint): Order {
-    const order = newOrder({ id, spec, height: ctx.height, waitBlocks });
+  /**
+   * Opens the next round of an infrastructure.
+   * @param asks what it asks, how long it waits, and the lease that it replaces
+   */
+  openNext(
+    ctx: Context,
+    of: Omit<OrderId, 'round'>,
+    asks: { readonly spec: DeploymentInfrastructure; readonly waitBlocks: bigint; readonly replaces: bigint },
+  ): Order {
+    const { owner, dseq, infrastructure } = of;
+    const round = (this.lastOrder(ctx, of)?.id?.round ?? 0) + 1;
+    const order = newOrder({ id: { owner, dseq, infrastructure, round }, ...asks, height: ctx.height });
     putOrder(ctx, order, undefined);
     emitOrderOpened(ctx, order);
     return order;
@@ -85,13 +95,13 @@ export class MarketBook {
 
   /** Closes an open order; its bids get their collateral back. */
   close(ctx: Context, order: Order, reason: CloseReason): void {
-    for (const bid of this.#openBids(ctx, order)) this.#lose(ctx, bid, 'closed');
+    for (const bid of this.#openBids(ctx, order)) this.#lose(ctx, bid, LossReason.LOSS_REASON_ORDER_CLOSED);
     this.closeMatched(ctx, order, reason);
   }
 
   /** Closes an order whose lease is over. */
   closeMatched(ctx: Context, order: Order, reason: CloseReason): void {
-    const over = closed(order, reason);
+    const over = closed(order, reason, ctx.height);
     putOrder(ctx, over, order);
     emitOrderClosed(ctx, over);
   }
@@ -148,7 +158,7 @@ export class MarketBook {
     if (isFull) {
       const worst = this.#worstBid(ctx, order);
       if (BigInt(bid.total) >= BigInt(worst.total)) throw errBookFull.wrap(`the dearest total is ${worst.total}`);
-      this.#lose(ctx, worst, 'evicted');
+      this.#lose(ctx, worst, LossReason.LOSS_REASON_EVICTED);
     }
     this.#collateral.lock(ctx, sender, parseAmount(bid.collateral));
     const entered = { ...bid, number: lastFulfillment.next(ctx) };
@@ -162,7 +172,8 @@ export class MarketBook {
 
   /** Takes an open bid back. */
   cancel(ctx: Context, bid: Fulfillment): void {
-    putFulfillment(ctx, { ...bid, state: FulfillmentState.FULFILLMENT_STATE_CANCELED }, bid);
+    const over = { ...bid, state: FulfillmentState.FULFILLMENT_STATE_CANCELED, closedHeight: ctx.height };
+    putFulfillment(ctx, over, bid);
     const order = this.getOrder(ctx, orderIdOf(bid));
     putOrder(ctx, withoutBid(order), order);
     this.#collateral.refund(ctx, bid.provider, parseAmount(bid.collateral));
@@ -173,20 +184,21 @@ export class MarketBook {
   match(ctx: Context, order: Order): Lease {
     const [winner, ...losers] = this.#openBids(ctx, order);
     if (winner === undefined) throw new Error('an order that is due has a bid');
-    const won = { ...winner, state: FulfillmentState.FULFILLMENT_STATE_MATCHED };
+    const won = { ...winner, state: FulfillmentState.FULFILLMENT_STATE_MATCHED, closedHeight: ctx.height };
     putFulfillment(ctx, won, winner);
     const lease = newLease(lastLease.next(ctx), order, won, ctx.height, paramsItem.get(ctx));
     putLease(ctx, lease, undefined);
     putOrder(ctx, matched(order, lease.number), order);
     emitLeaseCreated(ctx, lease, won);
-    for (const loser of losers) this.#lose(ctx, loser, 'outbid');
+    for (const loser of losers) this.#lose(ctx, loser, LossReason.LOSS_REASON_OUTBID);
     return lease;
   }
 
-  #lose(ctx: Context, bid: Fulfillment, why: 'outbid' | 'evicted' | 'closed'): void {
-    putFulfillment(ctx, { ...bid, state: FulfillmentState.FULFILLMENT_STATE_LOST }, bid);
+  #lose(ctx: Context, bid: Fulfillment, lossReason: LossReason): void {
+    const lost = { ...bid, state: FulfillmentState.FULFILLMENT_STATE_LOST, lossReason, closedHeight: ctx.height };
+    putFulfillment(ctx, lost, bid);
     this.#collateral.refund(ctx, bid.provider, parseAmount(bid.collateral));
-    emitBidLost(ctx, bid, why);
+    emitBidLost(ctx, lost);
   }
 
   /** Open bids of an order, the best first. Read whole before anything is written. */

@@ -22,7 +22,8 @@ import {
 import { errBidNotFound, errBidNotOpen, errConfirmationCount, errNotProvider } from './errors.ts';
 import { emitParamsUpdated } from './events.ts';
 import type { MarketDeps } from './expected-keepers.ts';
-import type { Confirmed, MarketKeeper } from './keeper.ts';
+import type { MarketKeeper } from './keeper.ts';
+import type { Paid } from './lease-ends.ts';
 import { checkClose } from './leases.ts';
 import { assertOpen, sameAddress } from './orders.ts';
 import { validateParams } from './params.ts';
@@ -43,7 +44,7 @@ export function createMsgServer(keeper: MarketKeeper, deps: MarketDeps): MarketM
       throw errUnauthorized.wrap(`${sender} is neither the owner nor an operator of provider ${provider}`);
     }
   };
-  const confirm = (ctx: Context, sender: string, confirmation: Confirmation): Confirmed => {
+  const confirm = (ctx: Context, sender: string, confirmation: Confirmation): Paid => {
     const lease = keeper.requireLease(ctx, confirmation.lease);
     assertActing(ctx, lease.provider, sender);
     return keeper.confirm(ctx, lease, confirmation);
@@ -70,11 +71,12 @@ export function createMsgServer(keeper: MarketKeeper, deps: MarketDeps): MarketM
     closeLease(ctx, { sender, lease: number, reason }) {
       const lease = keeper.requireLease(ctx, number);
       const who = closerOf(ctx, deps, lease, sender);
-      const division = keeper.endLease(ctx, lease, checkClose(lease, reason, who, ctx.height, paramsItem.get(ctx)));
+      const settled = keeper.endLease(ctx, lease, checkClose(lease, reason, who, ctx.height, paramsItem.get(ctx)));
       return MsgCloseLeaseResponse.fromPartial({
-        toProvider: `${division.toProvider}`,
-        toUser: `${division.toUser}`,
-        burnt: `${division.burnt}`,
+        toProvider: `${settled.toProvider}`,
+        toUser: `${settled.toUser}`,
+        burnt: `${settled.burnt}`,
+        interest: `${settled.interest}`,
       });
     },
     announceLeave(ctx, { sender, lease: number }) {
@@ -143,7 +145,7 @@ function canonical(ctx: Context, address: string): string {
 }
 
 /** One confirmation of a batch on a branch of its own; lack of gas fails the whole message. */
-function confirmOne(ctx: Context, { lease }: Confirmation, run: (own: Context) => Confirmed): ConfirmationResult {
+function confirmOne(ctx: Context, { lease }: Confirmation, run: (own: Context) => Paid): ConfirmationResult {
   let paid = 0n;
   const failure = ctx.isolated((own) => {
     paid = run(own).paid;

@@ -1,7 +1,8 @@
 /** Pure rules of orders: when they are due, what they ask, when they take bids. */
 
 import { parseAmount } from '@mu/lib/amounts';
-import type { DeploymentInfrastructure } from '@mu/proto/deployment';
+import { equalBytes } from '@mu/lib/bytes';
+import { type Deployment, DeploymentInfrastructure } from '@mu/proto/deployment';
 import { type CloseReason, Order, type OrderId, OrderState, type Params } from '@mu/proto/market';
 import { errCollateral, errOrderClosed, errOrderMatched, errOrderNotDue } from './errors.ts';
 
@@ -20,15 +21,18 @@ export interface NewOrder {
   readonly height: bigint;
   /** how long it waits for bids before it may be matched */
   readonly waitBlocks: bigint;
+  /** the lease that ends when a lease of this order stands; 0 for none */
+  readonly replaces: bigint;
 }
 
-export function newOrder({ id, spec, height, waitBlocks }: NewOrder): Order {
+export function newOrder({ id, spec, height, waitBlocks, replaces }: NewOrder): Order {
   return Order.fromPartial({
     id,
     spec,
     readyHeight: height + waitBlocks,
     state: OrderState.ORDER_STATE_OPEN,
     createdHeight: height,
+    replaces,
   });
 }
 
@@ -77,21 +81,54 @@ export function matched(order: Order, lease: bigint): Order {
   return { ...order, state: OrderState.ORDER_STATE_MATCHED, lease, openBids: 0, dueHeight: 0n };
 }
 
-export function closed(order: Order, reason: CloseReason): Order {
-  return { ...order, state: OrderState.ORDER_STATE_CLOSED, closeReason: reason, openBids: 0, dueHeight: 0n };
+export function closed(order: Order, reason: CloseReason, height: bigint): Order {
+  const over = { closeReason: reason, closedHeight: height, openBids: 0, dueHeight: 0n };
+  return { ...order, ...over, state: OrderState.ORDER_STATE_CLOSED };
 }
 
-/** What the next round asks: the infrastructure as it stands, without the providers that earlier rounds excluded. */
+/** What an infrastructure asks beyond the terms that a standing lease can take over as they are. */
+function asked(spec: DeploymentInfrastructure): Uint8Array {
+  const open = { ...spec, persist: false, expectedUsage: [], excludedProviders: [] };
+  return DeploymentInfrastructure.encode(open).finish();
+}
+
+/** Whether two infrastructures ask the same, down to the last term. */
+export function sameSpec(a: DeploymentInfrastructure, b: DeploymentInfrastructure): boolean {
+  return equalBytes(DeploymentInfrastructure.encode(a).finish(), DeploymentInfrastructure.encode(b).finish());
+}
+
+/** Whether a lease that was made for `before` also serves what is asked now. */
+export function stillServes(
+  provider: string,
+  before: DeploymentInfrastructure,
+  now: DeploymentInfrastructure,
+): boolean {
+  return equalBytes(asked(before), asked(now)) && !now.excludedProviders.some((one) => sameAddress(one, provider));
+}
+
+const includes = (list: readonly string[], one: string): boolean => list.some((other) => sameAddress(one, other));
+
+/** Whom the market excluded from an order, beyond those that its infrastructure then excluded. */
+export function excludedByMarket(spec: DeploymentInfrastructure, infrastructure: DeploymentInfrastructure): string[] {
+  return spec.excludedProviders.filter((one) => !includes(infrastructure.excludedProviders, one));
+}
+
+/**
+ * What the next round asks: the infrastructure as it stands, without the providers that the market excludes.
+ * @param excluded by the market, those that came first before the later ones
+ */
 export function nextSpec(
   infrastructure: DeploymentInfrastructure,
-  previous: DeploymentInfrastructure,
-  excluded: string | undefined,
+  excluded: readonly string[],
 ): DeploymentInfrastructure {
   const own = infrastructure.excludedProviders;
-  const known = (list: readonly string[], one: string): boolean => list.some((other) => sameAddress(one, other));
-  const added = previous.excludedProviders.filter((one) => !known(own, one));
-  if (excluded !== undefined && !known(own, excluded) && !known(added, excluded)) added.push(excluded);
+  const added = excluded.filter((one, at) => !includes(own, one) && !includes(excluded.slice(0, at), one));
   return { ...infrastructure, excludedProviders: [...own, ...added.slice(-maxExcludedByMarket)] };
+}
+
+/** The infrastructure at an index; undefined where it was removed. */
+export function standingAt(deployment: Deployment, index: number): DeploymentInfrastructure | undefined {
+  return deployment.removed.includes(index) ? undefined : deployment.infrastructure[index];
 }
 
 /** Whether nobody may ever fulfil it: the one provider that it names is excluded. */

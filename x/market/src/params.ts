@@ -73,8 +73,8 @@ export function validateParams(params: Params): void {
   }
   const share = decParam(params.collateralUserShare, 'collateral_user_share');
   if (share.isNegative() || share.gt(Dec.one)) throw errParams.wrap('collateral_user_share is not 0 to 1');
-  // Interest is minted with billing's later work; until then a rate that would not be paid is refused.
-  if (!decParam(params.interestRate, 'interest_rate').isZero()) throw errParams.wrap('interest_rate must be 0');
+  const rate = decParam(params.interestRate, 'interest_rate');
+  if (rate.isNegative() || rate.gt(Dec.one)) throw errParams.wrap('interest_rate is not 0 to 1');
   amountParam(params.maxInterestPerYear, 'max_interest_per_year');
   amountParam(params.maxCollateral, 'max_collateral');
 }

@@ -5,6 +5,7 @@ import { errInvalidRequest, errKeyNotFound } from '@mu/framework/errors';
 import { addressBytes, type Handlers } from '@mu/framework/message-registry';
 import { listPage, type Source } from '@mu/framework/pagination';
 import {
+  CloseReason,
   Fulfillment,
   FulfillmentState,
   Lease,
@@ -16,11 +17,13 @@ import {
   type QueryLeasesRequest,
   type QueryOrdersRequest,
 } from '@mu/proto/market';
+import { available } from './interest.ts';
 import {
   deploymentNumberKey,
   type OrderKey,
   orderKey,
   orderNumberKey,
+  orderTotalKey,
   providerNumberKey,
   providerOrderKey,
   regionOrderKey,
@@ -30,12 +33,14 @@ import {
   fulfillments,
   fulfillmentsByOrder,
   fulfillmentsByProvider,
+  interestItem,
   leases,
   leasesByDeployment,
   leasesByProvider,
   liveLeasesByDeployment,
   liveLeasesByProvider,
   openBidsByProvider,
+  openBidsByTotal,
   openOrders,
   openOrdersByRegion,
   orderIdOf,
@@ -66,6 +71,10 @@ export function createQueryServer(): MarketQueries {
     leases(ctx, request) {
       const { items, pagination } = listPage(ctx, leaseSource(ctx, request), request.pagination, leaseFilter(request));
       return { leases: items, pagination };
+    },
+    interest(ctx) {
+      const ledger = interestItem.get(ctx);
+      return { ledger, available: `${available(ledger, ctx.height, paramsItem.get(ctx))}` };
     },
     lease: (ctx, { number }) => ({ lease: found(leases.get(ctx, number), `lease ${number}`) }),
   };
@@ -110,6 +119,9 @@ function bidSource(ctx: Context, request: QueryFulfillmentsRequest): Source<unkn
   const load = (own: Context, number: unknown): Fulfillment | undefined => fulfillments.get(own, number as bigint);
   if (request.order !== undefined) {
     const prefix = orderKeyOf(ctx, request.order);
+    if (request.state === FulfillmentState.FULFILLMENT_STATE_OPEN) {
+      return indexed(openBidsByTotal, orderTotalKey, prefix, (own, key) => load(own, key[5]));
+    }
     return indexed(fulfillmentsByOrder, orderNumberKey, prefix, (own, key) => load(own, key[4]));
   }
   if (request.provider === '') return table(fulfillments, u64Key, [], Fulfillment);
@@ -161,8 +173,11 @@ function bidFilter(ctx: Context, request: QueryFulfillmentsRequest): (bid: Fulfi
     (provider === '' || sameAddress(bid.provider, provider));
 }
 
-function leaseFilter({ state, owner, provider }: QueryLeasesRequest): (lease: Lease) => boolean {
+function leaseFilter(request: QueryLeasesRequest): (lease: Lease) => boolean {
+  const { state, owner, provider, closeReason, region } = request;
   return (lease) =>
+    (closeReason === CloseReason.CLOSE_REASON_UNSPECIFIED || lease.closeReason === closeReason) &&
+    (region === '' || lease.region === region) &&
     (state === LeaseState.LEASE_STATE_UNSPECIFIED || lease.state === state) &&
     (provider === '' || sameAddress(lease.provider, provider)) &&
     (owner === '' || sameAddress(orderIdOf(lease).owner, owner));

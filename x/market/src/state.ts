@@ -7,6 +7,7 @@ import { Dec } from '@mu/lib/dec';
 import {
   Fulfillment,
   FulfillmentState,
+  InterestLedger,
   Lease,
   LeaseState,
   Order,
@@ -40,6 +41,7 @@ export const paramsItem = new Item<Params>(store, prefixes.params, Params);
 export const authorityItem = new Item<string>(store, prefixes.authority, textCodec);
 export const lastFulfillment = new Counter(store, prefixes.lastFulfillment);
 export const lastLease = new Counter(store, prefixes.lastLease);
+export const interestItem = new Item<InterestLedger>(store, prefixes.interest, InterestLedger);
 
 export const orders = new Collection<OrderKey, Order>(store, prefixes.orders, orderKey, Order);
 export const openOrdersByRegion = new KeySet(store, prefixes.openOrdersByRegion, regionOrderKey);

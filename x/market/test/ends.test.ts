@@ -52,14 +52,19 @@ describe('a stale lease', () => {
     const { world } = leased({}, { youngLeaseBlocks: 31n, confirmationBlocks: 30n, collateralUserShare: umu('1') });
     // 31 blocks × 20 umu are above the 200 of the collateral
     world.to(35n);
-    expect(world.keeper.breakStale(world.ctx, 1n)).toEqual({ toProvider: 0n, toUser: 200n, burnt: 0n });
+    expect(world.keeper.breakStale(world.ctx, 1n)).toEqual({ toProvider: 0n, toUser: 200n, burnt: 0n, interest: 0n });
     const young = leased(
       { resources: infrastructure().resources.map((group) => ({ ...group, collateral: '1000' })) },
       { youngLeaseBlocks: 31n },
     );
     const supply = young.world.bank.supply(young.world.ctx);
     young.world.to(35n);
-    expect(young.world.keeper.breakStale(young.world.ctx, 1n)).toEqual({ toProvider: 0n, toUser: 620n, burnt: 1_380n });
+    expect(young.world.keeper.breakStale(young.world.ctx, 1n)).toEqual({
+      toProvider: 0n,
+      toUser: 620n,
+      burnt: 1_380n,
+      interest: 0n,
+    });
     expect(young.world.bank.supply(young.world.ctx)).toBe(supply - 1_380n);
     young.world.check();
   });
@@ -67,7 +72,7 @@ describe('a stale lease', () => {
   test('gives the user its share and burns the rest', () => {
     const { world } = leased({}, { youngLeaseBlocks: 0n, collateralUserShare: umu('0.333') });
     world.to(35n);
-    expect(world.keeper.breakStale(world.ctx, 1n)).toEqual({ toProvider: 0n, toUser: 66n, burnt: 134n });
+    expect(world.keeper.breakStale(world.ctx, 1n)).toEqual({ toProvider: 0n, toUser: 66n, burnt: 134n, interest: 0n });
   });
 
   test('of a persisting infrastructure opens the next round at once', () => {
@@ -102,7 +107,7 @@ describe('a close', () => {
   const table: [Reason, string, string, string, LeaseState, 'none' | 'persist' | 'always', boolean][] = [
     [Reason.CLOSE_REASON_BY_USER, user, '1200', '200', LeaseState.LEASE_STATE_CLOSED, 'none', false],
     [Reason.CLOSE_REASON_NOT_SERVING, user, '1200', '200', LeaseState.LEASE_STATE_CLOSED, 'always', true],
-    [Reason.CLOSE_REASON_PROVIDER_NOTICE, providerA, '1200', '200', LeaseState.LEASE_STATE_CLOSED, 'persist', false],
+    [Reason.CLOSE_REASON_PROVIDER_NOTICE, providerA, '1200', '200', LeaseState.LEASE_STATE_CLOSED, 'persist', true],
     [Reason.CLOSE_REASON_PROVIDER_AT_ONCE, operatorA, '0', '0', LeaseState.LEASE_STATE_BROKEN, 'persist', false],
     [Reason.CLOSE_REASON_MANIFEST_MISSING, providerA, '1200', '200', LeaseState.LEASE_STATE_CLOSED, 'persist', true],
     [Reason.CLOSE_REASON_MANIFEST_INVALID, providerA, '1200', '200', LeaseState.LEASE_STATE_CLOSED, 'persist', true],
@@ -113,10 +118,12 @@ describe('a close', () => {
 
   test.each(cases)('for reason %d by %s', (reason, sender, paid, toProvider, state, reopens, excluded, persist) => {
     const { world, order } = leased({ persist }, { confirmationBlocks: 100n, leaveNoticeBlocks: 60n });
-    world.msgs.announceLeave(world.ctx, { sender: providerA, lease: 1n });
+    // The notice itself opens the next round where the infrastructure persists.
+    if (reason === Reason.CLOSE_REASON_PROVIDER_NOTICE)
+      world.msgs.announceLeave(world.ctx, { sender: providerA, lease: 1n });
     world.to(64n);
     const answer = close(world, 1n, reason, sender);
-    expect(answer).toEqual({ toProvider, toUser: toProvider === '0' ? '200' : '0', burnt: '0' });
+    expect(answer).toEqual({ toProvider, toUser: toProvider === '0' ? '200' : '0', burnt: '0', interest: '0' });
     expect(world.leaseAt(1n)).toMatchObject({ state, closeReason: reason, closedHeight: 64n, paid });
     expect(world.event(state === LeaseState.LEASE_STATE_BROKEN ? 'lease_broken' : 'lease_closed')).toMatchObject({
       paid,
@@ -237,7 +244,7 @@ describe('a deployment that ends', () => {
     expect(world.keeper.leasesOfDeployment(world.ctx, first)).toHaveLength(1);
     world.keeper.closeDeployment(world.ctx, first, Reason.CLOSE_REASON_DEPLOYMENT_CANCELED);
     expect(world.balance(providerB)).toBe(initialFunds);
-    expect(world.event('bid_lost')).toMatchObject({ reason: 'closed', provider: providerB });
+    expect(world.event('bid_lost')).toMatchObject({ reason: 'order_closed', provider: providerB });
     expect(world.leaseAt(1n)).toMatchObject({ paid: '100', closeReason: Reason.CLOSE_REASON_DEPLOYMENT_CANCELED });
     expect(world.keeper.leasesOfDeployment(world.ctx, first)).toEqual([]);
     expect(world.keeper.hasOpenWork(world.ctx, providerB)).toBe(false);

@@ -151,7 +151,7 @@ describe('a confirmation', () => {
     const { world } = leased();
     world.to(14n);
     world.confirm(1n);
-    expect(world.ctx.gas.consumed).toBe(30_817n);
+    expect(world.ctx.gas.consumed).toBe(30_949n);
   });
 
   test('may come in the block of the deadline and not later (26)', () => {

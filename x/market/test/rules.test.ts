@@ -127,7 +127,7 @@ describe('an order', () => {
   test('of the next round asks what the infrastructure asks now and forgets the oldest exclusions of the market', () => {
     const excluded = Array.from({ length: 40 }, (_, n) => address(100 + n));
     const now = infrastructure({ excludedProviders: [address(5)], services: ['mu-db'] });
-    const next = nextSpec(now, infrastructure({ excludedProviders: excluded }), address(5).toUpperCase());
+    const next = nextSpec(now, [address(5).toUpperCase(), ...excluded, address(100)]);
     expect(next.services).toEqual(['mu-db']);
     expect(next.excludedProviders).toEqual([address(5), ...excluded.slice(40 - maxExcludedByMarket)]);
   });
@@ -158,7 +158,8 @@ describe('parameters', () => {
     ['collateral_user_share', { collateralUserShare: umu('1.1') }],
     ['collateral_user_share', { collateralUserShare: '-1' }],
     ['collateral_user_share', { collateralUserShare: '' }],
-    ['interest_rate', { interestRate: '1' }],
+    ['interest_rate', { interestRate: umu('1.000001') }],
+    ['interest_rate', { interestRate: '-1' }],
     ['max_interest_per_year', { maxInterestPerYear: '-1' }],
     ['max_collateral', { maxCollateral: '1.5' }],
   ];

@@ -121,6 +121,11 @@ export class FakeBilling implements BillingKeeper {
     ctx.store('bank').set(escrowKey(id), utf8(`${this.escrow(ctx, id) + amount}`));
   }
 
+  mintInterest(ctx: Context, account: string, amount: bigint): void {
+    if (this.bank.refuses.has(account)) throw errInsufficientFunds.wrap(`${account} may not receive`);
+    this.bank.mint(ctx, account, amount);
+  }
+
   payBlocks(ctx: Context, lease: Lease, toHeight: bigint) {
     if (this.fault !== undefined) throw this.fault;
     const id = lease.order as OrderId;
@@ -175,6 +180,7 @@ export class World {
   readonly lists = new Map<string, PriceList>();
   readonly deployments = new Map<string, Deployment>();
   readonly over: string[] = [];
+  readonly held: string[] = [];
   /** set: the hook fails */
   hookFault: Error | undefined;
   readonly deps: MarketDeps;
@@ -203,6 +209,9 @@ export class World {
         afterAllOver: (_ctx, id) => {
           if (this.hookFault !== undefined) throw this.hookFault;
           this.over.push(`${id.owner}/${id.dseq}`);
+        },
+        afterManifestHeld: (_ctx, id, by, revision) => {
+          this.held.push(`${id.owner}/${id.dseq} ${by} ${revision}`);
         },
       },
     };
@@ -258,7 +267,10 @@ export class World {
     const deployment = Deployment.fromPartial({ id, infrastructure: specs, waitBlocks, state });
     this.deployments.set(`${user}/${dseq}`, deployment);
     if (escrow > 0n) this.billing.deposit(this.ctx, id, escrow);
-    return specs.map((_, index) => this.keeper.openOrder(this.ctx, deployment, index).id as OrderId);
+    return specs.map((_, infrastructure) => {
+      this.keeper.updateOrder(this.ctx, deployment, infrastructure, undefined);
+      return { ...id, infrastructure, round: 1 };
+    });
   }
 
   bidMessage(
@@ -283,7 +295,11 @@ export class World {
     return this.keeper.match(this.ctx, order);
   }
 
-  confirm(lease: bigint, sender = providerA, changes: { manifestState?: ManifestState; endpoints?: string[] } = {}) {
+  confirm(
+    lease: bigint,
+    sender = providerA,
+    changes: { manifestState?: ManifestState; endpoints?: string[]; manifestRevision?: bigint } = {},
+  ) {
     const confirmation = {
       lease,
       endpoints: ['http://a.example:80'],

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { PageRequest, PageResponse } from "../../../cosmos/base/query/v1beta1/pagination.ts";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { BillLine, DepositorShare, EscrowAccount, Params, UsageRecord, UsageTotal } from "./types.ts";
 
 /** QueryParamsRequest asks for the parameters. */
@@ -65,6 +66,11 @@ export interface QueryRunwayResponse {
   height: bigint;
   /** price_per_block of all active leases together, in umu. */
   pricePerBlock: string;
+  /**
+   * time at which that height is expected, by the market's blocks_per_year; absent where it lies beyond the year 9999 or
+   * no lease is active.
+   */
+  time: Timestamp | undefined;
 }
 
 /** QueryBillRequest asks for a bill. */
@@ -77,6 +83,24 @@ export interface QueryBillRequest {
 
 /** QueryBillResponse answers lines in their order. */
 export interface QueryBillResponse {
+  /** lines found. */
+  lines: BillLine[];
+  /** pagination of the list. */
+  pagination: PageResponse | undefined;
+}
+
+/** QueryDeploymentBillRequest asks for the bill of a deployment. */
+export interface QueryDeploymentBillRequest {
+  /** owner of the deployment. */
+  owner: string;
+  /** dseq of the deployment. */
+  dseq: bigint;
+  /** pagination of the list. */
+  pagination: PageRequest | undefined;
+}
+
+/** QueryDeploymentBillResponse answers lines by lease and number. */
+export interface QueryDeploymentBillResponse {
   /** lines found. */
   lines: BillLine[];
   /** pagination of the list. */
@@ -562,7 +586,7 @@ export const QueryRunwayRequest: MessageFns<QueryRunwayRequest, "mu.billing.v1.Q
 };
 
 function createBaseQueryRunwayResponse(): QueryRunwayResponse {
-  return { height: 0n, pricePerBlock: "" };
+  return { height: 0n, pricePerBlock: "", time: undefined };
 }
 
 export const QueryRunwayResponse: MessageFns<QueryRunwayResponse, "mu.billing.v1.QueryRunwayResponse"> = {
@@ -577,6 +601,9 @@ export const QueryRunwayResponse: MessageFns<QueryRunwayResponse, "mu.billing.v1
     }
     if (message.pricePerBlock !== "") {
       writer.uint32(18).string(message.pricePerBlock);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(message.time, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -610,6 +637,14 @@ export const QueryRunwayResponse: MessageFns<QueryRunwayResponse, "mu.billing.v1
             message.pricePerBlock = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.time = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -629,6 +664,7 @@ export const QueryRunwayResponse: MessageFns<QueryRunwayResponse, "mu.billing.v1
     const message = createBaseQueryRunwayResponse();
     message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
     message.pricePerBlock = object.pricePerBlock ?? "";
+    message.time = (object.time !== undefined && object.time !== null) ? Timestamp.fromPartial(object.time) : undefined;
     return message;
   },
 };
@@ -770,6 +806,169 @@ export const QueryBillResponse: MessageFns<QueryBillResponse, "mu.billing.v1.Que
   },
   fromPartial(object: DeepPartial<QueryBillResponse>): QueryBillResponse {
     const message = createBaseQueryBillResponse();
+    message.lines = object.lines?.map((e) => BillLine.fromPartial(e)) || [];
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageResponse.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryDeploymentBillRequest(): QueryDeploymentBillRequest {
+  return { owner: "", dseq: 0n, pagination: undefined };
+}
+
+export const QueryDeploymentBillRequest: MessageFns<
+  QueryDeploymentBillRequest,
+  "mu.billing.v1.QueryDeploymentBillRequest"
+> = {
+  $type: "mu.billing.v1.QueryDeploymentBillRequest" as const,
+
+  encode(message: QueryDeploymentBillRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== "") {
+      writer.uint32(10).string(message.owner);
+    }
+    if (message.dseq !== 0n) {
+      if (BigInt.asUintN(64, message.dseq) !== message.dseq) {
+        throw new globalThis.Error("value provided for field message.dseq of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.dseq);
+    }
+    if (message.pagination !== undefined) {
+      PageRequest.encode(message.pagination, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDeploymentBillRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDeploymentBillRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dseq = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pagination = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDeploymentBillRequest>): QueryDeploymentBillRequest {
+    return QueryDeploymentBillRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDeploymentBillRequest>): QueryDeploymentBillRequest {
+    const message = createBaseQueryDeploymentBillRequest();
+    message.owner = object.owner ?? "";
+    message.dseq = (object.dseq !== undefined && object.dseq !== null) ? BigInt(object.dseq) : 0n;
+    message.pagination = (object.pagination !== undefined && object.pagination !== null)
+      ? PageRequest.fromPartial(object.pagination)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryDeploymentBillResponse(): QueryDeploymentBillResponse {
+  return { lines: [], pagination: undefined };
+}
+
+export const QueryDeploymentBillResponse: MessageFns<
+  QueryDeploymentBillResponse,
+  "mu.billing.v1.QueryDeploymentBillResponse"
+> = {
+  $type: "mu.billing.v1.QueryDeploymentBillResponse" as const,
+
+  encode(message: QueryDeploymentBillResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.lines) {
+      BillLine.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.pagination !== undefined) {
+      PageResponse.encode(message.pagination, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDeploymentBillResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDeploymentBillResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lines.push(BillLine.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pagination = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryDeploymentBillResponse>): QueryDeploymentBillResponse {
+    return QueryDeploymentBillResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDeploymentBillResponse>): QueryDeploymentBillResponse {
+    const message = createBaseQueryDeploymentBillResponse();
     message.lines = object.lines?.map((e) => BillLine.fromPartial(e)) || [];
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
@@ -1181,6 +1380,67 @@ export const QueryDefinition = {
               97,
               115,
               101,
+              125,
+              47,
+              98,
+              105,
+              108,
+              108,
+            ]) as Uint8Array,
+          ],
+        },
+      },
+    },
+    /** DeploymentBill lists the lines of all leases of a deployment. */
+    deploymentBill: {
+      name: "DeploymentBill",
+      requestType: QueryDeploymentBillRequest as typeof QueryDeploymentBillRequest,
+      requestStream: false,
+      responseType: QueryDeploymentBillResponse as typeof QueryDeploymentBillResponse,
+      responseStream: false,
+      options: {
+        _unknownFields: {
+          578365826: [
+            new Uint8Array([
+              44,
+              18,
+              42,
+              47,
+              109,
+              117,
+              47,
+              98,
+              105,
+              108,
+              108,
+              105,
+              110,
+              103,
+              47,
+              118,
+              49,
+              47,
+              101,
+              115,
+              99,
+              114,
+              111,
+              119,
+              115,
+              47,
+              123,
+              111,
+              119,
+              110,
+              101,
+              114,
+              125,
+              47,
+              123,
+              100,
+              115,
+              101,
+              113,
               125,
               47,
               98,

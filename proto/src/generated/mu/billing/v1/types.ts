@@ -208,6 +208,12 @@ export interface BillLine {
   commission: string;
   /** unpaid umu for which there were no funds; they are not owed. */
   unpaid: string;
+  /** tx_hash of the transaction that caused it: SHA-256 of its bytes; empty where the end of a block did. */
+  txHash: Uint8Array;
+  /** log_root of the report; usage lines only. */
+  logRoot: Uint8Array;
+  /** signature of the node over the report, 64 bytes; usage lines only. */
+  signature: Uint8Array;
 }
 
 function createBaseParams(): Params {
@@ -1217,6 +1223,9 @@ function createBaseBillLine(): BillLine {
     amount: "",
     commission: "",
     unpaid: "",
+    txHash: new Uint8Array(0),
+    logRoot: new Uint8Array(0),
+    signature: new Uint8Array(0),
   };
 }
 
@@ -1289,6 +1298,15 @@ export const BillLine: MessageFns<BillLine, "mu.billing.v1.BillLine"> = {
     }
     if (message.unpaid !== "") {
       writer.uint32(130).string(message.unpaid);
+    }
+    if (message.txHash.length !== 0) {
+      writer.uint32(138).bytes(message.txHash);
+    }
+    if (message.logRoot.length !== 0) {
+      writer.uint32(146).bytes(message.logRoot);
+    }
+    if (message.signature.length !== 0) {
+      writer.uint32(154).bytes(message.signature);
     }
     return writer;
   },
@@ -1434,6 +1452,30 @@ export const BillLine: MessageFns<BillLine, "mu.billing.v1.BillLine"> = {
             message.unpaid = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.txHash = reader.bytes();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.logRoot = reader.bytes();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.signature = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1469,6 +1511,9 @@ export const BillLine: MessageFns<BillLine, "mu.billing.v1.BillLine"> = {
     message.amount = object.amount ?? "";
     message.commission = object.commission ?? "";
     message.unpaid = object.unpaid ?? "";
+    message.txHash = object.txHash ?? new Uint8Array(0);
+    message.logRoot = object.logRoot ?? new Uint8Array(0);
+    message.signature = object.signature ?? new Uint8Array(0);
     return message;
   },
 };

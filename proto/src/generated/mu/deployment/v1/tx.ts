@@ -39,17 +39,17 @@ export interface MsgSubmitDeploymentResponse {
   id: DeploymentId | undefined;
 }
 
-/** MsgUpdateDeployment changes a deployment; what is left out stays. */
+/** MsgUpdateDeployment changes a deployment while its leases live. */
 export interface MsgUpdateDeployment {
   /** owner of the deployment. */
   owner: string;
   /** dseq of the deployment. */
   dseq: bigint;
-  /** infrastructure from now on; none: unchanged. */
+  /** infrastructure from now on, known by name; none: unchanged. */
   infrastructure: DeploymentInfrastructure[];
   /** version is the new manifest's hash, 32 bytes; empty: unchanged. */
   version: Uint8Array;
-  /** access_keys from now on. */
+  /** access_keys from now on, all of them. */
   accessKeys: AccessKey[];
   /** sealed_manifest of the new version; absent for none. */
   sealedManifest: SealedManifest | undefined;

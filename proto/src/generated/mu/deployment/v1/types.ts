@@ -55,6 +55,8 @@ export interface Params {
   maxSealedManifestBytes: number;
   /** max_wait_blocks is how long an order may wait before it may be matched. */
   maxWaitBlocks: bigint;
+  /** sealed_manifest_fee_per_byte goes to the fee collector for each byte of a sealed manifest, in umu. */
+  sealedManifestFeePerByte: string;
 }
 
 /** DeploymentId names a deployment. */
@@ -177,7 +179,7 @@ export interface Deployment {
     | undefined;
   /** name for people: 1 to 64 printable ASCII characters. */
   name: string;
-  /** infrastructure in the order of the stack. */
+  /** infrastructure by index; one that was removed keeps its place until another one takes it. */
   infrastructure: DeploymentInfrastructure[];
   /** version is the manifest's hash, 32 bytes. */
   version: Uint8Array;
@@ -187,7 +189,7 @@ export interface Deployment {
   waitBlocks: bigint;
   /** access_keys of the user's helpers. */
   accessKeys: AccessKey[];
-  /** sealed_manifest; absent for none. */
+  /** sealed_manifest; absent for none, and once its provider has confirmed that it holds the manifest. */
   sealedManifest:
     | SealedManifest
     | undefined;
@@ -197,6 +199,8 @@ export interface Deployment {
   createdHeight: bigint;
   /** closed_height is the block of the end; 0 while active. */
   closedHeight: bigint;
+  /** removed lists the indexes of infrastructures that were removed, ascending. */
+  removed: number[];
 }
 
 function createBaseParams(): Params {
@@ -212,6 +216,7 @@ function createBaseParams(): Params {
     maxCount: 0,
     maxSealedManifestBytes: 0,
     maxWaitBlocks: 0n,
+    sealedManifestFeePerByte: "",
   };
 }
 
@@ -254,6 +259,9 @@ export const Params: MessageFns<Params, "mu.deployment.v1.Params"> = {
         throw new globalThis.Error("value provided for field message.maxWaitBlocks of type int64 too large");
       }
       writer.uint32(88).int64(message.maxWaitBlocks);
+    }
+    if (message.sealedManifestFeePerByte !== "") {
+      writer.uint32(98).string(message.sealedManifestFeePerByte);
     }
     return writer;
   },
@@ -359,6 +367,14 @@ export const Params: MessageFns<Params, "mu.deployment.v1.Params"> = {
             message.maxWaitBlocks = reader.int64() as bigint;
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.sealedManifestFeePerByte = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -389,6 +405,7 @@ export const Params: MessageFns<Params, "mu.deployment.v1.Params"> = {
     message.maxWaitBlocks = (object.maxWaitBlocks !== undefined && object.maxWaitBlocks !== null)
       ? BigInt(object.maxWaitBlocks)
       : 0n;
+    message.sealedManifestFeePerByte = object.sealedManifestFeePerByte ?? "";
     return message;
   },
 };
@@ -1301,6 +1318,7 @@ function createBaseDeployment(): Deployment {
     state: 0,
     createdHeight: 0n,
     closedHeight: 0n,
+    removed: [],
   };
 }
 
@@ -1352,6 +1370,13 @@ export const Deployment: MessageFns<Deployment, "mu.deployment.v1.Deployment"> =
         throw new globalThis.Error("value provided for field message.closedHeight of type int64 too large");
       }
       writer.uint32(88).int64(message.closedHeight);
+    }
+    if (message.removed.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.removed) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1457,6 +1482,24 @@ export const Deployment: MessageFns<Deployment, "mu.deployment.v1.Deployment"> =
             message.closedHeight = reader.int64() as bigint;
             continue;
           }
+          case 12: {
+            if (tag === 96) {
+              message.removed.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.removed.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1493,6 +1536,7 @@ export const Deployment: MessageFns<Deployment, "mu.deployment.v1.Deployment"> =
     message.closedHeight = (object.closedHeight !== undefined && object.closedHeight !== null)
       ? BigInt(object.closedHeight)
       : 0n;
+    message.removed = object.removed?.map((e) => e) || [];
     return message;
   },
 };

@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Fulfillment, Lease, Order, Params } from "./types.ts";
+import { Fulfillment, InterestLedger, Lease, Order, Params } from "./types.ts";
 
 /** GenesisState is the exchange at a height. */
 export interface GenesisState {
@@ -26,6 +26,8 @@ export interface GenesisState {
   lastFulfillment: bigint;
   /** last_lease number given. */
   lastLease: bigint;
+  /** interest that was minted. */
+  interest: InterestLedger | undefined;
 }
 
 function createBaseGenesisState(): GenesisState {
@@ -37,6 +39,7 @@ function createBaseGenesisState(): GenesisState {
     leases: [],
     lastFulfillment: 0n,
     lastLease: 0n,
+    interest: undefined,
   };
 }
 
@@ -70,6 +73,9 @@ export const GenesisState: MessageFns<GenesisState, "mu.market.v1.GenesisState">
         throw new globalThis.Error("value provided for field message.lastLease of type uint64 too large");
       }
       writer.uint32(56).uint64(message.lastLease);
+    }
+    if (message.interest !== undefined) {
+      InterestLedger.encode(message.interest, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -143,6 +149,14 @@ export const GenesisState: MessageFns<GenesisState, "mu.market.v1.GenesisState">
             message.lastLease = reader.uint64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.interest = InterestLedger.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -171,6 +185,9 @@ export const GenesisState: MessageFns<GenesisState, "mu.market.v1.GenesisState">
       ? BigInt(object.lastFulfillment)
       : 0n;
     message.lastLease = (object.lastLease !== undefined && object.lastLease !== null) ? BigInt(object.lastLease) : 0n;
+    message.interest = (object.interest !== undefined && object.interest !== null)
+      ? InterestLedger.fromPartial(object.interest)
+      : undefined;
     return message;
   },
 };

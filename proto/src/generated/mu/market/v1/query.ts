@@ -7,7 +7,18 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { PageRequest, PageResponse } from "../../../cosmos/base/query/v1beta1/pagination.ts";
-import { Fulfillment, FulfillmentState, Lease, LeaseState, Order, OrderId, OrderState, Params } from "./types.ts";
+import {
+  CloseReason,
+  Fulfillment,
+  FulfillmentState,
+  InterestLedger,
+  Lease,
+  LeaseState,
+  Order,
+  OrderId,
+  OrderState,
+  Params,
+} from "./types.ts";
 
 /** QueryParamsRequest asks for the parameters. */
 export interface QueryParamsRequest {
@@ -73,7 +84,7 @@ export interface QueryFulfillmentsRequest {
   pagination: PageRequest | undefined;
 }
 
-/** QueryFulfillmentsResponse answers bids by number. */
+/** QueryFulfillmentsResponse answers bids by number; the open ones of an order by total, the best first. */
 export interface QueryFulfillmentsResponse {
   /** fulfillments found. */
   fulfillments: Fulfillment[];
@@ -104,7 +115,13 @@ export interface QueryLeasesRequest {
   /** state that they are in; unspecified for all. */
   state: LeaseState;
   /** pagination of the list. */
-  pagination: PageRequest | undefined;
+  pagination:
+    | PageRequest
+    | undefined;
+  /** close_reason that they ended for; unspecified for all. */
+  closeReason: CloseReason;
+  /** region in which they run; empty for all. */
+  region: string;
 }
 
 /** QueryLeasesResponse answers leases by number. */
@@ -113,6 +130,20 @@ export interface QueryLeasesResponse {
   leases: Lease[];
   /** pagination of the list. */
   pagination: PageResponse | undefined;
+}
+
+/** QueryInterestRequest asks for the ledger of interest. */
+export interface QueryInterestRequest {
+}
+
+/** QueryInterestResponse answers it. */
+export interface QueryInterestResponse {
+  /** ledger of what was minted. */
+  ledger:
+    | InterestLedger
+    | undefined;
+  /** available within the bound at the height of the answer, in umu. */
+  available: string;
 }
 
 /** QueryLeaseRequest asks for a lease. */
@@ -856,7 +887,7 @@ export const QueryFulfillmentResponse: MessageFns<QueryFulfillmentResponse, "mu.
 };
 
 function createBaseQueryLeasesRequest(): QueryLeasesRequest {
-  return { owner: "", dseq: 0n, provider: "", state: 0, pagination: undefined };
+  return { owner: "", dseq: 0n, provider: "", state: 0, pagination: undefined, closeReason: 0, region: "" };
 }
 
 export const QueryLeasesRequest: MessageFns<QueryLeasesRequest, "mu.market.v1.QueryLeasesRequest"> = {
@@ -880,6 +911,12 @@ export const QueryLeasesRequest: MessageFns<QueryLeasesRequest, "mu.market.v1.Qu
     }
     if (message.pagination !== undefined) {
       PageRequest.encode(message.pagination, writer.uint32(42).fork()).join();
+    }
+    if (message.closeReason !== 0) {
+      writer.uint32(48).int32(message.closeReason);
+    }
+    if (message.region !== "") {
+      writer.uint32(58).string(message.region);
     }
     return writer;
   },
@@ -937,6 +974,22 @@ export const QueryLeasesRequest: MessageFns<QueryLeasesRequest, "mu.market.v1.Qu
             message.pagination = PageRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.closeReason = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -961,6 +1014,8 @@ export const QueryLeasesRequest: MessageFns<QueryLeasesRequest, "mu.market.v1.Qu
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageRequest.fromPartial(object.pagination)
       : undefined;
+    message.closeReason = object.closeReason ?? 0;
+    message.region = object.region ?? "";
     return message;
   },
 };
@@ -1032,6 +1087,122 @@ export const QueryLeasesResponse: MessageFns<QueryLeasesResponse, "mu.market.v1.
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryInterestRequest(): QueryInterestRequest {
+  return {};
+}
+
+export const QueryInterestRequest: MessageFns<QueryInterestRequest, "mu.market.v1.QueryInterestRequest"> = {
+  $type: "mu.market.v1.QueryInterestRequest" as const,
+
+  encode(_: QueryInterestRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryInterestRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryInterestRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryInterestRequest>): QueryInterestRequest {
+    return QueryInterestRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<QueryInterestRequest>): QueryInterestRequest {
+    const message = createBaseQueryInterestRequest();
+    return message;
+  },
+};
+
+function createBaseQueryInterestResponse(): QueryInterestResponse {
+  return { ledger: undefined, available: "" };
+}
+
+export const QueryInterestResponse: MessageFns<QueryInterestResponse, "mu.market.v1.QueryInterestResponse"> = {
+  $type: "mu.market.v1.QueryInterestResponse" as const,
+
+  encode(message: QueryInterestResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ledger !== undefined) {
+      InterestLedger.encode(message.ledger, writer.uint32(10).fork()).join();
+    }
+    if (message.available !== "") {
+      writer.uint32(18).string(message.available);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryInterestResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryInterestResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ledger = InterestLedger.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.available = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryInterestResponse>): QueryInterestResponse {
+    return QueryInterestResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryInterestResponse>): QueryInterestResponse {
+    const message = createBaseQueryInterestResponse();
+    message.ledger = (object.ledger !== undefined && object.ledger !== null)
+      ? InterestLedger.fromPartial(object.ledger)
+      : undefined;
+    message.available = object.available ?? "";
     return message;
   },
 };
@@ -1449,6 +1620,47 @@ export const QueryDefinition = {
               115,
               101,
               115,
+            ]) as Uint8Array,
+          ],
+        },
+      },
+    },
+    /** Interest answers what was minted for collaterals, and what the bound leaves. */
+    interest: {
+      name: "Interest",
+      requestType: QueryInterestRequest as typeof QueryInterestRequest,
+      requestStream: false,
+      responseType: QueryInterestResponse as typeof QueryInterestResponse,
+      responseStream: false,
+      options: {
+        _unknownFields: {
+          578365826: [
+            new Uint8Array([
+              24,
+              18,
+              22,
+              47,
+              109,
+              117,
+              47,
+              109,
+              97,
+              114,
+              107,
+              101,
+              116,
+              47,
+              118,
+              49,
+              47,
+              105,
+              110,
+              116,
+              101,
+              114,
+              101,
+              115,
+              116,
             ]) as Uint8Array,
           ],
         },

@@ -146,6 +146,8 @@ export interface MsgCloseLeaseResponse {
   toUser: string;
   /** burnt in umu. */
   burnt: string;
+  /** interest minted for the provider, in umu. */
+  interest: string;
 }
 
 /** MsgAnnounceLeave gives notice. */
@@ -1287,7 +1289,7 @@ export const MsgCloseLease: MessageFns<MsgCloseLease, "mu.market.v1.MsgCloseLeas
 };
 
 function createBaseMsgCloseLeaseResponse(): MsgCloseLeaseResponse {
-  return { toProvider: "", toUser: "", burnt: "" };
+  return { toProvider: "", toUser: "", burnt: "", interest: "" };
 }
 
 export const MsgCloseLeaseResponse: MessageFns<MsgCloseLeaseResponse, "mu.market.v1.MsgCloseLeaseResponse"> = {
@@ -1302,6 +1304,9 @@ export const MsgCloseLeaseResponse: MessageFns<MsgCloseLeaseResponse, "mu.market
     }
     if (message.burnt !== "") {
       writer.uint32(26).string(message.burnt);
+    }
+    if (message.interest !== "") {
+      writer.uint32(34).string(message.interest);
     }
     return writer;
   },
@@ -1343,6 +1348,14 @@ export const MsgCloseLeaseResponse: MessageFns<MsgCloseLeaseResponse, "mu.market
             message.burnt = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.interest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1363,6 +1376,7 @@ export const MsgCloseLeaseResponse: MessageFns<MsgCloseLeaseResponse, "mu.market
     message.toProvider = object.toProvider ?? "";
     message.toUser = object.toUser ?? "";
     message.burnt = object.burnt ?? "";
+    message.interest = object.interest ?? "";
     return message;
   },
 };

@@ -57,6 +57,29 @@ export namespace FulfillmentState {
   export type UNRECOGNIZED = typeof FulfillmentState.UNRECOGNIZED;
 }
 
+/** LossReason says why a bid was lost. */
+export const LossReason = {
+  /** LOSS_REASON_UNSPECIFIED - LOSS_REASON_UNSPECIFIED is no reason: it is not lost. */
+  LOSS_REASON_UNSPECIFIED: 0,
+  /** LOSS_REASON_OUTBID - LOSS_REASON_OUTBID another bid has won. */
+  LOSS_REASON_OUTBID: 1,
+  /** LOSS_REASON_EVICTED - LOSS_REASON_EVICTED a cheaper bid came to a full book. */
+  LOSS_REASON_EVICTED: 2,
+  /** LOSS_REASON_ORDER_CLOSED - LOSS_REASON_ORDER_CLOSED the order was closed. */
+  LOSS_REASON_ORDER_CLOSED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LossReason = typeof LossReason[keyof typeof LossReason];
+
+export namespace LossReason {
+  export type LOSS_REASON_UNSPECIFIED = typeof LossReason.LOSS_REASON_UNSPECIFIED;
+  export type LOSS_REASON_OUTBID = typeof LossReason.LOSS_REASON_OUTBID;
+  export type LOSS_REASON_EVICTED = typeof LossReason.LOSS_REASON_EVICTED;
+  export type LOSS_REASON_ORDER_CLOSED = typeof LossReason.LOSS_REASON_ORDER_CLOSED;
+  export type UNRECOGNIZED = typeof LossReason.UNRECOGNIZED;
+}
+
 /** LeaseState says what became of a lease. */
 export const LeaseState = {
   /** LEASE_STATE_UNSPECIFIED - LEASE_STATE_UNSPECIFIED is no state. */
@@ -239,6 +262,10 @@ export interface Order {
   lease: bigint;
   /** close_reason says why it is over. */
   closeReason: CloseReason;
+  /** replaces is the lease that ends when a lease of this order stands; 0 for none. */
+  replaces: bigint;
+  /** closed_height is the block of the end; 0 before. */
+  closedHeight: bigint;
 }
 
 /** ResourceOffer is what a provider offers for a resource group of the order, in the order's order. */
@@ -277,6 +304,10 @@ export interface Fulfillment {
   state: FulfillmentState;
   /** height at which it was made. */
   height: bigint;
+  /** loss_reason says why it was lost. */
+  lossReason: LossReason;
+  /** closed_height is the block in which it was matched, lost or canceled; 0 while open. */
+  closedHeight: bigint;
 }
 
 /** Lease binds a provider to an infrastructure. */
@@ -339,6 +370,20 @@ export interface Lease {
   billLines: bigint;
   /** bill_hash chains the lines: SHA-256(previous || canonical line); 32 zero bytes before the first. */
   billHash: Uint8Array;
+  /** replaces is the lease that ends when this one is confirmed as running; 0 for none, and afterwards. */
+  replaces: bigint;
+  /** interest minted for its collateral at the end, in umu. */
+  interest: string;
+}
+
+/** InterestLedger counts what was minted, so that a year's bound holds. */
+export interface InterestLedger {
+  /** window_start is the block in which the current window of blocks_per_year began; 0 before the first interest. */
+  windowStart: bigint;
+  /** minted within the window, in umu. */
+  minted: string;
+  /** minted_total since genesis, in umu. */
+  mintedTotal: string;
 }
 
 /** Confirmation keeps a lease alive, pays it, and says where it answers. */
@@ -807,6 +852,8 @@ function createBaseOrder(): Order {
     createdHeight: 0n,
     lease: 0n,
     closeReason: 0,
+    replaces: 0n,
+    closedHeight: 0n,
   };
 }
 
@@ -852,6 +899,18 @@ export const Order: MessageFns<Order, "mu.market.v1.Order"> = {
     }
     if (message.closeReason !== 0) {
       writer.uint32(72).int32(message.closeReason);
+    }
+    if (message.replaces !== 0n) {
+      if (BigInt.asUintN(64, message.replaces) !== message.replaces) {
+        throw new globalThis.Error("value provided for field message.replaces of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.replaces);
+    }
+    if (message.closedHeight !== 0n) {
+      if (BigInt.asIntN(64, message.closedHeight) !== message.closedHeight) {
+        throw new globalThis.Error("value provided for field message.closedHeight of type int64 too large");
+      }
+      writer.uint32(88).int64(message.closedHeight);
     }
     return writer;
   },
@@ -941,6 +1000,22 @@ export const Order: MessageFns<Order, "mu.market.v1.Order"> = {
             message.closeReason = reader.int32() as any;
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.replaces = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.closedHeight = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -973,6 +1048,10 @@ export const Order: MessageFns<Order, "mu.market.v1.Order"> = {
       : 0n;
     message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
     message.closeReason = object.closeReason ?? 0;
+    message.replaces = (object.replaces !== undefined && object.replaces !== null) ? BigInt(object.replaces) : 0n;
+    message.closedHeight = (object.closedHeight !== undefined && object.closedHeight !== null)
+      ? BigInt(object.closedHeight)
+      : 0n;
     return message;
   },
 };
@@ -1083,6 +1162,8 @@ function createBaseFulfillment(): Fulfillment {
     collateral: "",
     state: 0,
     height: 0n,
+    lossReason: 0,
+    closedHeight: 0n,
   };
 }
 
@@ -1125,6 +1206,15 @@ export const Fulfillment: MessageFns<Fulfillment, "mu.market.v1.Fulfillment"> = 
         throw new globalThis.Error("value provided for field message.height of type int64 too large");
       }
       writer.uint32(72).int64(message.height);
+    }
+    if (message.lossReason !== 0) {
+      writer.uint32(80).int32(message.lossReason);
+    }
+    if (message.closedHeight !== 0n) {
+      if (BigInt.asIntN(64, message.closedHeight) !== message.closedHeight) {
+        throw new globalThis.Error("value provided for field message.closedHeight of type int64 too large");
+      }
+      writer.uint32(88).int64(message.closedHeight);
     }
     return writer;
   },
@@ -1214,6 +1304,22 @@ export const Fulfillment: MessageFns<Fulfillment, "mu.market.v1.Fulfillment"> = 
             message.height = reader.int64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.lossReason = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.closedHeight = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1244,6 +1350,10 @@ export const Fulfillment: MessageFns<Fulfillment, "mu.market.v1.Fulfillment"> = 
     message.collateral = object.collateral ?? "";
     message.state = object.state ?? 0;
     message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.lossReason = object.lossReason ?? 0;
+    message.closedHeight = (object.closedHeight !== undefined && object.closedHeight !== null)
+      ? BigInt(object.closedHeight)
+      : 0n;
     return message;
   },
 };
@@ -1278,6 +1388,8 @@ function createBaseLease(): Lease {
     commission: "",
     billLines: 0n,
     billHash: new Uint8Array(0),
+    replaces: 0n,
+    interest: "",
   };
 }
 
@@ -1404,6 +1516,15 @@ export const Lease: MessageFns<Lease, "mu.market.v1.Lease"> = {
     }
     if (message.billHash.length !== 0) {
       writer.uint32(226).bytes(message.billHash);
+    }
+    if (message.replaces !== 0n) {
+      if (BigInt.asUintN(64, message.replaces) !== message.replaces) {
+        throw new globalThis.Error("value provided for field message.replaces of type uint64 too large");
+      }
+      writer.uint32(232).uint64(message.replaces);
+    }
+    if (message.interest !== "") {
+      writer.uint32(242).string(message.interest);
     }
     return writer;
   },
@@ -1645,6 +1766,22 @@ export const Lease: MessageFns<Lease, "mu.market.v1.Lease"> = {
             message.billHash = reader.bytes();
             continue;
           }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.replaces = reader.uint64() as bigint;
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.interest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1710,6 +1847,94 @@ export const Lease: MessageFns<Lease, "mu.market.v1.Lease"> = {
     message.commission = object.commission ?? "";
     message.billLines = (object.billLines !== undefined && object.billLines !== null) ? BigInt(object.billLines) : 0n;
     message.billHash = object.billHash ?? new Uint8Array(0);
+    message.replaces = (object.replaces !== undefined && object.replaces !== null) ? BigInt(object.replaces) : 0n;
+    message.interest = object.interest ?? "";
+    return message;
+  },
+};
+
+function createBaseInterestLedger(): InterestLedger {
+  return { windowStart: 0n, minted: "", mintedTotal: "" };
+}
+
+export const InterestLedger: MessageFns<InterestLedger, "mu.market.v1.InterestLedger"> = {
+  $type: "mu.market.v1.InterestLedger" as const,
+
+  encode(message: InterestLedger, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.windowStart !== 0n) {
+      if (BigInt.asIntN(64, message.windowStart) !== message.windowStart) {
+        throw new globalThis.Error("value provided for field message.windowStart of type int64 too large");
+      }
+      writer.uint32(8).int64(message.windowStart);
+    }
+    if (message.minted !== "") {
+      writer.uint32(18).string(message.minted);
+    }
+    if (message.mintedTotal !== "") {
+      writer.uint32(26).string(message.mintedTotal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InterestLedger {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInterestLedger();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.windowStart = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.minted = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mintedTotal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InterestLedger>): InterestLedger {
+    return InterestLedger.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InterestLedger>): InterestLedger {
+    const message = createBaseInterestLedger();
+    message.windowStart = (object.windowStart !== undefined && object.windowStart !== null)
+      ? BigInt(object.windowStart)
+      : 0n;
+    message.minted = object.minted ?? "";
+    message.mintedTotal = object.mintedTotal ?? "";
     return message;
   },
 };

@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { PageRequest, PageResponse } from "../../../cosmos/base/query/v1beta1/pagination.ts";
-import { Attestation, Node, Params, PriceList, Provider, ProviderState } from "./types.ts";
+import { Attestation, Attribute, Node, Params, PriceList, Provider, ProviderState } from "./types.ts";
 
 /** QueryParamsRequest asks for the parameters. */
 export interface QueryParamsRequest {
@@ -26,7 +26,17 @@ export interface QueryProvidersRequest {
   /** state that they are in; unspecified for all. */
   state: ProviderState;
   /** pagination of the list. */
-  pagination: PageRequest | undefined;
+  pagination:
+    | PageRequest
+    | undefined;
+  /** attributes that they state of themselves, all of them; none for all. */
+  attributes: Attribute[];
+  /** metric that their latest price list names, the cheapest first; empty for all. */
+  metric: string;
+  /** max_price of the metric in umu for max_price_per base units; empty for any. */
+  maxPrice: string;
+  /** max_price_per is the number of base units that max_price is for; 0 means 1. */
+  maxPricePer: bigint;
 }
 
 /** QueryProvidersResponse answers providers by owner. */
@@ -216,7 +226,7 @@ export const QueryParamsResponse: MessageFns<QueryParamsResponse, "mu.provider.v
 };
 
 function createBaseQueryProvidersRequest(): QueryProvidersRequest {
-  return { region: "", state: 0, pagination: undefined };
+  return { region: "", state: 0, pagination: undefined, attributes: [], metric: "", maxPrice: "", maxPricePer: 0n };
 }
 
 export const QueryProvidersRequest: MessageFns<QueryProvidersRequest, "mu.provider.v1.QueryProvidersRequest"> = {
@@ -231,6 +241,21 @@ export const QueryProvidersRequest: MessageFns<QueryProvidersRequest, "mu.provid
     }
     if (message.pagination !== undefined) {
       PageRequest.encode(message.pagination, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.attributes) {
+      Attribute.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.metric !== "") {
+      writer.uint32(42).string(message.metric);
+    }
+    if (message.maxPrice !== "") {
+      writer.uint32(50).string(message.maxPrice);
+    }
+    if (message.maxPricePer !== 0n) {
+      if (BigInt.asUintN(64, message.maxPricePer) !== message.maxPricePer) {
+        throw new globalThis.Error("value provided for field message.maxPricePer of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.maxPricePer);
     }
     return writer;
   },
@@ -272,6 +297,38 @@ export const QueryProvidersRequest: MessageFns<QueryProvidersRequest, "mu.provid
             message.pagination = PageRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.attributes.push(Attribute.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.metric = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.maxPrice = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxPricePer = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -294,6 +351,12 @@ export const QueryProvidersRequest: MessageFns<QueryProvidersRequest, "mu.provid
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageRequest.fromPartial(object.pagination)
       : undefined;
+    message.attributes = object.attributes?.map((e) => Attribute.fromPartial(e)) || [];
+    message.metric = object.metric ?? "";
+    message.maxPrice = object.maxPrice ?? "";
+    message.maxPricePer = (object.maxPricePer !== undefined && object.maxPricePer !== null)
+      ? BigInt(object.maxPricePer)
+      : 0n;
     return message;
   },
 };
