@@ -25,10 +25,18 @@ import { type JsonFieldPlan, jsonPlanOf } from './json-plan.ts';
 export class ProtoJsonError extends Error {
   override readonly name = 'ProtoJsonError';
   readonly path: string;
+  readonly #text: string;
 
   constructor(path: string, text: string, options?: ErrorOptions) {
     super(`${path}: ${text}`, options);
     this.path = path;
+    this.#text = text;
+  }
+
+  /** The same where the first list of the path is the part of a longer one that begins at an index. */
+  inList(from: number): ProtoJsonError {
+    const path = this.path.replace(/\[(\d+)\]/, (_, index: string) => `[${Number(index) + from}]`);
+    return new ProtoJsonError(path, this.#text, { cause: this.cause });
   }
 }
 

@@ -2,13 +2,10 @@
  * `app_state` of genesis as InitChain hands it over: an object with a member for each module. It may be larger than a string
  * can be, so that each module's part is found in the bytes and read by itself.
  */
-import { findSpan, members, parseSpan, type Span } from '@mu/lib/json-parts';
+import { findSpan, itemParts, members, parseSpan, type Span } from '@mu/lib/json-parts';
 import type { Context } from './context.ts';
 import { errInvalidRequest } from './errors.ts';
 import type { AppModule, Json } from './module.ts';
-
-/** Above this size a module reads its part by parts, where it can. */
-const largeBytes = 16 * 1_048_576;
 
 export class AppState {
   readonly #bytes: Buffer;
@@ -27,6 +24,18 @@ export class AppState {
     }
   }
 
+  /** Names of modules, as they stand there. */
+  get keys(): readonly string[] {
+    return [...this.#parts.keys()];
+  }
+
+  /** The items of a list of a module, several at once; none where there is no such list. @throws SyntaxError */
+  *items(key: string, list: string): IterableIterator<unknown[]> {
+    const span = this.#parts.get(key);
+    const found = span === undefined ? undefined : findSpan(this.#bytes, [list], span);
+    if (found !== undefined && this.#bytes[found.start] === 0x5b) yield* itemParts(this.#bytes, found);
+  }
+
   /** The small part under a key; undefined when there is none. @throws SyntaxError */
   get(key: string): Json | undefined {
     const span = this.#parts.get(key);
@@ -37,8 +46,15 @@ export class AppState {
   init(ctx: Context, { name, genesis }: AppModule): void {
     const span = this.#parts.get(name);
     if (span === undefined) genesis.init(ctx, genesis.defaults());
-    else if (genesis.initParts !== undefined && span.end - span.start > largeBytes) {
-      genesis.initParts(ctx, this.#bytes, span);
-    } else genesis.init(ctx, parseSpan(this.#bytes, span) as Json);
+    else if (genesis.initParts !== undefined) genesis.initParts(ctx, this.#bytes, span);
+    else genesis.init(ctx, parseSpan(this.#bytes, span) as Json);
+  }
+
+  /** Checks a module's genesis; what has no part is sound. @throws Error with the path of what is wrong */
+  validate({ name, genesis }: AppModule): void {
+    const span = this.#parts.get(name);
+    if (span === undefined) return;
+    if (genesis.validateParts !== undefined) genesis.validateParts(this.#bytes, span);
+    else genesis.validate(parseSpan(this.#bytes, span) as Json);
   }
 }

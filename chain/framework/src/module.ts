@@ -1,8 +1,9 @@
 /** The grammar of a module: what `src/module.ts` of every folder in `x/` exports. */
 import type { Registry } from '@bufbuild/protobuf';
-import { itemParts, members, parseSpan, type Span } from '@mu/lib/json-parts';
-import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
+import type { Span } from '@mu/lib/json-parts';
+import { messageToJson } from '@mu/lib/proto-json';
 import type { Context } from './context.ts';
+import { type GenesisIntake, GenesisReader, takeUp } from './genesis-parts.ts';
 import { type MessageRegistry, type NamedCodec, typeNameOf } from './message-registry.ts';
 import type { QueryRouter } from './query-router.ts';
 
@@ -23,7 +24,8 @@ export interface ModuleGenesis {
   /** @throws Error with the path of what is wrong and the allowed values */
   validate(json: Json): void;
   init(ctx: Context, json: Json): void;
-  /** The same from the bytes of JSON that is too large to be parsed in one. */
+  /** The same two from the bytes of JSON, which may be too large to be parsed in one. */
+  validateParts?(bytes: Buffer, span: Span): void;
   initParts?(ctx: Context, bytes: Buffer, span: Span): void;
   export(ctx: Context): Json;
 }
@@ -56,63 +58,57 @@ export interface AppModule {
   endBlock?(ctx: Context): void;
 }
 
-/** A list from this size on is read by parts of it. */
-const largeListBytes = 4 * 1_048_576;
-
-/** Genesis of a module whose genesis is one protobuf message: JSON in the SDK's flavour, unknown keys refused. */
-export function protoGenesis<T>(options: {
+/** A genesis that is one protobuf message. */
+interface MessageGenesis<T> {
   readonly descriptors: Registry;
   readonly codec: NamedCodec<T>;
   readonly defaults: () => T;
+  readonly export: (ctx: Context) => T;
+}
+
+/** Its rules, where it is small enough to be looked at as a whole. */
+interface WholeRules<T> {
   /** @throws Error with the path of what is wrong */
   readonly validate: (state: T) => void;
   readonly init: (ctx: Context, state: T) => void;
-  readonly export: (ctx: Context) => T;
-}): ModuleGenesis {
+}
+
+/** Its rules, where it has lists of what there may be millions of. */
+interface PartRules<T> {
+  /** fields that are handed over a part at a time, in this order */
+  readonly lists: readonly (keyof T & string)[];
+  /** Takes up one genesis. @param ctx where it is written to; without one it is checked only */
+  readonly intake: (ctx: Context | undefined) => GenesisIntake<T>;
+}
+
+/** Genesis of a module whose genesis is one protobuf message: JSON in the SDK's flavour, unknown keys refused. */
+export function protoGenesis<T>(options: MessageGenesis<T> & (WholeRules<T> | PartRules<T>)): ModuleGenesis {
   const { descriptors, codec } = options;
+  const { lists, intake } = 'intake' in options ? options : inOne(options);
+  const reader = new GenesisReader(descriptors, codec, lists);
   const typeName = typeNameOf(codec as NamedCodec<unknown>);
-  const parse = (json: Json): T => codec.decode(jsonToMessage(descriptors, typeName, json));
   const print = (state: T): Json => messageToJson(descriptors, typeName, codec.encode(state).finish()) as Json;
   return {
     defaults: () => print(options.defaults()),
-    validate: (json) => options.validate(parse(json)),
-    init(ctx, json) {
-      const state = parse(json);
-      options.validate(state);
-      options.init(ctx, state);
-    },
-    initParts(ctx, bytes, span) {
-      const state = parseByParts(bytes, span, parse);
-      options.validate(state);
-      options.init(ctx, state);
-    },
+    validate: (json) => takeUp(intake(undefined), reader.ofJson(json)),
+    init: (ctx, json) => takeUp(intake(ctx), reader.ofJson(json)),
+    validateParts: (bytes, span) => takeUp(intake(undefined), reader.ofBytes(bytes, span)),
+    initParts: (ctx, bytes, span) => takeUp(intake(ctx), reader.ofBytes(bytes, span)),
     export: (ctx) => print(options.export(ctx)),
   };
 }
 
-/**
- * The message of a JSON object whose lists are read a part at a time: what JSON.parse makes of a list of a million is
- * several times what the messages take.
- */
-function parseByParts<T>(bytes: Buffer, span: Span, parse: (json: Json) => T): T {
-  const rest: { [key: string]: Json } = {};
-  const lists: { readonly key: string; readonly parts: Iterable<unknown[]> }[] = [];
-  for (const { key, ...value } of members(bytes, span)) {
-    if (value.end - value.start < largeListBytes) rest[key] = parseSpan(bytes, value) as Json;
-    else lists.push({ key, parts: itemParts(bytes, value, largeListBytes) });
-  }
-  const state = parse(rest) as { [field: string]: unknown };
-  for (const { key, parts } of lists) {
-    for (const part of parts) {
-      const read = parse({ [key]: part as Json[] }) as { readonly [field: string]: unknown };
-      for (const field of Object.keys(read)) {
-        const [items, all] = [read[field], state[field]];
-        // Of a message with nothing but this list, every other list is empty.
-        if (Array.isArray(items) && Array.isArray(all)) for (const item of items) all.push(item);
-      }
-    }
-  }
-  return state as T;
+/** Rules for a whole as rules for parts of which there are none. */
+function inOne<T>({ validate, init }: WholeRules<T>): PartRules<T> {
+  const intake = (ctx: Context | undefined): GenesisIntake<T> => ({
+    begin(state) {
+      validate(state);
+      if (ctx !== undefined) init(ctx, state);
+    },
+    part: () => undefined,
+    end: () => undefined,
+  });
+  return { lists: [], intake };
 }
 
 /** Genesis of a module that has nothing to say in it: `{}`. */

@@ -2,7 +2,7 @@
 import { type AppModule, protoGenesis } from '@mu/framework/module';
 import { registry } from '@mu/proto/registry';
 import { GenesisState } from 'cosmjs-types/cosmos/auth/v1beta1/genesis';
-import { defaultGenesis, exportGenesis, initGenesis, validateGenesis } from './genesis.ts';
+import { defaultGenesis, exportGenesis, takeGenesis } from './genesis.ts';
 import { authInvariants } from './invariants.ts';
 import { AccountKeeper, type ModuleAccounts } from './keeper.ts';
 import { moduleName, storeName } from './keys.ts';
@@ -27,8 +27,8 @@ export function createAuthModule(options: AuthOptions): AppModule & { readonly k
       descriptors: registry,
       codec: GenesisState,
       defaults: defaultGenesis,
-      validate: validateGenesis,
-      init: (ctx, state) => initGenesis(ctx, keeper, state),
+      lists: ['accounts'],
+      intake: (ctx) => takeGenesis(keeper, ctx),
       export: (ctx) => exportGenesis(ctx, keeper),
     }),
     invariants: authInvariants(keeper),

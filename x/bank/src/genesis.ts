@@ -1,8 +1,9 @@
 /** Genesis of coins, in the SDK's shape: who holds what, the sum of it, and what the denominations are. */
 import type { Context } from '@mu/framework/context';
+import type { GenesisIntake } from '@mu/framework/genesis-parts';
 import { addCoins, type Coin, coinsToString, parseAmount, validateCoins, validateDenom } from '@mu/lib/amounts';
-import { decodeBech32, fromBech32, toBech32 } from '@mu/lib/bech32';
-import { compareBytes, toHex } from '@mu/lib/bytes';
+import { fromBech32, toBech32 } from '@mu/lib/bech32';
+import { ByteSet } from '@mu/lib/byte-set';
 import { Balance, GenesisState } from 'cosmjs-types/cosmos/bank/v1beta1/genesis';
 import { validateMetadata } from './metadata.ts';
 import { defaultParams, validateParams } from './params.ts';
@@ -23,24 +24,68 @@ export function defaultGenesis(): GenesisState {
   return GenesisState.fromPartial({ params: defaultParams() });
 }
 
-/** @throws Error with the place of the first thing that is wrong */
-export function validateGenesis(state: GenesisState): void {
-  at('params', () => validateParams(state.params));
+/** Checks a genesis and, with a context, stores it; of the balances that have passed it keeps addresses and sums. */
+export function takeGenesis(ctx: Context | undefined): GenesisIntake<GenesisState> {
+  const holders = new ByteSet();
+  const sums = new Map<string, bigint>();
+  let stated: readonly Coin[] = [];
+  return {
+    begin(rest) {
+      checkRest(rest);
+      stated = rest.supply;
+      if (ctx !== undefined) storeRest(ctx, rest);
+    },
+    part({ balances }, from) {
+      for (const [index, balance] of balances.entries()) {
+        at(`balances[${from + index}]`, () => takeBalance(ctx, balance, holders, sums));
+      }
+    },
+    end() {
+      const total = coinsOf(sums);
+      if (stated.length > 0) checkSupply(stated, total);
+      if (ctx !== undefined) for (const { denom, amount } of total) setSupply(ctx, denom, parseAmount(amount));
+    },
+  };
+}
+
+function checkRest({ params, sendEnabled, denomMetadata, supply }: GenesisState): void {
+  at('params', () => validateParams(params));
   unique(
     'send_enabled',
-    state.sendEnabled,
+    sendEnabled,
     ({ denom }) => denom,
     ({ denom }) => validateDenom(denom),
   );
+  unique('denom_metadata', denomMetadata, ({ base }) => base, validateMetadata);
+  at('supply', () => validateCoins(supply));
+}
+
+function storeRest(ctx: Context, { params, sendEnabled, denomMetadata }: GenesisState): void {
+  setParams(ctx, params);
+  for (const entry of sendEnabled) setSendEnabled(ctx, entry);
+  for (const metadata of denomMetadata) setMetadata(ctx, metadata);
+}
+
+function takeBalance(
+  ctx: Context | undefined,
+  { address: text, coins }: Balance,
+  holders: ByteSet,
+  sums: Map<string, bigint>,
+): void {
   // One account is one raw address, however its text is written.
-  const addressOf = ({ address }: Balance): string => toHex(decodeBech32(address).bytes);
-  unique('balances', state.balances, addressOf, ({ coins }) => validateCoins(coins));
-  unique('denom_metadata', state.denomMetadata, ({ base }) => base, validateMetadata);
-  if (state.supply.length === 0) return;
-  at('supply', () => validateCoins(state.supply));
-  const total = coinsToString(totalOf(state.balances));
-  const stated = coinsToString(state.supply);
-  if (stated !== total) throw new Error(`supply: genesis supply is incorrect, expected ${stated}, got ${total}`);
+  const address = fromBech32(text, ctx?.chain.bech32Prefix);
+  if (!holders.add(address)) throw new Error('it stands twice');
+  validateCoins(coins);
+  for (const { denom, amount: digits } of coins) {
+    const amount = parseAmount(digits);
+    sums.set(denom, (sums.get(denom) ?? 0n) + amount);
+    if (ctx !== undefined) setBalance(ctx, address, { denom, amount });
+  }
+}
+
+function checkSupply(stated: readonly Coin[], total: readonly Coin[]): void {
+  const [expected, got] = [coinsToString(stated), coinsToString(total)];
+  if (expected !== got) throw new Error(`supply: genesis supply is incorrect, expected ${expected}, got ${got}`);
 }
 
 function at(where: string, check: () => void): void {
@@ -63,31 +108,13 @@ function unique<T>(name: string, list: readonly T[], keyOf: (item: T) => string,
   });
 }
 
-function totalOf(balances: readonly Balance[]): Coin[] {
-  // Summed by denomination: adding list to list would be quadratic for a genesis of many accounts.
-  const sums = new Map<string, bigint>();
-  for (const { coins } of balances) {
-    for (const { denom, amount } of coins) sums.set(denom, (sums.get(denom) ?? 0n) + parseAmount(amount));
-  }
+/** Coins by denomination. @throws AmountError for a sum of more than 256 bits */
+function coinsOf(sums: ReadonlyMap<string, bigint>): Coin[] {
   const total = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
   return addCoins(
     total.map(([denom, amount]) => ({ denom, amount: amount.toString() })),
     [],
   );
-}
-
-export function initGenesis(ctx: Context, state: GenesisState): void {
-  setParams(ctx, state.params);
-  for (const entry of state.sendEnabled) setSendEnabled(ctx, entry);
-  const holders = state.balances.map(({ address, coins }) => ({
-    address: fromBech32(address, ctx.chain.bech32Prefix),
-    coins,
-  }));
-  for (const { address, coins } of holders.sort((a, b) => compareBytes(a.address, b.address))) {
-    for (const { denom, amount } of coins) setBalance(ctx, address, { denom, amount: parseAmount(amount) });
-  }
-  for (const { denom, amount } of totalOf(state.balances)) setSupply(ctx, denom, parseAmount(amount));
-  for (const metadata of state.denomMetadata) setMetadata(ctx, metadata);
 }
 
 export function exportGenesis(ctx: Context): GenesisState {

@@ -3,7 +3,7 @@ import { type AppModule, protoGenesis } from '@mu/framework/module';
 import { registry } from '@mu/proto/registry';
 import { GenesisState } from 'cosmjs-types/cosmos/bank/v1beta1/genesis';
 import type { AccountKeeper } from './expected-keepers.ts';
-import { defaultGenesis, exportGenesis, initGenesis, validateGenesis } from './genesis.ts';
+import { defaultGenesis, exportGenesis, takeGenesis } from './genesis.ts';
 import { bankInvariants } from './invariants.ts';
 import { BankKeeper } from './keeper.ts';
 import { moduleName, storeName } from './keys.ts';
@@ -29,8 +29,8 @@ export function createBankModule(options: BankOptions): AppModule & { readonly k
       descriptors: registry,
       codec: GenesisState,
       defaults: defaultGenesis,
-      validate: validateGenesis,
-      init: initGenesis,
+      lists: ['balances'],
+      intake: takeGenesis,
       export: exportGenesis,
     }),
     invariants: bankInvariants(),
