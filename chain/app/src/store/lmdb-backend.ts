@@ -185,7 +185,10 @@ export class LmdbBackend implements StateBackend {
   }
 
   putPart(part: StatePart): void {
-    this.#environment.transactionSync(() => this.#putImported(part));
+    this.#environment.transactionSync(() => {
+      this.#putNodes(part);
+      for (const change of part.changes) this.#flatStore(change.store).putSync(change);
+    });
     this.#onStep('part-written');
   }
 
@@ -226,11 +229,7 @@ export class LmdbBackend implements StateBackend {
 
   #put(batch: StateBatch): void {
     const { height, version, changes, firstId, records, orphans } = batch;
-    const key = Buffer.allocUnsafe(6);
-    records.forEach((record, index) => {
-      putUint48(key, 0, firstId + index);
-      this.#nodes.put(key, record as Buffer);
-    });
+    this.#putNodes({ firstId, records });
     for (const change of changes) this.#flatStore(change.store).put(change, height);
     this.#versions.put(numberKey(height), encodeVersion(version));
     if (orphans.length > 0) this.#orphans.put(numberKey(height), encodeIds(orphans));
@@ -239,13 +238,17 @@ export class LmdbBackend implements StateBackend {
     this.#meta.put('height', numberKey(height));
   }
 
-  #putImported({ firstId, records, changes }: ImportBatch): void {
+  #putImported({ changes, ...nodes }: ImportBatch): void {
+    this.#putNodes(nodes);
+    for (const change of changes) this.#flatStore(change.store).putQuietly(change);
+  }
+
+  #putNodes({ firstId, records }: Pick<StateBatch, 'firstId' | 'records'>): void {
     const key = Buffer.allocUnsafe(6);
     records.forEach((record, index) => {
       putUint48(key, 0, firstId + index);
       this.#nodes.put(key, record as Buffer);
     });
-    for (const change of changes) this.#flatStore(change.store).putQuietly(change);
   }
 
   #settle(batch: StateBatch): void {

@@ -4,7 +4,7 @@ import type { Change, KVStore } from '@mu/framework/store/kv-store';
 import { SortedMap, toMapKey } from '@mu/framework/store/sorted-map';
 import type { Database, RangeOptions } from 'lmdb';
 
-export type BinaryDatabase = Database<Buffer, Buffer>;
+export type BinaryDatabase = Database<Buffer, Uint8Array>;
 
 /** A change that is not on the disk, and the block that made it. */
 interface Waiting extends Entry {
@@ -46,20 +46,19 @@ export class LmdbFlatStore implements KVStore {
   /** Part of a batch that LMDB writes later; it can be read at once. */
   put({ key, value }: Change, height: number): void {
     this.#waiting.set(toMapKey(key), { value, height });
-    if (value === undefined) this.#db.remove(asBuffer(key));
-    else this.#db.put(asBuffer(key), asBuffer(value));
+    this.putQuietly({ key, value });
   }
 
   /** Part of a transaction that is under way. */
-  putSync({ key, value }: Change): void {
-    if (value === undefined) this.#db.removeSync(asBuffer(key));
-    else this.#db.putSync(asBuffer(key), asBuffer(value));
+  putSync({ key, value }: Pick<Change, 'key' | 'value'>): void {
+    if (value === undefined) this.#db.removeSync(key);
+    else this.#db.putSync(key, value as Buffer);
   }
 
   /** Part of a batch that LMDB writes later; it can be read when it is on the disk. */
-  putQuietly({ key, value }: Change): void {
-    if (value === undefined) this.#db.remove(asBuffer(key));
-    else this.#db.put(asBuffer(key), asBuffer(value));
+  putQuietly({ key, value }: Pick<Change, 'key' | 'value'>): void {
+    if (value === undefined) this.#db.remove(key);
+    else this.#db.put(key, asBuffer(value));
   }
 
   /** Part of a transaction that is under way: all values are gone. */
@@ -88,11 +87,11 @@ class Committed implements KVStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#db.get(asBuffer(key));
+    return this.#db.get(key);
   }
 
   has(key: Uint8Array): boolean {
-    return this.#db.doesExist(asBuffer(key));
+    return this.#db.doesExist(key);
   }
 
   set(): never {
@@ -104,8 +103,8 @@ class Committed implements KVStore {
   }
 
   *iterate(start?: Uint8Array, end?: Uint8Array, reverse = false): IterableIterator<[Uint8Array, Uint8Array]> {
-    let low = start === undefined || start.length === 0 ? undefined : asBuffer(start);
-    let high = end === undefined ? undefined : asBuffer(end);
+    let low = start === undefined || start.length === 0 ? undefined : start;
+    let high = end;
     // By pages, so that no cursor of LMDB is open while somebody else acts: who reads may stop, write or close.
     for (let limit = firstPage; ; limit = Math.min(limit * 2, largestPage)) {
       const page = [...this.#db.getRange({ ...rangeOptions(low, high, reverse), limit })];
@@ -119,7 +118,7 @@ class Committed implements KVStore {
 }
 
 /** LMDB's reverse ranges begin at `start` and go down to `end`: bounds swap, and so does which of them is included. */
-function rangeOptions(low: Buffer | undefined, high: Buffer | undefined, reverse: boolean): RangeOptions {
+function rangeOptions(low: Uint8Array | undefined, high: Uint8Array | undefined, reverse: boolean): RangeOptions {
   const [start, end] = reverse ? [high, low] : [low, high];
   return {
     reverse,

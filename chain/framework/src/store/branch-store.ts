@@ -69,9 +69,10 @@ export class BranchStore implements KVStore {
       const takeOurs = ours !== undefined && (theirs === undefined || ours === theirs || ours < theirs !== reverse);
       const key = (takeOurs ? ours : theirs) as string;
       const value = takeOurs ? this.#touched.get(key)?.value : (parent.value as [Uint8Array, Uint8Array])[1];
+      const bytes = takeOurs ? fromMapKey(key) : (parent.value as [Uint8Array, Uint8Array])[0];
       if (key === theirs) parent = below.next();
       cursor = reverse ? key : `${key}\0`;
-      if (value !== undefined) yield [fromMapKey(key), value];
+      if (value !== undefined) yield [bytes, value];
     }
   }
 
@@ -86,10 +87,7 @@ export class BranchStore implements KVStore {
 
   /** What was touched, ascending. */
   *changes(store: string): IterableIterator<Change> {
-    for (let key = this.#touched.seek(undefined, false); key !== undefined; ) {
-      yield { store, key: fromMapKey(key), value: this.#touched.get(key)?.value };
-      key = this.#touched.seek(`${key}\0`, false);
-    }
+    for (const [key, { value }] of this.#touched.entries()) yield { store, key: fromMapKey(key), value };
   }
 }
 

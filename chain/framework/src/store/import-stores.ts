@@ -1,24 +1,22 @@
 /** Stores of a first version while genesis is written: a bounded part waits in memory, the rest is with the backend. */
 import { errUnknownRequest } from '../errors.ts';
-import { BranchStore, type Entry } from './branch-store.ts';
+import { BranchStore } from './branch-store.ts';
 import type { GenesisStores } from './commit-store.ts';
-import type { Change, KVStore } from './kv-store.ts';
-import { SortedMap } from './sorted-map.ts';
+import { type Change, checkKey, type KVStore } from './kv-store.ts';
 import type { StateBackend } from './state-backend.ts';
+import { WriteLog } from './write-log.ts';
 
-/** Writes that wait at most. Keys in no order touch as many pages as there are keys: the more at once, the fewer rewrites. */
-const mostWaiting = 200_000;
+/** Memory that the waiting writes of a store take at most. Keys come in no order: the more at once, the fewer rewrites. */
+const mostWaitingBytes = 192 * 1_048_576;
 
 export class ImportStores implements GenesisStores {
-  readonly #backend: StateBackend;
   readonly #stores = new Map<string, ImportStore>();
-  #waiting = 0;
-  /** iterations under way: what they read may not move */
-  #readers = 0;
+  readonly #backend: StateBackend;
 
-  constructor(names: readonly string[], backend: StateBackend) {
+  /** @param most bytes that wait in memory, of each store */
+  constructor(names: readonly string[], backend: StateBackend, most = mostWaitingBytes) {
     this.#backend = backend;
-    for (const name of names) this.#stores.set(name, this.#make(name));
+    for (const name of names) this.#stores.set(name, new ImportStore(name, backend, most));
   }
 
   store(name: string): KVStore {
@@ -28,76 +26,79 @@ export class ImportStores implements GenesisStores {
   }
 
   end(): void {
-    const changes: Change[] = [];
-    for (const [name, store] of this.#stores) for (const change of store.take(name)) changes.push(change);
-    this.#waiting = 0;
-    this.#backend.putPart({ changes, firstId: 0, records: [] });
+    this.#backend.putPart({ changes: this.#changes(), firstId: 0, records: [] });
   }
 
-  #make(name: string): ImportStore {
-    return new ImportStore(this.#backend.flat(name), {
-      wrote: () => {
-        this.#waiting += 1;
-        if (this.#waiting >= mostWaiting && this.#readers === 0) this.end();
-      },
-      reads: (begins) => {
-        this.#readers += begins ? 1 : -1;
-      },
-    });
+  *#changes(): IterableIterator<Change> {
+    for (const store of this.#stores.values()) yield* store.take();
   }
-}
-
-interface Watcher {
-  wrote(): void;
-  reads(begins: boolean): void;
 }
 
 class ImportStore implements KVStore {
-  readonly #parent: KVStore;
-  readonly #watcher: Watcher;
-  #branch: BranchStore;
+  readonly #name: string;
+  readonly #backend: StateBackend;
+  readonly #most: number;
+  readonly #log: WriteLog;
+  /** while somebody iterates, the writes since: what is read may not move, and what is written is seen */
+  #branch: BranchStore | undefined;
+  #readers = 0;
 
-  constructor(parent: KVStore, watcher: Watcher) {
-    this.#parent = parent;
-    this.#watcher = watcher;
-    this.#branch = this.#fresh();
+  constructor(name: string, backend: StateBackend, most: number) {
+    this.#name = name;
+    this.#backend = backend;
+    this.#most = most;
+    this.#log = new WriteLog(backend.flat(name));
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#branch.get(key);
+    return (this.#branch ?? this.#log).get(key);
   }
 
   has(key: Uint8Array): boolean {
-    return this.#branch.has(key);
+    return (this.#branch ?? this.#log).has(key);
   }
 
   set(key: Uint8Array, value: Uint8Array): void {
-    this.#branch.set(key, value);
-    this.#watcher.wrote();
+    checkKey(key);
+    (this.#branch ?? this.#log).set(key, value);
+    this.#bound();
   }
 
   delete(key: Uint8Array): void {
-    this.#branch.delete(key);
-    this.#watcher.wrote();
+    (this.#branch ?? this.#log).delete(key);
+    this.#bound();
   }
 
   *iterate(start?: Uint8Array, end?: Uint8Array, reverse = false): IterableIterator<[Uint8Array, Uint8Array]> {
-    this.#watcher.reads(true);
+    if (this.#branch === undefined) {
+      this.#flush();
+      this.#branch = new BranchStore(this.#log);
+    }
+    this.#readers += 1;
     try {
       yield* this.#branch.iterate(start, end, reverse);
     } finally {
-      this.#watcher.reads(false);
+      this.#readers -= 1;
+      if (this.#readers === 0) this.#merge();
     }
   }
 
-  /** What was written since the last time. */
-  take(name: string): IterableIterator<Change> {
-    const branch = this.#branch;
-    this.#branch = this.#fresh();
-    return branch.changes(name);
+  /** What waits, by key, ascending; the backend has it from then on. */
+  take(): IterableIterator<Change> {
+    this.#merge();
+    return this.#log.take(this.#name);
   }
 
-  #fresh(): BranchStore {
-    return new BranchStore(this.#parent, new SortedMap<Entry>());
+  #bound(): void {
+    if (this.#branch === undefined && this.#log.bytes > this.#most) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#log.size > 0) this.#backend.putPart({ changes: this.take(), firstId: 0, records: [] });
+  }
+
+  #merge(): void {
+    this.#branch?.write();
+    this.#branch = undefined;
   }
 }

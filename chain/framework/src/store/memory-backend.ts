@@ -42,7 +42,7 @@ export class MemoryBackend implements StateBackend {
     });
     for (const { store, key, value } of changes) {
       if (value === undefined) this.flat(store).delete(key);
-      else this.flat(store).set(key, value);
+      else this.flat(store).set(key, new Uint8Array(value));
     }
   }
 

@@ -31,6 +31,11 @@ export class SortedMap<V> {
     this.#sorted.splice(lowerBound(this.#sorted, key), 1);
   }
 
+  /** Entries as they are now, ascending. */
+  *entries(): IterableIterator<[string, V]> {
+    for (const key of this.#order().slice()) yield [key, this.#values.get(key) as V];
+  }
+
   /** Entries in no useful order: only for writing them all into another map. */
   entriesUnordered(): IterableIterator<[string, V]> {
     return this.#values.entries();
@@ -41,9 +46,14 @@ export class SortedMap<V> {
    * steps stays right while keys are added and removed.
    */
   seek(from: string | undefined, reverse: boolean): string | undefined {
+    const sorted = this.#order();
+    if (!reverse) return sorted[from === undefined ? 0 : lowerBound(sorted, from)];
+    return sorted[(from === undefined ? sorted.length : lowerBound(sorted, from)) - 1];
+  }
+
+  #order(): string[] {
     this.#sorted ??= [...this.#values.keys()].sort(byCodeUnit);
-    if (!reverse) return this.#sorted[from === undefined ? 0 : lowerBound(this.#sorted, from)];
-    return this.#sorted[(from === undefined ? this.#sorted.length : lowerBound(this.#sorted, from)) - 1];
+    return this.#sorted;
   }
 }
 

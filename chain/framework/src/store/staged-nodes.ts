@@ -11,6 +11,9 @@ export class StagedNodes implements NodeSink {
   #records: Buffer[] = [];
   readonly #cache: Pick<NodeCache, 'put'>;
   #slab = Buffer.allocUnsafeSlow(0);
+  /** slabs with records that wait, and such whose records were handed over */
+  readonly #full: Buffer<ArrayBuffer>[] = [];
+  readonly #free: Buffer<ArrayBuffer>[] = [];
   #used = 0;
 
   /** @param cache where new inner nodes are looked for next */
@@ -32,26 +35,30 @@ export class StagedNodes implements NodeSink {
     return this.#firstId + this.#records.length;
   }
 
-  /** The records that wait, which are somebody else's to keep from now on. */
-  take(): { readonly firstId: NodeId; readonly records: readonly Buffer[] } {
-    const taken = { firstId: this.#firstId, records: this.#records };
+  /** Hands over the records that wait. Their memory is used again when the function returns. */
+  handOver(put: (part: { readonly firstId: NodeId; readonly records: readonly Buffer[] }) => void): void {
+    put({ firstId: this.#firstId, records: this.#records });
     this.#firstId = this.nextId;
     this.#records = [];
-    return taken;
+    this.#free.push(...this.#full.splice(0));
   }
 
   add(node: Node): void {
     node.id = this.nextId;
     const length = recordLength(node);
-    if (this.#used + length > this.#slab.length) {
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, length));
-      this.#used = 0;
-    }
+    if (this.#used + length > this.#slab.length) this.#nextSlab(length);
     const end = writeRecord(this.#slab, this.#used, node);
     const record = this.#slab.subarray(this.#used, end);
     this.#records.push(record);
     this.#used = end;
     if (node.height > 0) this.#cache.put(node.id, record);
+  }
+
+  #nextSlab(length: number): void {
+    if (this.#slab.length === slabBytes) this.#full.push(this.#slab);
+    const free = length > slabBytes ? undefined : this.#free.pop();
+    this.#slab = free ?? Buffer.allocUnsafeSlow(Math.max(slabBytes, length));
+    this.#used = 0;
   }
 
   record(id: NodeId): Buffer | undefined {

@@ -29,7 +29,8 @@ export interface StateBatch {
 
 /** A part of a first version that is too large for one write. */
 export interface StatePart {
-  readonly changes: readonly Change[];
+  /** by key, ascending; the bytes of one may be used until the next is asked for */
+  readonly changes: Iterable<Change>;
   readonly firstId: NodeId;
   readonly records: readonly Uint8Array[];
 }

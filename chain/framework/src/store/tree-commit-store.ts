@@ -305,7 +305,8 @@ export class TreeCommitStore implements CommitStore {
         tree.set(key, value);
         if (tree.size % flushEvery !== 0) continue;
         tree.flush(version, nodes);
-        if (nodes.records.length >= partRecords) this.#backend.putPart({ ...nodes.take(), changes: [] });
+        if (nodes.records.length < partRecords) continue;
+        nodes.handOver((part) => this.#backend.putPart({ ...part, changes: [] }));
       }
     }
   }
