@@ -77,12 +77,12 @@ async function setAuthority(address: string, _flags: object, command: Command): 
 }
 
 async function validate(file: string | undefined, _flags: object, command: Command): Promise<void> {
-  const [{ readGenesis }, { requireValid }] = await Promise.all([
-    import('../node/genesis.ts'),
+  const [{ readGenesisParts }, { requireValid }] = await Promise.all([
+    import('../node/genesis-file.ts'),
     import('../node/genesis-check.ts'),
   ]);
   const path = file ?? homeOf(command).genesis;
-  const genesis = readGenesis(path);
-  for (const warning of requireValid(genesis, Date.now(), path)) say(`warning: ${warning}`);
+  const { genesis, state } = readGenesisParts(path);
+  for (const warning of requireValid(genesis, Date.now(), path, state)) say(`warning: ${warning}`);
   print({ genesis: path, chain_id: genesis.chain_id, validators: genesis.validators.length, valid: true });
 }

@@ -2,10 +2,10 @@
  * The genesis as an engine needs it: at a restart only what stands before the state is read, for the state of a million
  * accounts is a quarter of a gigabyte and was taken up long ago.
  */
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
-import { findSpan, members } from '@mu/lib/json-parts';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { documentSpan, members, parseSpan } from '@mu/lib/json-parts';
 import { type GenesisDoc, parseGenesis } from '../engine/genesis.ts';
-import { type Genesis, genesisOf, readGenesis } from './genesis.ts';
+import { type Genesis, GenesisError, genesisOf, readGenesis, readGenesisBytes } from './genesis.ts';
 
 const headBytes = 1_048_576;
 
@@ -53,12 +53,30 @@ function fieldsOf(bytes: Buffer): Record<string, unknown> {
 
 /** The state as it stands in the file, the rest of which is checked now. */
 function stateIn(file: string): Uint8Array {
-  const bytes = readFileSync(file);
-  const span = findSpan(bytes, ['app_state']);
-  const others = [...members(bytes, { start: bytes.indexOf('{'), end: bytes.length })].filter(
-    ({ key }) => key !== 'app_state',
-  );
-  const rest = others.map(({ key, start, end }) => [key, JSON.parse(bytes.toString('utf8', start, end)) as unknown]);
-  genesisOf({ ...Object.fromEntries(rest), ...(span === undefined ? {} : { app_state: {} }) }, file);
-  return span === undefined ? new Uint8Array() : bytes.subarray(span.start, span.end);
+  return readGenesisParts(file).state ?? new Uint8Array();
+}
+
+/** A genesis whose state is left as it is stored: it may be too large to be read as a whole. */
+export interface GenesisParts {
+  /** without its state */
+  readonly genesis: Genesis;
+  /** JSON; undefined where there is none */
+  readonly state: Uint8Array | undefined;
+}
+
+/** @throws GenesisError with the place of what is wrong outside of the state */
+export function readGenesisParts(file: string): GenesisParts {
+  const bytes = readGenesisBytes(file);
+  const fields: Record<string, unknown> = {};
+  let state: Uint8Array | undefined;
+  try {
+    for (const { key, ...span } of members(bytes, documentSpan(bytes))) {
+      const isState = key === 'app_state' && bytes[span.start] === 0x7b;
+      if (isState) state = bytes.subarray(span.start, span.end);
+      fields[key] = isState ? {} : parseSpan(bytes, span);
+    }
+  } catch (error) {
+    throw new GenesisError(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+  return { genesis: genesisOf(fields, file), state };
 }

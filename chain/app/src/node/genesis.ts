@@ -173,10 +173,16 @@ function* parts(genesis: Genesis): IterableIterator<string> {
   yield '\n';
 }
 
-function parseFile(file: string): unknown {
+/** A genesis file as it is. @throws GenesisError where there is none */
+export function readGenesisBytes(file: string): Buffer {
   if (!existsSync(file)) throw new GenesisError(`${file} does not exist: make it with \`mud init\``);
+  return readFileSync(file);
+}
+
+function parseFile(file: string): unknown {
+  const bytes = readGenesisBytes(file);
   try {
-    return parseParts(readFileSync(file));
+    return parseParts(bytes);
   } catch (error) {
     throw new GenesisError(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`);
   }
