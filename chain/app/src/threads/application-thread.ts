@@ -11,7 +11,7 @@ import { BinaryReader } from 'cosmjs-types/binary';
 import { RequestQuery, ResponseInfo } from 'cosmjs-types/tendermint/abci/types';
 import { isSimulation } from '../node/node-application.ts';
 import type { QueryThread } from '../query/query-thread.ts';
-import { Outbox, unpackMessages } from './batch.ts';
+import { type Message, Outbox, unpackMessages } from './batch.ts';
 import type { StartedWorker } from './start-worker.ts';
 
 /** Kinds of answers. */
@@ -67,8 +67,8 @@ export class ApplicationThread implements MessageHandler {
     this.#queries = queries;
     this.#onFailure = onFailure;
     this.#onCommitted = onCommitted;
-    this.#outbox = new Outbox((buffer) => worker.postMessage(buffer, [buffer]));
-    worker.on('message', (message: ArrayBuffer | Notice) => this.#take(message));
+    this.#outbox = new Outbox((message, owned) => worker.postMessage(message, [owned]));
+    worker.on('message', (message: ArrayBuffer | Message | Notice) => this.#take(message));
     void ended.then((error) => this.#lost(error));
   }
 
@@ -142,7 +142,7 @@ export class ApplicationThread implements MessageHandler {
     return bytes;
   }
 
-  #take(message: ArrayBuffer | Notice): void {
+  #take(message: ArrayBuffer | Message | Notice): void {
     if (message === 'closed') this.#closed.resolve();
     else if (message === 'open') return;
     else if ('failure' in message) this.#onFailure(new Error(message.failure));

@@ -17,7 +17,7 @@ const opened = openApplication(home, config, nodeLog(config).child({ part: 'appl
 });
 const meter = await openMeter({ config, figures: () => opened.figures() });
 const application = meter?.over(opened.application) ?? opened.application;
-const outbox = new Outbox((buffer) => parentPort?.postMessage(buffer, [buffer]));
+const outbox = new Outbox((message, owned) => parentPort?.postMessage(message, [owned]));
 /** what is under way */
 let running = 0;
 let whenIdle: (() => void) | undefined;
@@ -66,7 +66,7 @@ async function sayMetrics(): Promise<void> {
   }
 }
 
-parentPort?.on('message', (message: ArrayBuffer | typeof closing | typeof askingMetrics) => {
+parentPort?.on('message', (message: ArrayBuffer | Message | typeof closing | typeof askingMetrics) => {
   if (message === closing) void close();
   else if (message === askingMetrics) void sayMetrics();
   else for (const one of unpackMessages(message)) carryOut(one);

@@ -29,8 +29,13 @@ export function packMessages(messages: readonly Message[]): ArrayBuffer {
   return packed.buffer;
 }
 
-/** The bytes of each message lie in the buffer. */
-export function* unpackMessages(buffer: ArrayBuffer): IterableIterator<Message> {
+/** What an outbox has sent. The bytes of each message lie in its buffer. */
+export function* unpackMessages(sent: ArrayBuffer | Message): IterableIterator<Message> {
+  if ('kind' in sent) yield sent;
+  else yield* unpack(sent);
+}
+
+function* unpack(buffer: ArrayBuffer): IterableIterator<Message> {
   const view = new DataView(buffer);
   for (let at = 0; at < buffer.byteLength; ) {
     const length = view.getUint32(at + 5);
@@ -40,12 +45,21 @@ export function* unpackMessages(buffer: ArrayBuffer): IterableIterator<Message> 
   }
 }
 
+/** From this size on a message travels in its own memory: a genesis is not to be there twice. */
+const ownBytes = 16 * 1_048_576;
+
+/** Whether a message is large, and its memory is nobody else's: then it can change hands. */
+export function travelsAlone({ bytes }: Message): boolean {
+  return bytes.length >= ownBytes && bytes.buffer.byteLength - bytes.length < 1024;
+}
+
 /** Collects messages and hands them on at the end of the turn. */
 export class Outbox {
-  readonly #post: (buffer: ArrayBuffer) => void;
+  readonly #post: (message: ArrayBuffer | Message, owned: ArrayBuffer) => void;
   #messages: Message[] = [];
 
-  constructor(post: (buffer: ArrayBuffer) => void) {
+  /** @param post sends a message; the memory that it says is no longer this thread's */
+  constructor(post: (message: ArrayBuffer | Message, owned: ArrayBuffer) => void) {
     this.#post = post;
   }
 
@@ -58,6 +72,20 @@ export class Outbox {
     if (this.#messages.length === 0) return;
     const messages = this.#messages;
     this.#messages = [];
-    this.#post(packMessages(messages));
+    // In their order: what came before a large one goes before it.
+    let from = 0;
+    for (const [at, message] of messages.entries()) {
+      if (!travelsAlone(message)) continue;
+      this.#pack(messages.slice(from, at));
+      this.#post(message, message.bytes.buffer as ArrayBuffer);
+      from = at + 1;
+    }
+    this.#pack(from === 0 ? messages : messages.slice(from));
+  }
+
+  #pack(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    const buffer = packMessages(messages);
+    this.#post(buffer, buffer);
   }
 }
