@@ -67,7 +67,7 @@ test('wherever the list is cut, the state and the supply are the same', () => {
 });
 
 test.each(everyCut)('what is wrong is found over parts, with its index in the whole list (%p)', (cut) => {
-  const twice = [...balances, Balance.fromPartial({ ...balances[0], address: balances[0]?.address.toUpperCase() })];
+  const twice = [...balances, { ...balance(0), address: balance(0).address.toUpperCase() }];
   const foreign = [...balances, { ...balance(0), address: toBech32('cosmos', new Uint8Array(20)) }];
   const nothing = [...balances, { ...balance(20), coins: [{ denom: 'umu', amount: '0' }] }];
   const wrongSupply = supply.map(({ denom }) => ({ denom, amount: '34' }));

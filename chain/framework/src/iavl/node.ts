@@ -79,6 +79,9 @@ export function measure(node: Node): void {
   node.height = Math.max(node.leftHeight, node.rightHeight) + 1;
 }
 
+/** An index has keys alone. */
+const hashOfNothing: Uint8Array = sha256(new Uint8Array());
+
 /** Room for what is hashed; consensus code runs on one thread and hashes one thing at a time. */
 let scratch = new Uint8Array(4096);
 
@@ -115,7 +118,7 @@ export function putKey(target: Uint8Array, at: number, key: string): number {
 
 /** SHA-256(varint 0 ‖ varint 1 ‖ varint version ‖ key behind its length ‖ 32 ‖ SHA-256(value)) (iavl node.go writeHashBytes). */
 export function leafHash(key: string, value: Uint8Array, version: number): Uint8Array {
-  const valueHash = sha256(value);
+  const valueHash = value.length === 0 ? hashOfNothing : sha256(value);
   if (scratch.length < key.length + 64) scratch = new Uint8Array(key.length * 2 + 64);
   scratch[0] = 0;
   let at = putVarint(scratch, 1, 1);

@@ -10,16 +10,21 @@ export class StagedNodes implements NodeSink {
   #firstId: NodeId;
   #records: Buffer[] = [];
   readonly #cache: Pick<NodeCache, 'put'>;
+  readonly #leastHeight: number;
   #slab = Buffer.allocUnsafeSlow(0);
   /** slabs with records that wait, and such whose records were handed over */
   readonly #full: Buffer<ArrayBuffer>[] = [];
   readonly #free: Buffer<ArrayBuffer>[] = [];
   #used = 0;
 
-  /** @param cache where new inner nodes are looked for next */
-  constructor(firstId: NodeId, cache: Pick<NodeCache, 'put'>) {
+  /**
+   * @param cache where new inner nodes are looked for next
+   * @param leastHeight of those that go there
+   */
+  constructor(firstId: NodeId, cache: Pick<NodeCache, 'put'>, leastHeight = 1) {
     this.#firstId = firstId;
     this.#cache = cache;
+    this.#leastHeight = leastHeight;
   }
 
   /** of the first record that waits */
@@ -51,7 +56,7 @@ export class StagedNodes implements NodeSink {
     const record = this.#slab.subarray(this.#used, end);
     this.#records.push(record);
     this.#used = end;
-    if (node.height > 0) this.#cache.put(node.id, record);
+    if (node.height >= this.#leastHeight) this.#cache.put(node.id, record);
   }
 
   #nextSlab(length: number): void {

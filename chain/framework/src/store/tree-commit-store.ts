@@ -33,6 +33,9 @@ const defaultCacheBytes = 4 * 1_048_576;
 const flushEvery = 5_000;
 const partRecords = 50_000;
 
+/** Of a first version only nodes of this height are remembered: one in eight, those that are met most. */
+const leastCachedHeight = 4;
+
 /** A version that was hashed and is not committed. */
 interface Staged {
   readonly height: bigint;
@@ -247,7 +250,7 @@ export class TreeCommitStore implements CommitStore {
     if (this.#staged?.changes === changes && this.#staged.height === height) return this.#staged;
     if (this.#staged !== undefined) this.#unstage(this.#staged);
     if (!this.#isChecked) this.requireStores();
-    const nodes = new StagedNodes(this.#nextId, this.#cache);
+    const nodes = new StagedNodes(this.#nextId, this.#cache, this.#hasGenesis ? leastCachedHeight : 1);
     this.#nodes = nodes;
     try {
       this.#staged = this.#grow(height, changes, nodes);
@@ -296,12 +299,10 @@ export class TreeCommitStore implements CommitStore {
     const block = byStore(changes);
     for (const name of this.#names) {
       const tree = this.#tree(name);
-      const stores = new BranchStore(this.#backend.flat(name));
-      for (const { key, value } of block.get(name) ?? []) {
-        if (value === undefined) stores.delete(key);
-        else stores.set(key, value);
-      }
-      for (const [key, value] of stores.iterate()) {
+      const flat = this.#backend.flat(name);
+      const changed = block.get(name);
+      const store = changed === undefined ? flat : over(flat, changed);
+      for (const [key, value] of store.iterate()) {
         tree.set(key, value);
         if (tree.size % flushEvery !== 0) continue;
         tree.flush(version, nodes);
@@ -322,6 +323,16 @@ export class TreeCommitStore implements CommitStore {
   #nodeRecord(id: NodeId): Buffer | undefined {
     return this.#nodes?.record(id) ?? this.#backend.nodeRecord(id);
   }
+}
+
+/** A store with changes laid over it. */
+function over(parent: KVStore, changes: readonly Change[]): KVStore {
+  const store = new BranchStore(parent);
+  for (const { key, value } of changes) {
+    if (value === undefined) store.delete(key);
+    else store.set(key, value);
+  }
+  return store;
 }
 
 /** The changes of each store, in their order. */
