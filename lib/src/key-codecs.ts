@@ -10,13 +10,17 @@ export interface KeyCodec<K> {
   decode(bytes: Uint8Array, at: number): [K, number];
 }
 
+// Written once: V8 computes a power of BigInts anew at each use, and a view for each key costs as much again.
+const maxU64 = 2n ** 64n - 1n;
+const scratch = new Uint8Array(8);
+const scratchView = new DataView(scratch.buffer);
+
 /** An unsigned integer below 2^64 in 8 bytes. Heights and numbers stand so. */
 export const u64Key: KeyCodec<bigint> = {
   encode(value) {
-    if (value < 0n || value >= 2n ** 64n) throw new RangeError(`not an unsigned 64-bit number: ${value}`);
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, value);
-    return bytes;
+    if (value < 0n || value > maxU64) throw new RangeError(`not an unsigned 64-bit number: ${value}`);
+    scratchView.setBigUint64(0, value);
+    return scratch.slice();
   },
   decode(bytes, at) {
     return [new DataView(bytes.buffer, bytes.byteOffset + at, 8).getBigUint64(0), at + 8];

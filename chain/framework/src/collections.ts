@@ -2,6 +2,7 @@
  * Typed state: every record of a module stands in a collection with one prefix byte and a key codec. Keys are
  * big-endian and fixed width, or length-prefixed, so that byte order is the order of the values.
  */
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { compareBytes, concatBytes } from '@mu/lib/bytes';
 import { type KeyCodec, type TupleCodec, u64Key } from '@mu/lib/key-codecs';
 import type { Context } from './context.ts';
@@ -13,6 +14,27 @@ export { bytesKey, type KeyCodec, type TupleCodec, textKey, tupleKey, u32Key, u6
 export interface MessageCodec<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
+}
+
+/** What ts-proto generates: it can write into a buffer that is there already. */
+interface GeneratedCodec<T> extends MessageCodec<T> {
+  readonly $type: string;
+  encode(message: T, writer?: BinaryWriter): BinaryWriter;
+}
+
+/** For all records, one after the other: a writer of its own would grow its buffer anew for each. */
+let writer = new BinaryWriter();
+
+function encodeRecord<T>(codec: MessageCodec<T>, value: T): Uint8Array {
+  // Only ts-proto's codecs say `$type`; those of cosmjs-types have writers of another class.
+  if (!('$type' in codec)) return codec.encode(value).finish();
+  try {
+    return (codec as GeneratedCodec<T>).encode(value, writer).finish();
+  } catch (error) {
+    // It holds the part before what could not be written.
+    writer = new BinaryWriter();
+    throw error;
+  }
 }
 
 /** Where an iteration begins and ends; everything is optional. */
@@ -97,7 +119,7 @@ export class Collection<K, T> extends Keyed<K> {
   }
 
   set(ctx: Context, key: K, value: T): void {
-    ctx.store(this.storeName).set(this.rawKey(key), this.codec.encode(value).finish());
+    ctx.store(this.storeName).set(this.rawKey(key), encodeRecord(this.codec, value));
   }
 
   *iterate(ctx: Context, range: Range<K> = {}): IterableIterator<[K, T]> {
