@@ -88,9 +88,9 @@ function putWholeProvider(ctx: Context, cast: Cast, { address, node }: ProviderW
     state: ProviderState.PROVIDER_STATE_ACTIVE,
     registeredHeight: madeHeight,
   });
-  putProvider(ctx, provider, undefined);
   const prices = [{ metric, price: umu('20'), per: 1_000n }];
   putPriceList(ctx, PriceList.fromPartial({ provider: address, version: 1n, prices, height: madeHeight }));
+  putProvider(ctx, provider, undefined);
   const terms = { nodeId, publicKey: node.publicKey, region, validFromHeight: 1n, validToHeight: farHeight };
   putNode(ctx, Node.fromPartial({ provider: address, ...terms, signature: new Uint8Array(64) }), undefined);
 }

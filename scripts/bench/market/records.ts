@@ -112,7 +112,7 @@ function escrowOf(owner: string, dseq: bigint, { deposited, spent }: { deposited
 
 function orderOf(id: OrderId): Order {
   const spec = infrastructure(id.infrastructure === 0 ? 'leased' : 'open');
-  return newOrder({ id, spec, height: madeHeight, waitBlocks: 0n });
+  return newOrder({ id, spec, height: madeHeight, waitBlocks: 0n, replaces: 0n });
 }
 
 function bidOf(order: Order, provider: string, number: bigint): Fulfillment {
@@ -135,7 +135,8 @@ function paidLease(lease: Lease) {
   const blocks = paidThrough - madeHeight;
   const cost = blocksCost(BigInt(lease.pricePerBlock), blocks);
   const settlement = settle({ cost, remainder: 0n, balance: escrowed, commissionRate: 0n });
-  const line = leaseLine({ lease, height: paidThrough, cost, settlement }, madeHeight + 1n, paidThrough);
+  const payment = { lease, height: paidThrough, cost, settlement, txHash: new Uint8Array(32).fill(3) };
+  const line = leaseLine(payment, madeHeight + 1n, paidThrough);
   const confirmed: Lease = {
     ...withLine(lease, line),
     paidThrough,
