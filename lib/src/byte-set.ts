@@ -113,6 +113,8 @@ export class ByteSet {
   readonly list = new ByteList();
   /** by hash, an index and 1; 0 is a free slot */
   #slots = new Uint32Array(64);
+  /** by index: what is looked for is compared with few strings, and none is read when the slots become more */
+  #hashes = new Uint32Array(32);
 
   /** Byte strings in it. */
   get size(): number {
@@ -121,7 +123,7 @@ export class ByteSet {
 
   /** Bytes of memory that it takes. */
   get bytes(): number {
-    return this.list.bytes + this.#slots.byteLength;
+    return this.list.bytes + this.#slots.byteLength + this.#hashes.byteLength;
   }
 
   has(bytes: Uint8Array): boolean {
@@ -130,37 +132,41 @@ export class ByteSet {
 
   /** −1 where it is not in it */
   indexOf(bytes: Uint8Array): number {
-    return this.#slots[this.#slotOf(bytes)]! - 1;
+    return this.#slots[this.#slotOf(bytes, hashOf(bytes))]! - 1;
   }
 
   /** @returns false where it was in it already */
   add(bytes: Uint8Array): boolean {
-    const slot = this.#slotOf(bytes);
+    const hash = hashOf(bytes);
+    const slot = this.#slotOf(bytes, hash);
     if (this.#slots[slot] !== 0) return false;
-    this.#slots[slot] = this.list.push(bytes) + 1;
-    // Of two slots one is free: then the next free one is near.
-    if (this.size * 2 > this.#slots.length) this.#grow();
+    const index = this.list.push(bytes);
+    this.#slots[slot] = index + 1;
+    this.#hashes[index] = hash;
+    if (this.size === this.#hashes.length) this.#grow();
     return true;
   }
 
   /** The slot that has these bytes, else the free one where they belong. */
-  #slotOf(bytes: Uint8Array): number {
+  #slotOf(bytes: Uint8Array, hash: number): number {
     const mask = this.#slots.length - 1;
-    for (let slot = hashOf(bytes) & mask; ; slot = (slot + 1) & mask) {
-      const found = this.#slots[slot]!;
-      if (found === 0 || this.list.isAt(found - 1, bytes)) return slot;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const index = this.#slots[slot]! - 1;
+      if (index < 0 || (this.#hashes[index] === hash && this.list.isAt(index, bytes))) return slot;
     }
   }
 
+  /** Of two slots one is always free: then the next free one is near. */
   #grow(): void {
-    const before = this.#slots;
-    this.#slots = new Uint32Array(before.length * 2);
+    const hashes = new Uint32Array(this.#hashes.length * 2);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
+    this.#slots = new Uint32Array(hashes.length * 2);
     const mask = this.#slots.length - 1;
-    for (const found of before) {
-      if (found === 0) continue;
-      let slot = hashOf(this.list.at(found - 1)) & mask;
+    for (let index = 0; index < this.size; index += 1) {
+      let slot = hashes[index]! & mask;
       while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-      this.#slots[slot] = found;
+      this.#slots[slot] = index + 1;
     }
   }
 }
@@ -170,5 +176,5 @@ function hashOf(bytes: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < bytes.length; index += 1) hash = Math.imul(hash ^ bytes[index]!, 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-  return hash ^ (hash >>> 13);
+  return (hash ^ (hash >>> 13)) >>> 0;
 }

@@ -61,6 +61,7 @@ export class WriteLog implements KVStore {
   }
 
   #put(key: Uint8Array, value: number): void {
+    // Most are new.
     if (this.#keys.add(key)) this.#last.push(value);
     else this.#last[this.#keys.indexOf(key)] = value;
   }
