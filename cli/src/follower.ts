@@ -9,6 +9,7 @@ import {
 import { CloseReason, LeaseState, OrderState } from '@mu/proto/market';
 import { CliError } from './errors.ts';
 import type { Session } from './session.ts';
+import { wordOf } from './words.ts';
 
 const pollMs = 200;
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, pollMs));
@@ -18,9 +19,11 @@ export class DeploymentFollower {
   readonly #of: { readonly owner: string; readonly dseq: bigint };
   #last: DeploymentView | undefined;
 
-  constructor(session: Session, of: { readonly owner: string; readonly dseq: bigint }) {
+  /** @param known what was told already; everything is told where absent */
+  constructor(session: Session, of: { readonly owner: string; readonly dseq: bigint }, known?: DeploymentView) {
     this.#session = session;
     this.#of = of;
+    this.#last = known;
   }
 
   /**
@@ -83,13 +86,4 @@ function inWords(step: DeploymentStep): string {
     case 'ended':
       return `lease ${step.lease.number} is ${wordOf(LeaseState, step.lease.state)} (${wordOf(CloseReason, step.lease.closeReason)})`;
   }
-}
-
-/** `LEASE_STATE_OUT_OF_FUNDS` → `out of funds`. */
-function wordOf(names: Readonly<Record<string, number>>, value: number): string {
-  const name = Object.keys(names).find((key) => names[key] === value) ?? String(value);
-  return name
-    .replace(/^(LEASE_STATE|CLOSE_REASON)_/, '')
-    .toLowerCase()
-    .replaceAll('_', ' ');
 }

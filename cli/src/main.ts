@@ -1,54 +1,10 @@
 /** The command line of Mu. Everything heavy is loaded by the command that needs it. */
 import { Command, CommanderError, Option } from 'commander';
-import { flagOf, homeFolder, loadConfig, type SettingName, settingNames, settings } from './config.ts';
+import { settingNames } from './config.ts';
+import { deploymentCommand, leaseCommand, messageCommand, providerMessages } from './deployment-commands.ts';
 import { CliError, exitCodes } from './errors.ts';
-import { createOutput } from './output.ts';
-import { Session } from './session.ts';
-
-type Flags = Readonly<Record<string, string | boolean | undefined>>;
-
-/** Runs a command with a session made of the flags that stand anywhere on the line. */
-function run(
-  action: (session: Session, args: readonly string[], flags: Flags) => Promise<void>,
-): (...params: unknown[]) => Promise<void> {
-  return async (...params) => {
-    const command = params.at(-1) as Command;
-    const flags = command.optsWithGlobals() as Flags;
-    const named = Object.fromEntries(
-      settingNames.flatMap((name) => {
-        const value = flags[camel(name)];
-        return value === undefined ? [] : [[name, String(value)]];
-      }),
-    ) as Partial<Record<SettingName, string>>;
-    const config = await loadConfig(homeFolder(flags['home'] as string | undefined, process.env), named, process.env);
-    const session = new Session(config, createOutput(flags['output'] === 'json'));
-    try {
-      await action(
-        session,
-        command.processedArgs
-          .flat()
-          .filter((arg) => arg !== undefined)
-          .map(String),
-        flags,
-      );
-    } finally {
-      session.close();
-    }
-  };
-}
-
-/** Settings that are flags of `tx deployment create` alone: elsewhere their names are filters of queries. */
-const ofCreate: readonly SettingName[] = ['region', 'max_price'];
-
-function settingOption(name: SettingName): [string, string] {
-  const { default: value, doc } = settings[name];
-  if ('bare' in settings[name]) return [flagOf(name), doc];
-  return [`${flagOf(name)} <value>`, value === '' ? doc : `${doc} (${value})`];
-}
-
-function camel(name: string): string {
-  return name.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase());
-}
+import { billCommand, marketCommand, providerCommand, runwayCommand } from './market-commands.ts';
+import { ofCreate, run, settingOption } from './run.ts';
 
 function keysCommand(): Command {
   const keys = new Command('keys').description('encrypted keys of accounts');
@@ -89,46 +45,6 @@ function keysCommand(): Command {
   return keys;
 }
 
-function deploymentCommand(): Command {
-  const deployment = new Command('deployment').description('what you want to run');
-  deployment
-    .command('create <stack>')
-    .description('submit a stack file, deliver its manifest, end with the address')
-    .option(...settingOption('region'))
-    .option(...settingOption('max_price'))
-    .option('--dseq <number>', 'sequence of the deployment; the next one where absent')
-    .option('--deposit <amount>', 'first deposit into the escrow, in base units')
-    .option('--timeout <blocks>', 'blocks to wait for a bid', '60')
-    .option('--watch', 'stay, and deliver the manifest again whenever a new provider takes over')
-    .option('--yes', 'sign without asking')
-    .action(
-      run(async (session, [stack = ''], flags) =>
-        (await import('./commands/deployment.ts')).createDeployment(session, stack, flags as never),
-      ),
-    );
-  deployment
-    .command('cancel <dseq>')
-    .description('end a deployment and its leases')
-    .action(
-      run(async (session, [dseq = '']) => (await import('./commands/deployment.ts')).cancelDeployment(session, dseq)),
-    );
-  deployment
-    .command('deposit <dseq> <amount>')
-    .description('add coins to the escrow')
-    .option('--owner <address>', 'owner of the deployment; yourself where absent')
-    .action(
-      run(async (session, [dseq = '', amount = ''], flags) =>
-        (await import('./commands/deployment.ts')).depositInto(
-          session,
-          dseq,
-          amount,
-          flags['owner'] as string | undefined,
-        ),
-      ),
-    );
-  return deployment;
-}
-
 function upgradeCommand(): Command {
   const upgrade = new Command('upgrade').description('upgrades of the chain, by its authority');
   upgrade
@@ -161,16 +77,10 @@ function txCommand(): Command {
       ),
     );
   tx.addCommand(deploymentCommand());
+  tx.addCommand(leaseCommand());
+  tx.addCommand(providerMessages());
   tx.addCommand(upgradeCommand());
-  for (const module of ['provider', 'market', 'billing', 'consensus']) {
-    tx.command(`${module} [message] [file]`)
-      .description(`any message of the ${module} module, from a JSON file`)
-      .action(
-        run(async (session, [message, file]) =>
-          (await import('./commands/message.ts')).sendMessage(session, module, message, file),
-        ),
-      );
-  }
+  for (const module of ['market', 'billing', 'consensus']) tx.addCommand(messageCommand(module));
   return tx;
 }
 
@@ -214,6 +124,10 @@ function program(): Command {
         (await import('./commands/trust.ts')).showTrust(session, flags['genesis'] as string | undefined),
       ),
     );
+  mucli.addCommand(marketCommand());
+  mucli.addCommand(billCommand());
+  mucli.addCommand(runwayCommand());
+  mucli.addCommand(providerCommand());
   const deployment = mucli.command('deployment').description('what runs');
   deployment
     .command('send-manifest <dseq>')

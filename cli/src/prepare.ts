@@ -6,12 +6,14 @@ import { toEncodeObject } from '@mu/client/chain/registry';
 import { ManifestFolder } from '@mu/client/deployment/manifest-folder';
 import { marketFacts } from '@mu/client/deployment/market-facts';
 import { type BuiltManifest, buildManifest } from '@mu/client/manifest/build';
+import { saysTheSame } from '@mu/client/manifest/compare';
 import { loadBinaries } from '@mu/client/stack/binaries';
 import { deriveDeployment } from '@mu/client/stack/derive';
 import { type Choices, type DerivedDeployment, DeriveError } from '@mu/client/stack/derive-types';
 import { readStackFile } from '@mu/client/stack/parse';
 import { StackError } from '@mu/client/stack/problems';
-import { MsgSubmitDeployment } from '@mu/proto/deployment';
+import { equalBytes } from '@mu/lib/bytes';
+import { type Deployment, MsgSubmitDeployment, MsgUpdateDeployment } from '@mu/proto/deployment';
 import { usageError } from './errors.ts';
 import type { Session } from './session.ts';
 
@@ -28,39 +30,34 @@ export function manifestFolder(session: Session): ManifestFolder {
   return new ManifestFolder(join(session.config.home, 'manifests'));
 }
 
+/** A stack file, the owner, and what he chose. */
+export interface Wanted {
+  readonly stackFile: string;
+  readonly owner: string;
+  readonly choices: { readonly flags: Choices; readonly config: Choices };
+}
+
+/** An update, ready to be signed. */
+export interface PreparedUpdate {
+  readonly deployment: Deployment;
+  readonly derived: DerivedDeployment;
+  /** what providers are to hold: the new manifest, or the kept one where it says the same */
+  readonly built: BuiltManifest;
+  readonly manifestChanges: boolean;
+  readonly message: EncodeObject;
+  keep(): void;
+}
+
 /** @throws CliError with every mistake of the stack file, its place and what is allowed */
 export async function prepareDeployment(
   session: Session,
-  wanted: { stackFile: string; owner: string; dseq: bigint | undefined; choices: { flags: Choices; config: Choices } },
-): Promise<Prepared> {
-  try {
-    return await prepare(session, wanted);
-  } catch (error) {
-    if (error instanceof StackError || error instanceof DeriveError) throw usageError(error.message);
-    throw error;
-  }
-}
-
-async function prepare(
-  session: Session,
-  wanted: { stackFile: string; owner: string; dseq: bigint | undefined; choices: { flags: Choices; config: Choices } },
+  wanted: Wanted & { readonly dseq: bigint | undefined },
 ): Promise<Prepared> {
   const client = await session.client();
-  const facts = await marketFacts(client);
-  const file = await readStackFile(wanted.stackFile, { regions: facts.regions });
-  const binaries = await loadBinaries(file);
-  const derived = deriveDeployment(file.stack, wanted.choices, facts);
+  const read = await readAll(session, wanted);
   const dseq = wanted.dseq ?? (await nextDseq(session, wanted.owner));
-  const built = buildManifest({
-    chainId: client.chainId,
-    owner: wanted.owner,
-    dseq,
-    revision: 1n,
-    stack: file.stack,
-    placements: derived.placements,
-    binaries: new Map([...binaries].map(([name, binary]) => [name, binary.bytes])),
-    random: (length) => new Uint8Array(randomBytes(length)),
-  });
+  const built = build(client.chainId, wanted.owner, read, { dseq, revision: 1n });
+  const { derived, file } = read;
   const message = toEncodeObject(MsgSubmitDeployment, {
     owner: wanted.owner,
     dseq,
@@ -72,6 +69,71 @@ async function prepare(
   });
   const keep = (): void => manifestFolder(session).save({ chainId: client.chainId, owner: wanted.owner, dseq }, built);
   return { dseq, derived, built, message, keep };
+}
+
+/**
+ * @param find the deployment that the stack's name means
+ * @throws CliError as above, or for a deployment that cannot be updated
+ */
+export async function prepareUpdate(
+  session: Session,
+  wanted: Wanted,
+  find: (name: string) => Promise<Deployment>,
+): Promise<PreparedUpdate> {
+  const { chainId } = await session.client();
+  const read = await readAll(session, wanted);
+  const deployment = await find(read.file.stack.name);
+  const key = { chainId, owner: wanted.owner, dseq: deployment.id?.dseq ?? 0n };
+  const next = build(chainId, wanted.owner, read, { dseq: key.dseq, revision: deployment.revision + 1n });
+  const kept = manifestFolder(session).latest(key, deployment.revision);
+  // Only the manifest that the chain knows may stand for it.
+  const same = kept !== undefined && equalBytes(kept.version, deployment.version) && saysTheSame(kept, next);
+  const message = toEncodeObject(MsgUpdateDeployment, {
+    owner: wanted.owner,
+    dseq: key.dseq,
+    infrastructure: read.derived.infrastructure,
+    version: same ? new Uint8Array() : next.version,
+    accessKeys: deployment.accessKeys,
+  });
+  const keep = (): void => {
+    if (!same) manifestFolder(session).save(key, next);
+  };
+  return { deployment, derived: read.derived, built: same ? kept : next, manifestChanges: !same, message, keep };
+}
+
+interface Read {
+  readonly file: Awaited<ReturnType<typeof readStackFile>>;
+  readonly binaries: Awaited<ReturnType<typeof loadBinaries>>;
+  readonly derived: DerivedDeployment;
+}
+
+async function readAll(session: Session, { stackFile, choices }: Wanted): Promise<Read> {
+  try {
+    const facts = await marketFacts(await session.client());
+    const file = await readStackFile(stackFile, { regions: facts.regions });
+    const binaries = await loadBinaries(file);
+    return { file, binaries, derived: deriveDeployment(file.stack, choices, facts) };
+  } catch (error) {
+    if (error instanceof StackError || error instanceof DeriveError) throw usageError(error.message);
+    throw error;
+  }
+}
+
+function build(
+  chainId: string,
+  owner: string,
+  { file, binaries, derived }: Read,
+  of: { readonly dseq: bigint; readonly revision: bigint },
+): BuiltManifest {
+  return buildManifest({
+    chainId,
+    owner,
+    ...of,
+    stack: file.stack,
+    placements: derived.placements,
+    binaries: new Map([...binaries].map(([name, binary]) => [name, binary.bytes])),
+    random: (length) => new Uint8Array(randomBytes(length)),
+  });
 }
 
 /** One above the owner's last one, so that it is known before signing. */

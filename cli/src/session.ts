@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import type { Sender } from '@mu/client/chain/sender';
 import type { Keystore } from '@mu/client/keys/keystore';
+import type { PinnableViews, PinnedState } from '@mu/client/light/connect';
 import type { Config } from './config.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Output } from './output.ts';
@@ -18,7 +19,7 @@ export class Session {
   readonly config: Config;
   readonly output: Output;
   #client: ChainClient | undefined;
-  #verified: Promise<ChainClient> | undefined;
+  #views: Promise<PinnableViews | undefined> | undefined;
   #wallet: Wallet | undefined;
 
   constructor(config: Config, output: Output) {
@@ -57,17 +58,30 @@ export class Session {
    * tells it.
    * @throws CliError when no root of trust is named; LightError when the node cannot prove what it says
    */
-  verified(): Promise<ChainClient> {
-    this.#verified ??= this.#openVerified();
-    return this.#verified;
+  async verified(): Promise<ChainClient> {
+    const views = await this.#proved();
+    return views === undefined ? this.client() : views.newest;
   }
 
-  async #openVerified(): Promise<ChainClient> {
+  /**
+   * Proved records that agree with one another, as of one block; undefined where the node is believed.
+   * @throws CliError when no root of trust is named; LightError when the node cannot prove what it says
+   */
+  async pinned(): Promise<PinnedState | undefined> {
+    return (await this.#proved())?.pinned();
+  }
+
+  #proved(): Promise<PinnableViews | undefined> {
+    this.#views ??= this.#openViews();
+    return this.#views;
+  }
+
+  async #openViews(): Promise<PinnableViews | undefined> {
     const { config } = this;
     const client = await this.client();
     if (config.trust_node === 'true') {
       this.output.step(`not verified: ${config.node} is believed (trust_node)`);
-      return client;
+      return undefined;
     }
     const { hasRoot, openProvedViews } = await import('@mu/client/light/connect');
     const trust = {
@@ -83,8 +97,7 @@ export class Session {
       );
     }
     const folder = join(config.home, 'light');
-    const views = await openProvedViews({ rpcUrl: config.node, client, trust, folder, maxAgeMs: maxViewAgeMs });
-    return views.newest;
+    return openProvedViews({ rpcUrl: config.node, client, trust, folder, maxAgeMs: maxViewAgeMs });
   }
 
   /** The name of the key that signs. @throws CliError when none is named and there is not exactly one */

@@ -90,23 +90,44 @@ export async function depositInto(
   ownerFlag: string | undefined,
 ): Promise<void> {
   const dseq = wholeNumber(dseqText, 'DSEQ');
-  const [{ MsgDeposit }, { toEncodeObject }, { parseCoin }] = await Promise.all([
+  const coin = await readCoin(amount);
+  const [{ MsgDeposit }, { toEncodeObject }] = await Promise.all([
     import('@mu/proto/billing'),
     import('@mu/client/chain/registry'),
-    import('@mu/lib/amounts'),
   ]);
-  let coin: { denom: string; amount: string };
-  try {
-    coin = parseCoin(amount);
-  } catch (error) {
-    throw usageError(
-      `"${amount}" is no amount: write it like 1000umu (${error instanceof Error ? error.message : ''})`,
-    );
-  }
   const sender = await session.sender();
   const owner = ownerFlag ?? sender.address;
   const message = toEncodeObject(MsgDeposit, { depositor: sender.address, owner, dseq, amount: coin });
   reportTx(session, await sender.sendAndWait([message]), { owner, dseq, amount });
+}
+
+/** Takes coins out of the escrow of a deployment: what the sender's shares are worth, above the reserve. */
+export async function withdrawFrom(
+  session: Session,
+  dseqText: string,
+  amount: string,
+  ownerFlag: string | undefined,
+): Promise<void> {
+  const dseq = wholeNumber(dseqText, 'DSEQ');
+  const coin = await readCoin(amount);
+  const [{ MsgWithdraw }, { toEncodeObject }] = await Promise.all([
+    import('@mu/proto/billing'),
+    import('@mu/client/chain/registry'),
+  ]);
+  const sender = await session.sender();
+  const owner = ownerFlag ?? sender.address;
+  const message = toEncodeObject(MsgWithdraw, { depositor: sender.address, owner, dseq, amount: coin });
+  reportTx(session, await sender.sendAndWait([message]), { owner, dseq, amount });
+}
+
+/** @throws CliError for what is no coin */
+async function readCoin(text: string): Promise<{ denom: string; amount: string }> {
+  const { parseCoin } = await import('@mu/lib/amounts');
+  try {
+    return parseCoin(text);
+  } catch (error) {
+    throw usageError(`"${text}" is no amount: write it like 1000umu (${error instanceof Error ? error.message : ''})`);
+  }
 }
 
 /** Delivers the manifest again to every holder of a lease that lacks it. */
@@ -115,7 +136,8 @@ export async function sendManifest(session: Session, dseqText: string): Promise<
   const client = await session.client();
   const owner = await session.address();
   const { manifestFolder } = await import('../prepare.ts');
-  const built = manifestFolder(session).latest({ chainId: client.chainId, owner, dseq });
+  const { deployment } = await client.deployment.deployment({ owner, dseq });
+  const built = manifestFolder(session).latest({ chainId: client.chainId, owner, dseq }, deployment?.revision);
   if (built === undefined)
     throw new CliError(
       `no manifest of deployment ${dseq} is kept in ${session.config.home}: it was created elsewhere; run this where it was`,
@@ -128,7 +150,11 @@ export async function sendManifest(session: Session, dseqText: string): Promise<
   );
 }
 
-async function choicesOf(session: Session, options: CreateOptions): Promise<{ flags: Choices; config: Choices }> {
+/** What the user chose of what a stack leaves open. @throws CliError for a price that is none */
+export async function choicesOf(
+  session: Session,
+  options: Pick<CreateOptions, 'region' | 'maxPrice' | 'deposit'>,
+): Promise<{ flags: Choices; config: Choices }> {
   const { parsePrice } = await import('@mu/client/stack/units');
   const priceOf = (text: string | undefined, where: string): Pick<Choices, 'maxPrice'> => {
     if (text === undefined || text === '') return {};
@@ -149,13 +175,15 @@ async function choicesOf(session: Session, options: CreateOptions): Promise<{ fl
   };
 }
 
-function showPlan(session: Session, derived: DerivedDeployment): void {
+/** Says what will be ordered and where each choice comes from. */
+export function showPlan(session: Session, derived: DerivedDeployment): void {
   session.output.step('This is what will be ordered:');
   for (const { what, value, from } of derived.choices) session.output.step(`  ${what}: ${value} (${from})`);
   session.output.step(`  in all at most ${derived.pricePerBlock.toPlain()} ${session.config.denom} per block`);
 }
 
-async function confirm(): Promise<void> {
+/** @throws CliError when the user says no */
+export async function confirm(): Promise<void> {
   const { confirm: ask } = await import('@inquirer/prompts');
   if (!(await ask({ message: 'Sign and send it?', default: true }))) throw new CliError('nothing was sent');
 }

@@ -1,6 +1,6 @@
 /**
- * mucli tx provider …, mucli tx market …, mucli tx consensus …: one message of a module from a JSON file in the form of its .proto, so that
- * every message can be sent; the field of the signer is filled in.
+ * mucli tx MODULE MESSAGE [FILE] [--field value]: one message of a module, its fields as options, from a JSON file in the form
+ * of its .proto, or both, so that every message can be sent; the field of the signer is filled in.
  */
 import { readFileSync } from 'node:fs';
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
@@ -9,28 +9,26 @@ import { registry } from '@mu/proto/registry';
 import { usageError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { packageOf } from './packages.ts';
+import { type FieldForm, type JsonFields, readFields, usageOf } from './proto-fields.ts';
 import { reportTx } from './tx.ts';
 
-type JsonValue = Parameters<typeof jsonToMessage>[2];
-
-/** @param verb of the module's Msg service, `publish-price-list` */
-export async function sendMessage(
-  session: Session,
-  module: string,
-  verb: string | undefined,
-  file: string | undefined,
-): Promise<void> {
+/** @param words the module's message, `publish-price-list`, then what it says */
+export async function sendMessage(session: Session, module: string, words: readonly string[]): Promise<void> {
+  const [verb, ...rest] = words;
   const method = methodOf(module, verb);
-  const fields = method.input.fields.map(({ name }) => name).join(', ');
-  if (file === undefined)
-    throw usageError(`the message is missing: name a JSON file, - for standard input; its fields: ${fields}`);
+  const signer = signerField(method);
+  const form = formOf(module, verb as string, method, signer);
+  const [file, typed] = rest[0]?.startsWith('--') === false ? [rest[0], rest.slice(1)] : [undefined, rest];
+  const said = { ...(file === undefined ? {} : readJson(file)), ...readFields(form, typed) };
+  if (Object.keys(said).length === 0 && form.options.length > 0)
+    throw usageError(`the message is missing: name a JSON file, - for standard input, or its fields\n${usageOf(form)}`);
   const sender = await session.sender();
-  const json = { [signerField(method)]: sender.address, ...readJson(file) };
   let value: Uint8Array;
   try {
-    value = jsonToMessage(registry, method.input.typeName, json);
+    value = jsonToMessage(registry, method.input.typeName, { [signer]: sender.address, ...said });
   } catch (error) {
-    throw usageError(`${file}: ${error instanceof Error ? error.message : String(error)}; fields: ${fields}`);
+    const fields = method.input.fields.map(({ name }) => name).join(', ');
+    throw usageError(`${file ?? verb}: ${error instanceof Error ? error.message : String(error)}; fields: ${fields}`);
   }
   const { muTypes, standardTypes } = await import('@mu/client/chain/registry');
   const typeUrl = `/${method.input.typeName}`;
@@ -38,6 +36,11 @@ export async function sendMessage(
     decode(bytes: Uint8Array): unknown;
   };
   reportTx(session, await sender.sendAndWait([{ typeUrl, value: codec.decode(value) }]));
+}
+
+function formOf(module: string, verb: string, method: DescMethod, signer: string): FieldForm {
+  const options = method.input.fields.filter(({ name }) => name !== signer);
+  return { command: `mucli tx ${module} ${verb} [FILE]`, positional: [], options };
 }
 
 function methodOf(module: string, verb: string | undefined): DescMethod {
@@ -58,7 +61,7 @@ function signerField(method: DescMethod): string {
   return option === undefined ? '' : ((getOption(method.input, option) as readonly string[])[0] ?? '');
 }
 
-function readJson(file: string): { [key: string]: JsonValue } {
+function readJson(file: string): JsonFields {
   let text: string;
   try {
     text = readFileSync(file === '-' ? '/dev/stdin' : file, 'utf8');
@@ -67,8 +70,7 @@ function readJson(file: string): { [key: string]: JsonValue } {
   }
   try {
     const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return parsed as { [key: string]: JsonValue };
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as JsonFields;
   } catch (error) {
     throw usageError(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`);
   }

@@ -41,12 +41,17 @@ export class ManifestFolder {
     );
   }
 
-  /** The manifest of the latest revision; undefined where none was kept. @throws ManifestError when a file was changed */
-  latest(key: ManifestKey): BuiltManifest | undefined {
+  /**
+   * The manifest of the latest revision; undefined where none was kept.
+   * @param most the revision that the chain has: a later one is of an update that did not come to pass
+   * @throws ManifestError when a file was changed
+   */
+  latest(key: ManifestKey, most?: bigint): BuiltManifest | undefined {
     const folder = this.#folder(key);
     if (!existsSync(folder)) return undefined;
     const revisions = readdirSync(folder)
-      .filter((name) => /^\d+$/.test(name) && existsSync(join(folder, name, 'delivery.json')))
+      .filter((name) => /^\d{1,19}$/.test(name) && (most === undefined || BigInt(name) <= most))
+      .filter((name) => existsSync(join(folder, name, 'delivery.json')))
       .sort((a, b) => Number(b) - Number(a));
     const [revision] = revisions;
     if (revision === undefined) return undefined;

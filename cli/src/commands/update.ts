@@ -1,0 +1,170 @@
+/** mucli tx deployment update: a changed stack file, while its leases live. */
+import { changesOf, type InfrastructureChange, standingOf } from '@mu/client/deployment/changes';
+import { answering, type DeploymentView, isLive, viewDeployment } from '@mu/client/deployment/follow';
+import { type Deployment, DeploymentState } from '@mu/proto/deployment';
+import { OrderState } from '@mu/proto/market';
+import { Delivery } from '../delivery.ts';
+import { CliError, usageError } from '../errors.ts';
+import { DeploymentFollower } from '../follower.ts';
+import { type PreparedUpdate, prepareUpdate } from '../prepare.ts';
+import type { Session } from '../session.ts';
+import { choicesOf, confirm, showPlan, wholeNumber } from './deployment.ts';
+
+export interface UpdateOptions {
+  readonly region?: string;
+  readonly maxPrice?: string;
+  readonly dseq?: string;
+  /** blocks to wait until providers run what is asked now */
+  readonly timeout: string;
+  readonly yes?: boolean;
+}
+
+/** Shows what an update does, signs it, delivers the manifest, and ends when everything runs as it is asked now. */
+export async function updateDeployment(session: Session, stackFile: string, options: UpdateOptions): Promise<void> {
+  const timeoutBlocks = wholeNumber(options.timeout, '--timeout');
+  const { output } = session;
+  const client = await session.client();
+  const owner = await session.address();
+  const wanted = { stackFile, owner, choices: await choicesOf(session, options) };
+  const prepared = await prepareUpdate(session, wanted, (name) => findDeployment(session, owner, name, options.dseq));
+  const dseq = prepared.deployment.id?.dseq ?? 0n;
+  const before = await viewDeployment(client, owner, dseq);
+  const changes = changesOf(
+    prepared.deployment,
+    prepared.derived.infrastructure,
+    holdersOf(prepared.deployment, before),
+  );
+  await checkReserve(session, prepared, changes);
+  showPlan(session, prepared.derived);
+  showChanges(session, changes, prepared);
+  if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
+  const sender = await session.sender();
+  const sent = await sender.send([prepared.message]);
+  prepared.keep();
+  output.step(`sent the update of deployment ${dseq} in transaction ${sent.hash}`);
+  const tx = await sent.committed();
+  output.step(`block ${tx.height}: the deployment is updated`);
+  const { deployment } = await client.deployment.deployment({ owner, dseq });
+  if (deployment === undefined) throw new CliError(`deployment ${owner}/${dseq} is gone`);
+  const delivery = new Delivery(session, {
+    owner,
+    dseq,
+    wallet: await session.tenantWallet(),
+    built: prepared.built,
+  });
+  const since = BigInt(tx.height);
+  const view = await new DeploymentFollower(session, { owner, dseq }, before).until(
+    async (now) => {
+      await delivery.deliver(now);
+      return isSettled(now, deployment) || now.height - since >= timeoutBlocks;
+    },
+    { timeoutBlocks, since },
+  );
+  const endpoints = view === undefined ? [] : delivery.endpoints(view);
+  const done = view !== undefined && isSettled(view, deployment);
+  const facts = {
+    owner,
+    dseq,
+    hash: sent.hash,
+    height: tx.height,
+    revision: deployment.revision,
+    done,
+    changes,
+    endpoints,
+  };
+  output.result(facts, () =>
+    [...endpoints.map(answers), ...(done ? [] : [unfinished(dseq, timeoutBlocks)])].join('\n'),
+  );
+}
+
+const answers = ({ infrastructure, endpoint }: { infrastructure: string; endpoint: string }): string =>
+  `${infrastructure} answers at ${endpoint}`;
+
+const unfinished = (dseq: bigint, blocks: bigint): string =>
+  `not everything runs as it is asked now after ${blocks} blocks: \`mucli market\` shows the orders, \`mucli deployment send-manifest ${dseq}\` delivers to whoever wins them`;
+
+/** The one of the number; else the only active one of the stack's name. @throws CliError */
+async function findDeployment(
+  session: Session,
+  owner: string,
+  name: string,
+  flag: string | undefined,
+): Promise<Deployment> {
+  const client = await session.client();
+  if (flag !== undefined) {
+    const { deployment } = await client.deployment.deployment({ owner, dseq: wholeNumber(flag, '--dseq') });
+    if (deployment?.state !== DeploymentState.DEPLOYMENT_STATE_ACTIVE)
+      throw new CliError(`deployment ${flag} is over: create a new one with \`mucli tx deployment create\``);
+    return deployment;
+  }
+  const { deployments } = await client.deployment.deployments({
+    owner,
+    state: DeploymentState.DEPLOYMENT_STATE_ACTIVE,
+  });
+  const named = deployments.filter((deployment) => deployment.name === name);
+  const [only] = named;
+  if (only !== undefined && named.length === 1) return only;
+  const numbers = named.map(({ id }) => id?.dseq).join(', ');
+  throw usageError(
+    only === undefined
+      ? `no active deployment is named "${name}": name one with --dseq, or create it with \`mucli tx deployment create\``
+      : `deployments ${numbers} are named "${name}": say which one with --dseq`,
+  );
+}
+
+/** Who holds a live lease, by the name of the infrastructure. */
+function holdersOf({ infrastructure }: Deployment, { leases }: DeploymentView): Map<string, string> {
+  return new Map(
+    leases
+      .filter(isLive)
+      .map(({ order, provider }) => [infrastructure[order?.infrastructure ?? -1]?.name ?? '', provider]),
+  );
+}
+
+/** Something new is only ordered from an escrow that holds the new reserve. @throws CliError before anything is signed */
+async function checkReserve(
+  session: Session,
+  { deployment, derived }: PreparedUpdate,
+  changes: readonly InfrastructureChange[],
+): Promise<void> {
+  if (!changes.some(({ kind }) => kind === 'new' || kind === 'ordered')) return;
+  const { owner, dseq } = deployment.id ?? { owner: '', dseq: 0n };
+  const { escrow } = await (await session.client()).billing.escrow({ owner, dseq });
+  const missing = derived.reserve - BigInt(escrow?.balance ?? '0');
+  if (missing <= 0n) return;
+  const { denom } = session.config;
+  throw new CliError(
+    `the escrow lacks ${missing} ${denom} of the new reserve ${derived.reserve}: \`mucli tx deployment deposit ${dseq} ${missing}${denom}\``,
+  );
+}
+
+const inWords: Readonly<Record<InfrastructureChange['kind'], string>> = {
+  stays: 'stays as it is',
+  kept: 'keeps its lease; changes',
+  ordered: 'is ordered anew, its lease serves until the new one runs; changes',
+  new: 'is ordered',
+  removed: 'is removed: its order and its lease end',
+};
+
+function showChanges(session: Session, changes: readonly InfrastructureChange[], prepared: PreparedUpdate): void {
+  session.output.step('What the update does:');
+  for (const { name, kind, fields } of changes)
+    session.output.step(`  ${name} ${inWords[kind]}${fields.length === 0 ? '' : ` ${fields.join(', ')}`}`);
+  session.output.step(
+    prepared.manifestChanges
+      ? `  the manifest changes: revision ${prepared.deployment.revision + 1n} goes to every holder of a lease`
+      : '  the manifest stays',
+  );
+}
+
+/** Every infrastructure that stands has one live lease, which runs the manifest of the deployment. */
+function isSettled(view: DeploymentView, deployment: Deployment): boolean {
+  const names = new Set(standingOf(deployment).map(({ name }) => name));
+  const running = answering(view).filter(({ manifestRevision }) => manifestRevision >= deployment.revision);
+  const served = new Set(
+    running.map(({ order }) => deployment.infrastructure[order?.infrastructure ?? -1]?.name ?? ''),
+  );
+  const isWaiting = view.orders.some(({ state }) => state === OrderState.ORDER_STATE_OPEN);
+  const live = view.leases.filter(isLive).length;
+  return !isWaiting && live === names.size && [...names].every((name) => served.has(name));
+}
