@@ -92,9 +92,12 @@ export async function actors(): Promise<Actors> {
   return { user, stranger, treasury, dear, cheap, remote };
 }
 
+/** Parameters by module, in the JSON of genesis, that differ from those of the tests. */
+export type ModuleParams = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 /** Two regions, a short window, a commission of a tenth. */
-export function marketGenesis(who: Actors): AppState {
-  return genesisFor(Object.values(who), (state) => {
+export function marketGenesis(who: Actors, params: ModuleParams = {}, more: readonly Account[] = []): AppState {
+  return genesisFor([...Object.values(who), ...more], (state) => {
     const changed = structuredClone(state) as { [module: string]: { params: Record<string, unknown> } };
     Object.assign(changed['provider']?.params ?? {}, { regions: ['eu', 'us'] });
     Object.assign(changed['billing']?.params ?? {}, {
@@ -103,6 +106,7 @@ export function marketGenesis(who: Actors): AppState {
       commission_rate: '0.100000000000000000',
       commission_account: who.treasury.address,
     });
+    for (const [module, changes] of Object.entries(params)) Object.assign(changed[module]?.params ?? {}, changes);
     return changed as unknown as AppState;
   });
 }
@@ -146,9 +150,10 @@ export class Market {
     this.who = who;
   }
 
-  static async begin(store?: CommitStore): Promise<Market> {
+  /** @param more accounts that have funds too */
+  static async begin(store?: CommitStore, params: ModuleParams = {}, more: readonly Account[] = []): Promise<Market> {
     const who = await actors();
-    return new Market(MuChain.begin(marketGenesis(who), store), who);
+    return new Market(MuChain.begin(marketGenesis(who, params, more), store), who);
   }
 
   /** Registers all providers, then publishes their prices and enters their nodes. */
