@@ -19,8 +19,8 @@ export interface BlockTimes extends Record<BlockPhase, number> {
   readonly commit: number;
   /** from the commit until the block is in the files, which the next block does not wait for */
   readonly write: number;
-  /** processor time of this thread from FinalizeBlock to the end of Commit: other programs share the machine */
-  readonly cpu: number;
+  /** processor time of this thread: other programs share the machine */
+  readonly cpu: Record<BlockPhase, number>;
 }
 
 export interface BlockDone {
@@ -33,30 +33,49 @@ export interface BlockDone {
 
 const phases: readonly BlockPhase[] = ['due', 'begin', 'system', 'users', 'end', 'trees', 'answer'];
 
+interface PhaseTimes {
+  readonly wall: Record<BlockPhase, number>;
+  readonly cpu: Record<BlockPhase, number>;
+}
+
+const cpuMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+};
+
 /** Told of the phases by the application, it knows how long each took. */
 export class PhaseClock {
   #at: BlockPhase | undefined;
-  #since = 0;
-  #ms = new Map<BlockPhase, number>();
+  #since = { wall: 0, cpu: 0 };
+  #times = noTime();
 
   readonly onPhase = (phase: BlockPhase): void => {
     this.#leave();
     this.#at = phase;
-    this.#since = performance.now();
+    const cpu = cpuMs();
+    this.#since = { cpu, wall: performance.now() };
   };
 
   /** Milliseconds of each phase since the last time. */
-  take(): Record<BlockPhase, number> {
+  take(): PhaseTimes {
     this.#leave();
-    const taken = Object.fromEntries(phases.map((phase) => [phase, this.#ms.get(phase) ?? 0]));
+    const taken = this.#times;
     this.#at = undefined;
-    this.#ms = new Map();
-    return taken as Record<BlockPhase, number>;
+    this.#times = noTime();
+    return taken;
   }
 
   #leave(): void {
-    if (this.#at !== undefined) this.#ms.set(this.#at, performance.now() - this.#since);
+    if (this.#at === undefined) return;
+    this.#times.wall[this.#at] = performance.now() - this.#since.wall;
+    this.#times.cpu[this.#at] = cpuMs() - this.#since.cpu;
   }
+}
+
+function noTime(): PhaseTimes {
+  const none = (): Record<BlockPhase, number> =>
+    Object.fromEntries(phases.map((phase) => [phase, 0])) as Record<BlockPhase, number>;
+  return { wall: none(), cpu: none() };
 }
 
 export interface BenchChain {
@@ -76,24 +95,17 @@ export async function runBlock(chain: BenchChain, height: bigint, txs: readonly 
   requireSuccess(raws.map((tx) => app.checkTx({ tx, type: CheckTxType.NEW })));
   const checked = performance.now();
   const proposal = app.prepareProposal(RequestPrepareProposal.fromPartial({ height, txs: raws, maxTxBytes }));
-  const [prepared, cpu] = [performance.now(), process.threadCpuUsage()];
+  const prepared = performance.now();
   const { txResults } = app.finalizeBlock(RequestFinalizeBlock.fromPartial({ height, txs: proposal.txs }));
-  const parts = clock.take();
+  const { wall, cpu } = clock.take();
   const finalized = performance.now();
   app.commit();
-  const [committed, used] = [performance.now(), process.threadCpuUsage(cpu)];
+  const committed = performance.now();
   await store.settled();
   const write = performance.now() - committed;
   requireSuccess(txResults);
-  const [check, prepare] = [checked - start, prepared - checked];
-  const times = {
-    ...parts,
-    check,
-    prepare,
-    commit: committed - finalized,
-    write,
-    cpu: (used.user + used.system) / 1000,
-  };
+  const [check, prepare, commit] = [checked - start, prepared - checked, committed - finalized];
+  const times = { ...wall, check, prepare, commit, write, cpu };
   return { times, results: txResults.slice(txResults.length - raws.length), events: countEvents(txResults) };
 }
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type MarketFigures, type MarketOptions, measureMarket } from './measure.ts';
 
-/** Large enough for what is compiled, small enough to take a second or two. */
-const warmSize = 1_000;
+/** Large enough for as many blocks as are measured, small enough to take a few seconds. */
+const warmSize = 4_000;
 
 async function inFolder(options: Omit<MarketOptions, 'folder'>): Promise<MarketFigures> {
   const folder = mkdtempSync(join(tmpdir(), 'mu-bench-market-'));
@@ -18,5 +18,5 @@ async function inFolder(options: Omit<MarketOptions, 'folder'>): Promise<MarketF
 
 const options = JSON.parse(process.argv[2] ?? '{}') as Omit<MarketOptions, 'folder'>;
 // What the first market of a process takes is V8's compiler as much as the application.
-if (options.size >= warmSize) await inFolder({ ...options, size: warmSize });
+if (options.size >= 1_000) await inFolder({ ...options, size: warmSize });
 console.log(JSON.stringify(await inFolder(options)));

@@ -1,6 +1,7 @@
 /** A market of one size: filled, then driven; what its blocks took and what their messages cost. */
 import { readFileSync } from 'node:fs';
 import { createMuNodeApp, muStoreNames } from '@mu/app/mu-app';
+import type { BlockPhase } from '@mu/framework/block-executor';
 import { RequestFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
 import { percentile } from '../figures.ts';
 import { type BenchChain, type BlockDone, type BlockTimes, PhaseClock, runBlock } from './block.ts';
@@ -27,6 +28,9 @@ export interface MarketFigures {
   readonly fill_s: number;
   /** of a block of all kinds: list, begin, system transaction, users' transactions, end; no trees, no commit */
   readonly block_ms: number;
+  /** processor time of it, and of the trees: other programs share the machine */
+  readonly block_cpu_ms: number;
+  readonly trees_cpu_ms: number;
   readonly check_ms: number;
   readonly prepare_ms: number;
   readonly due_ms: number;
@@ -37,7 +41,6 @@ export interface MarketFigures {
   readonly trees_ms: number;
   readonly commit_ms: number;
   readonly write_ms: number;
-  readonly block_cpu_ms: number;
   /** of a block with nothing in it and nothing due */
   readonly idle_due_us: number;
   readonly idle_begin_us: number;
@@ -158,7 +161,8 @@ function expectEvents({ events }: BlockDone, type: string, count: number): void 
 }
 
 type Timed = (times: BlockTimes) => number;
-const executed: Timed = ({ due, begin, system, users, end }) => due + begin + system + users + end;
+const executed = ({ due, begin, system, users, end }: Record<BlockPhase, number>): number =>
+  due + begin + system + users + end;
 const whole: Timed = (times) => executed(times) + times.trees + times.answer + times.commit;
 
 function figuresOf({ mixed, matches, confirmed, idle, gas }: Run, plan: Plan) {
@@ -172,6 +176,8 @@ function figuresOf({ mixed, matches, confirmed, idle, gas }: Run, plan: Plan) {
   const confirmations = plan.confirmed().length;
   return {
     block_ms: median(mixed, executed),
+    block_cpu_ms: median(mixed, ({ cpu }) => executed(cpu)),
+    trees_cpu_ms: median(mixed, ({ cpu }) => cpu.trees),
     check_ms: median(mixed, ({ check }) => check),
     prepare_ms: median(mixed, ({ prepare }) => prepare),
     due_ms: median(mixed, ({ due }) => due),
@@ -182,7 +188,6 @@ function figuresOf({ mixed, matches, confirmed, idle, gas }: Run, plan: Plan) {
     trees_ms: median(mixed, ({ trees }) => trees),
     commit_ms: median(mixed, ({ commit }) => commit),
     write_ms: median(mixed, ({ write }) => write),
-    block_cpu_ms: median(mixed, ({ cpu }) => cpu),
     idle_due_us: 1000 * median(idle, ({ due }) => due),
     idle_begin_us: 1000 * median(idle, ({ begin }) => begin),
     idle_end_us: 1000 * median(idle, ({ end }) => end),
