@@ -29,11 +29,8 @@ export async function updateDeployment(session: Session, stackFile: string, opti
   const prepared = await prepareUpdate(session, wanted, (name) => findDeployment(session, owner, name, options.dseq));
   const dseq = prepared.deployment.id?.dseq ?? 0n;
   const before = await viewDeployment(client, owner, dseq);
-  const changes = changesOf(
-    prepared.deployment,
-    prepared.derived.infrastructure,
-    holdersOf(prepared.deployment, before),
-  );
+  const { deployment: standing, derived } = prepared;
+  const changes = changesOf(standing, derived.infrastructure, holdersOf(standing, before), waitingOf(standing, before));
   await checkReserve(session, prepared, changes);
   showPlan(session, prepared.derived);
   showChanges(session, changes, prepared);
@@ -119,6 +116,12 @@ function holdersOf({ infrastructure }: Deployment, { leases }: DeploymentView): 
       .filter(isLive)
       .map(({ order, provider }) => [infrastructure[order?.infrastructure ?? -1]?.name ?? '', provider]),
   );
+}
+
+/** Names of infrastructures whose order is open. */
+function waitingOf({ infrastructure }: Deployment, { orders }: DeploymentView): Set<string> {
+  const open = orders.filter(({ state }) => state === OrderState.ORDER_STATE_OPEN);
+  return new Set(open.map(({ id }) => infrastructure[id?.infrastructure ?? -1]?.name ?? ''));
 }
 
 /** Something new is only ordered from an escrow that holds the new reserve. @throws CliError before anything is signed */

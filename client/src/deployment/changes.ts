@@ -26,17 +26,19 @@ const harmless = ['persist', 'expected_usage', 'excluded_providers'];
 /**
  * What stands against what is to stand, the stated ones first.
  * @param holders providers of live leases by the name of their infrastructure
+ * @param waiting names of infrastructures whose order is open
  */
 export function changesOf(
   before: Deployment,
   stated: readonly DeploymentInfrastructure[],
   holders: ReadonlyMap<string, string>,
+  waiting: ReadonlySet<string>,
 ): InfrastructureChange[] {
   const standing = standingOf(before);
   const changes = stated.map((next): InfrastructureChange => {
     const old = standing.find(({ name }) => name === next.name);
     if (old === undefined) return { name: next.name, kind: 'new', fields: [] };
-    return changeOf(old, next, holders.get(next.name));
+    return changeOf(old, next, { holder: holders.get(next.name), isWaiting: waiting.has(next.name) });
   });
   const removed = standing
     .filter(({ name }) => !stated.some((next) => next.name === name))
@@ -52,13 +54,13 @@ export function standingOf({ infrastructure, removed }: Deployment): DeploymentI
 function changeOf(
   old: DeploymentInfrastructure,
   next: DeploymentInfrastructure,
-  holder: string | undefined,
+  { holder, isWaiting }: { readonly holder: string | undefined; readonly isWaiting: boolean },
 ): InfrastructureChange {
   const fields = fieldsThatDiffer(old, next);
   const { name } = next;
-  if (fields.length === 0) return { name, kind: holder === undefined ? 'ordered' : 'stays', fields };
+  if (fields.length === 0) return { name, kind: holder === undefined && !isWaiting ? 'ordered' : 'stays', fields };
   const isHarmless = fields.every((field) => harmless.includes(field));
-  const keeps = isHarmless && holder !== undefined && !next.excludedProviders.includes(holder);
+  const keeps = isHarmless && !isWaiting && holder !== undefined && !next.excludedProviders.includes(holder);
   return { name, kind: keeps ? 'kept' : 'ordered', fields };
 }
 

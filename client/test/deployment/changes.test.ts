@@ -16,8 +16,12 @@ const holders = new Map([
   ['web', 'mu1holder'],
   ['db', 'mu1holder'],
 ]);
-const kindOf = (parts: Partial<DeploymentInfrastructure>, held = holders) =>
-  changesOf(before, [{ ...web, ...parts }], held).map(({ name, kind, fields }) => [name, kind, ...fields]);
+const kindOf = (parts: Partial<DeploymentInfrastructure>, held = holders, waiting: string[] = []) =>
+  changesOf(before, [{ ...web, ...parts }], held, new Set(waiting)).map(({ name, kind, fields }) => [
+    name,
+    kind,
+    ...fields,
+  ]);
 
 test('what stays, what is kept, what is ordered anew, what comes and what goes', () => {
   expect(kindOf({})).toEqual([
@@ -38,6 +42,12 @@ test('what stays, what is kept, what is ordered anew, what comes and what goes',
 test('without a lease all is ordered anew', () => {
   expect(kindOf({}, new Map())[0]).toEqual(['web', 'ordered']);
   expect(kindOf({ persist: true }, new Map())[0]).toEqual(['web', 'ordered', 'persist']);
+});
+
+test('an open order stays as it is, or is opened anew', () => {
+  expect(kindOf({}, new Map(), ['web'])[0]).toEqual(['web', 'stays']);
+  expect(kindOf({ persist: true }, new Map(), ['web'])[0]).toEqual(['web', 'ordered', 'persist']);
+  expect(kindOf({ persist: true }, holders, ['web'])[0]).toEqual(['web', 'ordered', 'persist']);
 });
 
 test('a price of a resource is a change of the resources', () => {
