@@ -1,10 +1,15 @@
 /**
  * A map with byte keys that iterates in byte order. Keys are held as latin-1 strings, whose order by code unit is the
- * order of the bytes; the sorted list is made at the first iteration and kept up to date from then on.
+ * order of the bytes; the sorted list is made at the first iteration. What comes and goes later waits for the next one:
+ * moving the list for each of a block's keys takes the square of their number.
  */
 export class SortedMap<V> {
   readonly #values = new Map<string, V>();
   #sorted: string[] | undefined;
+  /** keys that are not in the sorted list yet */
+  #added: string[] = [];
+  /** whether keys stand in either list that are gone */
+  #isStale = false;
 
   get size(): number {
     return this.#values.size;
@@ -20,15 +25,15 @@ export class SortedMap<V> {
 
   set(key: string, value: V): void {
     if (this.#sorted !== undefined && !this.#values.has(key)) {
-      const at = lowerBound(this.#sorted, key);
-      this.#sorted.splice(at, 0, key);
+      // Else a key that went and comes again would stand twice.
+      if (this.#isStale) this.#forgetStale(this.#sorted);
+      this.#added.push(key);
     }
     this.#values.set(key, value);
   }
 
   delete(key: string): void {
-    if (!this.#values.delete(key) || this.#sorted === undefined) return;
-    this.#sorted.splice(lowerBound(this.#sorted, key), 1);
+    if (this.#values.delete(key) && this.#sorted !== undefined) this.#isStale = true;
   }
 
   /** Entries as they are now, ascending. */
@@ -52,9 +57,44 @@ export class SortedMap<V> {
   }
 
   #order(): string[] {
-    this.#sorted ??= [...this.#values.keys()].sort(byCodeUnit);
+    if (this.#sorted === undefined) {
+      this.#sorted = [...this.#values.keys()].sort(byCodeUnit);
+      return this.#sorted;
+    }
+    if (this.#isStale) this.#forgetStale(this.#sorted);
+    if (this.#added.length > 0) {
+      this.#sorted = withAdded(this.#sorted, this.#added);
+      this.#added = [];
+    }
     return this.#sorted;
   }
+
+  #forgetStale(sorted: readonly string[]): void {
+    const stands = (key: string): boolean => this.#values.has(key);
+    this.#sorted = sorted.filter(stands);
+    this.#added = this.#added.filter(stands);
+    this.#isStale = false;
+  }
+}
+
+/** So few keys are put in their places one by one. */
+const few = 16;
+
+/** A sorted list with keys that it lacks; it may be the same list, changed. */
+function withAdded(sorted: string[], added: string[]): string[] {
+  if (added.length <= few) {
+    for (const key of added) sorted.splice(lowerBound(sorted, key), 0, key);
+    return sorted;
+  }
+  added.sort(byCodeUnit);
+  const merged: string[] = [];
+  let next = 0;
+  for (const key of added) {
+    while (next < sorted.length && (sorted[next] as string) < key) merged.push(sorted[next++] as string);
+    merged.push(key);
+  }
+  while (next < sorted.length) merged.push(sorted[next++] as string);
+  return merged;
 }
 
 function byCodeUnit(a: string, b: string): number {
