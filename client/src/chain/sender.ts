@@ -32,6 +32,8 @@ export interface SenderOptions {
   /** price of a unit of gas in 10^-6 of the fee denomination's unit */
   readonly gasPriceMicro: bigint;
   readonly feeDenom: string;
+  /** gas on top of what a simulation says and its margin, for messages that do more in the next block; 0 where absent */
+  readonly extraGas?: bigint;
   /** pauses between two looks for a transaction; the real one where absent */
   readonly pause?: (ms: number) => Promise<void>;
 }
@@ -102,7 +104,8 @@ export class Sender {
     const { accountNumber, sequence } = this.#sequence;
     const body = this.#options.registry.encodeTxBody({ messages: [...messages], memo });
     const used = await client.simulate(this.#unsigned(body, sequence));
-    const raw = await this.#sign(body, { accountNumber, sequence, gas: (used * gasMargin) / 10n });
+    const gas = (used * gasMargin) / 10n + (this.#options.extraGas ?? 0n);
+    const raw = await this.#sign(body, { accountNumber, sequence, gas });
     const answer = await client.comet.broadcastTxSync({ tx: raw });
     const hash = toHex(answer.hash).toUpperCase();
     if (answer.code !== 0 && answer.code !== alreadySeen) {
