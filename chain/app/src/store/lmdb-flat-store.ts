@@ -14,11 +14,18 @@ interface Waiting extends Entry {
 export class LmdbFlatStore implements KVStore {
   readonly #db: BinaryDatabase;
   readonly #waiting = new SortedMap<Waiting>();
-  readonly #view: BranchStore;
+  readonly #committed: Committed;
+  readonly #overlaid: BranchStore;
 
   constructor(db: BinaryDatabase) {
     this.#db = db;
-    this.#view = new BranchStore(new Committed(db), this.#waiting);
+    this.#committed = new Committed(db);
+    this.#overlaid = new BranchStore(this.#committed, this.#waiting);
+  }
+
+  /** Most of the time nothing waits, and LMDB itself is the answer. */
+  get #view(): KVStore {
+    return this.#waiting.size === 0 ? this.#committed : this.#overlaid;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -38,8 +45,6 @@ export class LmdbFlatStore implements KVStore {
   }
 
   iterate(start?: Uint8Array, end?: Uint8Array, reverse = false): IterableIterator<[Uint8Array, Uint8Array]> {
-    // Most of the time nothing waits, and LMDB's own range is the answer.
-    if (this.#waiting.size === 0) return new Committed(this.#db).iterate(start, end, reverse);
     return this.#view.iterate(start, end, reverse);
   }
 
