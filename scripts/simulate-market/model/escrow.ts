@@ -69,9 +69,9 @@ const worthOf = (held: bigint, escrow: ModelEscrow, shares: bigint): bigint =>
 export function withdraw(world: World, { depositor, owner, dseq, amount: coin }: MsgWithdraw): object {
   need(coin?.denom === denom, space, 7);
   const amount = BigInt(coin.amount);
+  need(amount > 0n, space, 8);
   const escrow = found(escrowOf(world, { owner, dseq }), space, 2);
   need(escrow.state !== escrowStates.closing, space, 5);
-  need(amount > 0n, space, 8);
   const own = found(
     sharesOf(world, escrow).find((share) => share.depositor === depositor),
     space,

@@ -149,11 +149,11 @@ export class BillingKeeper {
    * @throws AbciError
    */
   withdraw(ctx: Context, id: DeploymentId, to: string, amount: bigint): bigint {
+    if (amount === 0n) throw errInvalidAmount.wrap('nothing to withdraw');
     const escrow = mustGetEscrow(ctx, id);
     if (escrow.state === EscrowState.ESCROW_STATE_CLOSING) {
       throw errEscrowClosing.wrap(`settled at block ${escrow.settleHeight}`);
     }
-    if (amount === 0n) throw errInvalidAmount.wrap('nothing to withdraw');
     const depositor = canonicalAddress(ctx, to);
     const held = sharesOf(ctx, id, depositor);
     if (held === 0n) throw errNoShares.wrap(depositor);

@@ -177,6 +177,14 @@ describe('Withdraw', () => {
     world.keeper.closeEscrow(world.ctx, id);
     expect(run('1')).toBe('billing/5');
   });
+
+  it('asks for an amount before it looks for the escrow', () => {
+    world.open(5000n, 0n);
+    world.keeper.closeEscrow(world.ctx, id);
+    expect(codeOf(() => world.withdraw(owner, 0n))).toBe('billing/8');
+    world = new World();
+    expect(codeOf(() => world.withdraw(owner, 0n))).toBe('billing/8');
+  });
 });
 
 describe('closing', () => {
