@@ -27,6 +27,7 @@ import { Databases } from './leases/databases.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
 import { ManifestStore } from './manifests/manifest-store.ts';
+import { takeSealed } from './manifests/take-sealed.ts';
 import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
 import { RequestLog } from './usage/request-log.ts';
@@ -148,6 +149,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     reportEveryBlocks: config.usage.reportEveryBlocks,
     log: log.child({ part: 'usage' }),
   });
+  const facts = new ChainFacts(views.newest, provider);
   const keeper = new LeaseKeeper({
     provider,
     client: views.settled,
@@ -157,6 +159,12 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     runner,
     usage,
     rules: { confirmEveryBlocks: config.bidding.confirmEveryBlocks },
+    takeSealed: (owner, dseq) =>
+      takeSealed(
+        { client: views.newest, facts, provider, encryptionKey: identity.encryptionKey, manifests },
+        owner,
+        dseq,
+      ),
     onEnd: (lease) => {
       logs.forget(lease);
       requests.forget(lease);
@@ -179,7 +187,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   });
   const seen = { height: 0n };
   const watch = marketWatch(config, { client: views.settled, provider, keeper, bidder, seen, log });
-  const api = await startApi(config, { identity, client: views.newest, manifests, logs, keeper, seen, log });
+  const api = await startApi(config, { identity, facts, manifests, logs, keeper, seen, log });
   const count = (): void => {
     for (const lease of keeper.leases()) usage.count(lease, seen.height);
   };
@@ -189,14 +197,15 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
 /** The provider's own listener: manifests come in here, logs go out. */
 function startApi(
   config: ProviderConfig,
-  of: Pick<Foundation, 'identity' | 'client' | 'log'> & {
+  of: Pick<Foundation, 'identity' | 'log'> & {
+    readonly facts: ChainFacts;
     readonly manifests: ManifestStore;
     readonly logs: LogBook;
     readonly keeper: LeaseKeeper;
     readonly seen: { readonly height: bigint };
   },
 ): Promise<ApiServer> {
-  const { identity, client, manifests, logs, keeper, seen, log } = of;
+  const { identity, facts, manifests, logs, keeper, seen, log } = of;
   const { provider, nodeId } = identity.name;
   return startApiServer({
     address: config.host.address,
@@ -206,7 +215,7 @@ function startApi(
     nodeId,
     credentials: tlsCredentials(identity),
     sources: {
-      facts: new ChainFacts(client, provider),
+      facts,
       manifests,
       logs,
       status: () => ({
@@ -251,6 +260,9 @@ function marketWatch(
       order: (order) => bidder.order(order),
       lease(lease) {
         arriving = arriving.then(() => keeper.lease(lease));
+      },
+      deployment({ owner, dseq }) {
+        arriving = arriving.then(() => keeper.deployment(owner, dseq));
       },
       async height(height, complete) {
         seen.height = height;

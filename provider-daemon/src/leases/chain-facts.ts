@@ -4,7 +4,7 @@
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
-import { LeaseState } from '@mu/proto/market';
+import { type Lease, LeaseState } from '@mu/proto/market';
 import type { LeaseFact, LeaseFacts } from '../api/sources.ts';
 import type { DeploymentFacts } from '../manifests/verify-delivery.ts';
 
@@ -27,23 +27,29 @@ export class ChainFacts implements LeaseFacts {
         .filter(({ provider, state }) => provider === this.#provider && isLive(state))
         .map(({ number }) => unlessMissing(this.#client.market.lease({ number }))),
     );
-    const held = records.flatMap((record) => {
+    const mine = records.flatMap((record) => {
       const lease = record?.lease;
       if (lease?.order?.owner !== owner || lease.order.dseq !== dseq) return [];
-      if (lease.provider !== this.#provider || !isLive(lease.state)) return [];
-      const infrastructure = deployment.infrastructure[lease.order.infrastructure]?.name ?? '';
-      return [{ lease: lease.number, infrastructure }];
+      return lease.provider === this.#provider && isLive(lease.state) ? [lease] : [];
     });
+    const held = await Promise.all(
+      mine.map(async (lease) => ({ lease: lease.number, infrastructure: await this.#infrastructureOf(lease) })),
+    );
     const { version, revision } = deployment;
     return { chainId: this.#client.chainId, owner, dseq, version, revision, held };
+  }
+
+  /** By its order: in the deployment another infrastructure may have taken the index since. */
+  async #infrastructureOf({ order: id }: Lease): Promise<string> {
+    const found = id === undefined ? undefined : await unlessMissing(this.#client.market.order(id));
+    return found?.order?.spec?.name ?? '';
   }
 
   async lease(number: bigint): Promise<LeaseFact | undefined> {
     const lease = (await unlessMissing(this.#client.market.lease({ number })))?.lease;
     if (lease?.order === undefined || lease.provider !== this.#provider) return undefined;
-    const { owner, dseq, infrastructure } = lease.order;
-    const { deployment } = await this.#client.deployment.deployment({ owner, dseq });
-    return { lease: number, owner, dseq, infrastructure: deployment?.infrastructure[infrastructure]?.name ?? '' };
+    const { owner, dseq } = lease.order;
+    return { lease: number, owner, dseq, infrastructure: await this.#infrastructureOf(lease) };
   }
 }
 

@@ -34,6 +34,8 @@ export interface LeaseKeeperOptions {
   readonly usage: UsageReporter;
   readonly rules: LeaseRules;
   readonly onEnd: (lease: bigint) => void;
+  /** Takes a manifest that stands sealed on the chain, where there is one for this provider that is not held yet. */
+  readonly takeSealed: (owner: string, dseq: bigint) => Promise<ManifestRecord | undefined>;
   readonly log: Logger;
 }
 
@@ -89,6 +91,25 @@ export class LeaseKeeper {
       'lease',
     );
     this.#startHeld(entry);
+    if (entry.life.work.at === 'waiting') await this.deployment(entry.place.owner, entry.place.dseq);
+  }
+
+  /** A deployment was made or updated: a manifest for this provider may stand sealed on the chain. */
+  async deployment(owner: string, dseq: bigint): Promise<void> {
+    if (!this.#serves({ owner, dseq })) return;
+    try {
+      const record = await this.#options.takeSealed(owner, dseq);
+      if (record === undefined) return;
+      this.#options.log.info({ owner, dseq: dseq.toString() }, 'took the manifest that is sealed on the chain');
+      this.manifest(record);
+    } catch (error) {
+      // Its user may still hand it over; until then the lease waits, and its provider may leave for want of it.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn(
+        { owner, dseq: dseq.toString(), reason },
+        'the sealed manifest on the chain is not usable',
+      );
+    }
   }
 
   /** A manifest has come and is stored. */
@@ -244,9 +265,10 @@ export class LeaseKeeper {
   }
 
   async #placeOf(lease: Lease): Promise<LeasePlace> {
-    const { owner = '', dseq = 0n, infrastructure = 0 } = lease.order ?? {};
-    const { deployment } = await this.#options.client.deployment.deployment({ owner, dseq });
-    return { lease: lease.number, owner, dseq, infrastructure: deployment?.infrastructure[infrastructure]?.name ?? '' };
+    const { owner = '', dseq = 0n, infrastructure = 0, round = 0 } = lease.order ?? {};
+    // The order says it for good: in the deployment another infrastructure may have taken the index since.
+    const { order } = await this.#options.client.market.order({ owner, dseq, infrastructure, round });
+    return { lease: lease.number, owner, dseq, infrastructure: order?.spec?.name ?? '' };
   }
 }
 

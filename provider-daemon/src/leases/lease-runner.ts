@@ -7,6 +7,7 @@ import type { ManifestKey, ManifestStore, StoredManifest } from '../manifests/ma
 import type { Quantity } from '../usage/counters.ts';
 import type { Workload, WorkloadDriver } from '../workloads/driver.ts';
 import type { Databases } from './databases.ts';
+import { GatewayClaims } from './gateway-claims.ts';
 
 /** A lease and the place of its services in the manifest. */
 export interface LeasePlace {
@@ -46,8 +47,11 @@ export class LeaseRunner {
   /** of workloads that have stopped, not yet taken */
   readonly #left = new Map<bigint, Quantity[]>();
 
+  readonly #claims: GatewayClaims;
+
   constructor(options: LeaseRunnerOptions) {
     this.#options = options;
+    this.#claims = new GatewayClaims(options.gateway);
   }
 
   /**
@@ -139,7 +143,7 @@ export class LeaseRunner {
         methods: [methods].flat(),
         function: name,
       }));
-      this.#options.gateway.setRoutes(label, {
+      this.#claims.serve(place.lease, label, {
         deployment: place.lease.toString(),
         service: service.name,
         routes,
@@ -164,14 +168,8 @@ export class LeaseRunner {
   async #end(running: Running, kept: ReadonlyMap<string, string>): Promise<void> {
     const { lease } = running.place;
     const used: Quantity[] = [];
-    for (const [label, service] of running.gateways) {
-      if (kept.has(label)) continue;
-      const { requests, bytes } = this.#options.gateway.remove(label);
-      used.push(
-        { service, metric: 'gateway-requests', quantity: requests },
-        { service, metric: 'gateway-bytes', quantity: bytes },
-      );
-    }
+    for (const label of running.gateways.keys()) if (!kept.has(label)) this.#claims.release(lease, label);
+    used.push(...this.#claims.takeUsage(lease));
     await Promise.all([...running.functions.values()].map((workload) => workload.stop()));
     for (const [service, workload] of running.functions) used.push(...functionUsage(service, workload));
     this.#left.set(lease, [...(this.#left.get(lease) ?? []), ...used]);
@@ -180,13 +178,7 @@ export class LeaseRunner {
   #usageOf(running: Running, height: bigint): Quantity[] {
     const used: Quantity[] = [];
     for (const [service, workload] of running.functions) used.push(...functionUsage(service, workload));
-    for (const [label, service] of running.gateways) {
-      const { requests, bytes } = this.#options.gateway.takeUsage(label);
-      used.push(
-        { service, metric: 'gateway-requests', quantity: requests },
-        { service, metric: 'gateway-bytes', quantity: bytes },
-      );
-    }
+    used.push(...this.#claims.takeUsage(running.place.lease));
     const blocks = height > running.countedTo ? height - running.countedTo : 0n;
     for (const service of running.databases) {
       const bytes = this.#options.databases.storedBytes(running.place.lease, service);

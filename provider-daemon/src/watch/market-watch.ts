@@ -4,6 +4,7 @@
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
+import type { DeploymentId } from '@mu/proto/deployment';
 import type { PageRequest } from '@mu/proto/generated/cosmos/base/query/v1beta1/pagination';
 import { type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
 import { type ChainEvent, touchedBy } from './touched.ts';
@@ -12,6 +13,8 @@ import { type ChainEvent, touchedBy } from './touched.ts';
 export interface MarketListener {
   order(order: Order): void;
   lease(lease: Lease): void;
+  /** a deployment was updated */
+  deployment(id: DeploymentId): void;
   /** everything of this height has been told; `complete` after all that stood was paged */
   height(height: bigint, complete: boolean): Promise<void>;
 }
@@ -115,6 +118,7 @@ export class MarketWatch {
       const found = await unlessGone(client.market.lease({ number }));
       if (found?.lease?.provider === provider) listener.lease(found.lease);
     }
+    for (const id of touched.deployments) listener.deployment(id);
   }
 }
 

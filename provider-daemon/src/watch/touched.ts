@@ -1,4 +1,5 @@
-/** Which orders and leases a block touched, read off its events: the only ones that have to be asked for again. */
+/** Which orders, leases and deployments a block touched, read off its events: the only ones that have to be asked for again. */
+import type { DeploymentId } from '@mu/proto/deployment';
 import { OrderId } from '@mu/proto/market';
 import { orderKey } from './order-key.ts';
 
@@ -11,6 +12,8 @@ export interface ChainEvent {
 export interface Touched {
   readonly orders: ReadonlyMap<string, OrderId>;
   readonly leases: ReadonlySet<bigint>;
+  /** those that were updated */
+  readonly deployments: readonly DeploymentId[];
 }
 
 /**
@@ -20,14 +23,18 @@ export interface Touched {
 export function touchedBy(events: readonly ChainEvent[]): Touched {
   const orders = new Map<string, OrderId>();
   const leases = new Set<bigint>();
+  const deployments: DeploymentId[] = [];
   for (const event of events) {
     const values = new Map(event.attributes.map(({ key, value }) => [key, value]));
     const order = readOrderId(values);
     if (order !== undefined) orders.set(orderKey(order), order);
     const lease = values.get('lease');
     if (lease !== undefined && isNumber(lease) && lease !== '0') leases.add(BigInt(lease));
+    const [owner, dseq] = [values.get('owner'), values.get('dseq')];
+    if (event.type === 'deployment_updated' && owner !== undefined && isNumber(dseq))
+      deployments.push({ owner, dseq: BigInt(dseq) });
   }
-  return { orders, leases };
+  return { orders, leases, deployments };
 }
 
 function readOrderId(values: ReadonlyMap<string, string>): OrderId | undefined {

@@ -1,13 +1,13 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
 import type { Sender } from '@mu/client/chain/sender';
-import { Deployment } from '@mu/proto/deployment';
 import {
   Lease,
   LeaseState,
   ManifestState,
   MsgSubmitLeaseConfirmation,
   MsgSubmitLeaseConfirmations,
+  Order,
 } from '@mu/proto/market';
 import { pino } from 'pino';
 import type { Journal, ManifestRecord } from '../../src/journal/journal.ts';
@@ -41,6 +41,9 @@ let held: ManifestRecord[];
 let sent: { typeUrl: string; value: unknown }[];
 let ran: string[];
 let fails: boolean;
+/** what stands sealed on the chain, and of which deployments it was asked for */
+let sealed: ManifestRecord | Error | undefined;
+let asked: bigint[];
 let keeper: LeaseKeeper;
 
 beforeEach(() => {
@@ -49,11 +52,11 @@ beforeEach(() => {
   sent = [];
   ran = [];
   fails = false;
+  sealed = undefined;
+  asked = [];
   const client = {
-    deployment: {
-      deployment: () => Promise.resolve({ deployment: Deployment.fromPartial({ infrastructure: [{ name: 'main' }] }) }),
-    },
     market: {
+      order: () => Promise.resolve({ order: Order.fromPartial({ spec: { name: 'main' } }) }),
       leases: ({ dseq }: { dseq: bigint }) =>
         Promise.resolve({ leases: onChain.filter(({ order }) => order?.dseq === dseq) }),
     },
@@ -95,6 +98,10 @@ beforeEach(() => {
     usage: usage as unknown as UsageReporter,
     rules: { confirmEveryBlocks: 10n },
     onEnd: (number) => ran.push(`end ${number}`),
+    takeSealed(_owner, dseq) {
+      asked.push(dseq);
+      return sealed instanceof Error ? Promise.reject(sealed) : Promise.resolve(sealed);
+    },
     log: pino({ level: 'silent' }),
   });
 });
@@ -172,4 +179,24 @@ test('a sweep erases manifests of leases that ended while the daemon was away, a
   onChain = [lease(2n, { state: LeaseState.LEASE_STATE_BROKEN }), lease(3n)];
   await keeper.sweep();
   expect(held.map(({ dseq }) => dseq)).toEqual([1n, 3n]);
+});
+
+test('a manifest that is sealed on the chain starts a lease that waits, and an update is looked at again', async () => {
+  sealed = record(5n);
+  await keeper.lease(lease(5n));
+  await keeper.settled();
+  expect(ran).toEqual(['start 5/1']);
+  sealed = { ...record(5n), revision: 2n };
+  await keeper.deployment('mu1owner', 5n);
+  await keeper.settled();
+  expect(ran).toEqual(['start 5/1', 'start 5/2']);
+  await keeper.deployment('mu1owner', 6n);
+  expect(asked).toEqual([5n, 5n]);
+});
+
+test('one that cannot be opened leaves the lease waiting', async () => {
+  sealed = new Error('another key');
+  await keeper.lease(lease(5n));
+  await keeper.settled();
+  expect(keeper.status(5n)?.work).toBe('waiting');
 });

@@ -13,8 +13,11 @@ test('orders and leases are read off any event that names them, each once', () =
     event('lease_created', { ...order, lease: '12' }),
     event('lease_confirmed', { lease: '12' }),
     event('transfer', { recipient: 'mu1a', amount: '5umu' }),
+    event('deployment_updated', { owner: 'mu1a', dseq: '7', revision: '2' }),
+    event('deployment_canceled', { owner: 'mu1a', dseq: '8' }),
     event('odd', { ...order, dseq: '-1', lease: 'x' }),
   ]);
   expect([...touched.orders.keys()]).toEqual(['mu1a/7/0/2']);
   expect([...touched.leases]).toEqual([12n]);
+  expect(touched.deployments).toEqual([{ owner: 'mu1a', dseq: 7n }]);
 });

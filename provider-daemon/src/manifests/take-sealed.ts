@@ -1,0 +1,50 @@
+/** Manifests that stand sealed on the chain: opened, checked and stored as if their user had delivered them. */
+import { createHash, type KeyObject } from 'node:crypto';
+import type { ChainClient } from '@mu/client/chain/chain-client';
+import { openSealed } from '@mu/client/manifest/seal';
+import type { ManifestRecord } from '../journal/journal.ts';
+import type { ManifestStore } from './manifest-store.ts';
+import { receiveDelivery } from './receive.ts';
+import type { DeploymentFacts } from './verify-delivery.ts';
+
+export interface SealedSources {
+  readonly client: Pick<ChainClient, 'deployment' | 'chainId'>;
+  /** what the chain says of a deployment, and of this provider in it */
+  readonly facts: { deployment(owner: string, dseq: bigint): Promise<DeploymentFacts | undefined> };
+  /** this provider, by its owner */
+  readonly provider: string;
+  /** X25519 */
+  readonly encryptionKey: KeyObject;
+  readonly manifests: Pick<ManifestStore, 'begin' | 'list'>;
+}
+
+/**
+ * Takes the sealed manifest of a deployment, where there is one for this provider that is not held yet.
+ * @returns undefined where there is none
+ * @throws ManifestError when it does not open, Refusal when it is not the one that the chain names; nothing is stored then
+ */
+export async function takeSealed(of: SealedSources, owner: string, dseq: bigint): Promise<ManifestRecord | undefined> {
+  const { deployment } = await of.client.deployment.deployment({ owner, dseq });
+  const sealed = deployment?.sealedManifest;
+  if (deployment === undefined || sealed?.provider !== of.provider) return undefined;
+  const { revision } = deployment;
+  const isHeld = of.manifests
+    .list()
+    .some((record) => record.owner === owner && record.dseq === dseq && record.revision === revision);
+  if (isHeld) return undefined;
+  const facts = await of.facts.deployment(owner, dseq);
+  // Without a lease there is nothing to serve: a bid that has not won opens nothing.
+  if (facts === undefined || facts.held.length === 0) return undefined;
+  const place = { chainId: of.client.chainId, owner, dseq, revision, keyId: sealed.keyId };
+  const body = await openSealed(sealed, rawPrivateKey(of.encryptionKey), place);
+  const sha256 = new Uint8Array(createHash('sha256').update(body).digest());
+  return receiveDelivery({ chunks: once(body), sha256 }, facts, of.manifests);
+}
+
+async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield body;
+}
+
+function rawPrivateKey(key: KeyObject): Uint8Array {
+  return new Uint8Array(Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url'));
+}
