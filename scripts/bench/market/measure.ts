@@ -47,9 +47,11 @@ export interface MarketFigures {
   readonly idle_end_us: number;
   readonly matches_per_s: number;
   readonly matches_executed_per_s: number;
+  readonly match_cpu_us: number;
   readonly confirmations: number;
   readonly confirmations_per_s: number;
   readonly confirmations_executed_per_s: number;
+  readonly confirmation_cpu_us: number;
   /** of each kind of message, the least and the most */
   readonly gas: Readonly<Record<string, readonly [string, string]>>;
   readonly blocks: number;
@@ -163,6 +165,7 @@ function expectEvents({ events }: BlockDone, type: string, count: number): void 
 type Timed = (times: BlockTimes) => number;
 const executed = ({ due, begin, system, users, end }: Record<BlockPhase, number>): number =>
   due + begin + system + users + end;
+const executedCpu: Timed = ({ cpu }) => executed(cpu);
 const whole: Timed = (times) => executed(times) + times.trees + times.answer + times.commit;
 
 function figuresOf({ mixed, matches, confirmed, idle, gas }: Run, plan: Plan) {
@@ -176,7 +179,7 @@ function figuresOf({ mixed, matches, confirmed, idle, gas }: Run, plan: Plan) {
   const confirmations = plan.confirmed().length;
   return {
     block_ms: median(mixed, executed),
-    block_cpu_ms: median(mixed, ({ cpu }) => executed(cpu)),
+    block_cpu_ms: median(mixed, executedCpu),
     trees_cpu_ms: median(mixed, ({ cpu }) => cpu.trees),
     check_ms: median(mixed, ({ check }) => check),
     prepare_ms: median(mixed, ({ prepare }) => prepare),
@@ -193,9 +196,11 @@ function figuresOf({ mixed, matches, confirmed, idle, gas }: Run, plan: Plan) {
     idle_end_us: 1000 * median(idle, ({ end }) => end),
     matches_per_s: perSecond(plan.counts.matches, matches, whole),
     matches_executed_per_s: perSecond(plan.counts.matches, matches, executed),
+    match_cpu_us: (1000 * median(matches, executedCpu)) / plan.counts.matches,
     confirmations,
     confirmations_per_s: perSecond(confirmations, confirmed, whole),
     confirmations_executed_per_s: perSecond(confirmations, confirmed, executed),
+    confirmation_cpu_us: (1000 * median(confirmed, executedCpu)) / confirmations,
     gas: gas.figures(),
     blocks: mixed.length,
   };
