@@ -38,6 +38,11 @@ export class Delivery {
   /** Delivers, and says whether every infrastructure answers. */
   async reach(view: DeploymentView): Promise<boolean> {
     await this.deliver(view);
+    return this.answers(view);
+  }
+
+  /** Whether every infrastructure answers. */
+  answers(view: DeploymentView): boolean {
     const infrastructures = new Set(view.orders.map(({ id }) => id?.infrastructure));
     return (
       infrastructures.size > 0 &&

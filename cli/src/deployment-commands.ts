@@ -22,6 +22,7 @@ export function deploymentCommand(): Command {
     .option('--dseq <number>', 'sequence of the deployment; the next one where absent')
     .option('--deposit <amount>', 'first deposit into the escrow, in base units')
     .option('--timeout <blocks>', 'blocks to wait for a bid', '60')
+    .option('--seal', 'put the manifest on the chain, sealed to the one provider that the stack chooses')
     .option('--watch', 'stay, and deliver the manifest again whenever a new provider takes over')
     .option('--yes', 'sign without asking')
     .action(

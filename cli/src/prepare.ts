@@ -15,6 +15,7 @@ import { StackError } from '@mu/client/stack/problems';
 import { equalBytes } from '@mu/lib/bytes';
 import { type Deployment, MsgSubmitDeployment, MsgUpdateDeployment } from '@mu/proto/deployment';
 import { usageError } from './errors.ts';
+import { sealFor } from './seal.ts';
 import type { Session } from './session.ts';
 
 export interface Prepared {
@@ -51,13 +52,14 @@ export interface PreparedUpdate {
 /** @throws CliError with every mistake of the stack file, its place and what is allowed */
 export async function prepareDeployment(
   session: Session,
-  wanted: Wanted & { readonly dseq: bigint | undefined },
+  wanted: Wanted & { readonly dseq: bigint | undefined; readonly seals?: boolean },
 ): Promise<Prepared> {
   const client = await session.client();
   const read = await readAll(session, wanted);
   const dseq = wanted.dseq ?? (await nextDseq(session, wanted.owner));
   const built = build(client.chainId, wanted.owner, read, { dseq, revision: 1n });
   const { derived, file } = read;
+  const sealedManifest = wanted.seals === true ? await sealFor(session, built, derived.infrastructure) : undefined;
   const message = toEncodeObject(MsgSubmitDeployment, {
     owner: wanted.owner,
     dseq,
@@ -65,6 +67,7 @@ export async function prepareDeployment(
     infrastructure: derived.infrastructure,
     version: built.version,
     waitBlocks: 0n,
+    ...(sealedManifest === undefined ? {} : { sealedManifest }),
     deposit: { denom: session.config.denom, amount: derived.deposit.toString() },
   });
   const keep = (): void => manifestFolder(session).save({ chainId: client.chainId, owner: wanted.owner, dseq }, built);

@@ -6,6 +6,15 @@ const example = join(import.meta.dirname, '..', '..', 'examples', 'login', 'buil
 
 /** The login example with an infrastructure of its own, which opens a new order when its lease is lost. */
 export function writePersistentStack(folder: string): string {
+  return writeStack(folder, 'cpu: 100m', 'persist: true');
+}
+
+/** The same for one provider alone. @param cpu thousandths of a core */
+export function writeChosenStack(folder: string, provider: string, cpu: number): string {
+  return writeStack(folder, `cpu: ${cpu}m`, `provider: ${provider}`);
+}
+
+function writeStack(folder: string, cpu: string, term: string): string {
   mkdirSync(folder, { recursive: true });
   copyFileSync(example, join(folder, 'simple_backend.wasm'));
   const file = join(folder, 'stack.yaml');
@@ -19,9 +28,9 @@ services:
 infrastructure:
   - name: main
     region: local
-    persist: true
+    ${term}
     resources:
-      - { compute: { cpu: 100m, memory: 128MiB, disk: 256MiB }, price: 50, collateral: 4000, count: 1 }
+      - { compute: { ${cpu}, memory: 128MiB, disk: 256MiB }, price: 50, collateral: 4000, count: 1 }
     usage_limits:
       - { metric: function-invocations, max_price: 10, max_quantity_per_block: 100 }
       - { metric: gateway-requests, max_price: 10, max_quantity_per_block: 100 }

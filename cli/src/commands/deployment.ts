@@ -15,6 +15,8 @@ export interface CreateOptions {
   readonly dseq?: string;
   /** blocks to wait for a bid */
   readonly timeout: string;
+  /** the manifest goes to the chain, sealed, and is not delivered */
+  readonly seal?: boolean;
   readonly watch?: boolean;
   readonly yes?: boolean;
 }
@@ -31,6 +33,7 @@ export async function createDeployment(session: Session, stackFile: string, opti
     stackFile,
     owner,
     dseq,
+    seals: options.seal === true,
     choices: await choicesOf(session, options),
   });
   showPlan(session, prepared.derived);
@@ -52,7 +55,8 @@ export async function createDeployment(session: Session, stackFile: string, opti
     built: prepared.built,
   });
   const follower = new DeploymentFollower(session, { owner, dseq: prepared.dseq });
-  const view = await follower.until((now) => delivery.reach(now), { timeoutBlocks, since: BigInt(tx.height) });
+  const reached = (now: DeploymentView) => (options.seal === true ? delivery.answers(now) : delivery.reach(now));
+  const view = await follower.until(async (now) => reached(now), { timeoutBlocks, since: BigInt(tx.height) });
   if (view === undefined) throw await noBid(session, prepared.derived, { owner, dseq: prepared.dseq, timeoutBlocks });
   const endpoints = delivery.endpoints(view);
   const facts = {
@@ -66,7 +70,7 @@ export async function createDeployment(session: Session, stackFile: string, opti
   output.result(facts, () =>
     endpoints.map(({ infrastructure, endpoint }) => `${infrastructure} answers at ${endpoint}`).join('\n'),
   );
-  if (options.watch === true) await follower.forever((now) => delivery.reach(now));
+  if (options.watch === true) await follower.forever(async (now) => reached(now));
   client.disconnect();
 }
 

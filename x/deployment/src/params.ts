@@ -14,7 +14,7 @@ export function defaultParams(): Params {
     maxActiveDeployments: 1_000,
     maxNameBytes: 64,
     maxCount: 1_000,
-    maxSealedManifestBytes: 16_384,
+    maxSealedManifestBytes: 32_768,
     maxWaitBlocks: 10_000n,
     sealedManifestFeePerByte: '10',
   });

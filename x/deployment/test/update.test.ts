@@ -166,7 +166,7 @@ describe('a sealed manifest', () => {
     ['to an unknown key', { keyId: 5 }],
     ['with a short encapsulated key', { encapsulatedKey: Buffer.alloc(31) }],
     ['that holds nothing', { ciphertext: Buffer.alloc(16) }],
-    ['above the bound', { ciphertext: Buffer.alloc(16_385) }],
+    ['above the bound', { ciphertext: Buffer.alloc(32_769) }],
   ])('%s is refused (20)', (_what, parts) => {
     expect(codeOf(() => world.submit({ ...chosen, sealedManifest: sealed(parts) }))).toBe('deployment/20');
   });
