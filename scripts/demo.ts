@@ -227,7 +227,7 @@ async function main(): Promise<void> {
     supply_unchanged: supplyBefore === supplyAfter,
   };
   client.disconnect();
-  if (flags.keep) await keepRunning(providers, created, user);
+  if (flags.keep) await keepRunning(providers, created);
   else await stop();
   console.log(JSON.stringify(summary));
   if (flags.keep) process.exit(0);
@@ -262,7 +262,7 @@ function checkOutcome({ lease, providers, bids, answer, supply, escrow }: Outcom
     throw new Error(`${spent} left the escrow, the provider got ${lease.paid}`);
 }
 
-async function keepRunning(providers: readonly NetworkProvider[], created: Created, user: string): Promise<void> {
+async function keepRunning(providers: readonly NetworkProvider[], created: Created): Promise<void> {
   const env = Object.entries(network.userEnv())
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
@@ -276,10 +276,11 @@ async function keepRunning(providers: readonly NetworkProvider[], created: Creat
   say('\nto try:');
   const [endpoint] = created.endpoints;
   say(`  curl -d '{"name":"Ada"}' ${endpoint?.endpoint}/login`);
-  say('  mucli query provider providers');
-  say('  mucli query market leases');
-  say(`  mucli query billing bill ${endpoint?.lease}`);
-  say(`  mucli query billing escrow ${user} ${created.dseq}`);
+  say('  mucli provider list');
+  say('  mucli market');
+  say(`  mucli bill ${created.dseq}`);
+  say(`  mucli bill verify ${created.dseq}`);
+  say(`  mucli runway ${created.dseq}`);
   say(`  mucli logs ${endpoint?.lease}`);
   say(`  mucli tx deployment create ${join(root, 'examples/login/stack.yaml')}`);
   say(`  mucli tx deployment cancel ${created.dseq}`);

@@ -39,8 +39,9 @@ export function duration(seconds: number): string {
   return rest === 0 ? counted(count, name) : `${counted(count, name)} ${counted(rest, nextName)}`;
 }
 
-function counted(count: number, unit: string): string {
-  return `${count} ${unit}${unit.length > 3 && count !== 1 ? 's' : ''}`;
+/** `1 line`, `2 lines`; short units like `h` stay as they are. */
+export function counted(count: number, unit: string): string {
+  return `${count} ${unit}${unit.length > 2 && unit !== 'min' && count !== 1 ? 's' : ''}`;
 }
 
 /** `LEASE_STATE_OUT_OF_FUNDS` → `out of funds`: the name behind what all of the enum share. */

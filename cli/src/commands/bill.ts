@@ -7,7 +7,7 @@ import type { Lease } from '@mu/proto/market';
 import { billText, lineFacts } from '../bill-text.ts';
 import { CliError, exitCodes } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { grouped } from '../words.ts';
+import { counted, grouped } from '../words.ts';
 import { wholeNumber } from './deployment.ts';
 
 /** Every line of every lease, with its evidence. */
@@ -72,10 +72,10 @@ function placeOf({ lease, line, field }: NonNullable<DeploymentBillCheck['fault'
 
 function leaseText(check: BillCheck, denom: string): string {
   const { lease, lines, blocks, reports, amount, commission, unpaid, fault } = check;
-  if (fault !== undefined) return `lease ${lease}: ${lines} lines are right, then one thing is not`;
+  if (fault !== undefined) return `lease ${lease}: right up to line ${lines}, then one thing is not`;
   const missing = unpaid === 0n ? '' : `, ${grouped(unpaid)} had no funds and are not owed`;
   return [
-    `lease ${lease}: ${lines} lines chain to the bill's hash; ${grouped(blocks)} blocks, ${reports} reports signed by their nodes,`,
+    `lease ${lease}: ${counted(lines, 'line')} in the chain of hashes; ${grouped(blocks)} blocks, ${counted(reports, 'report')} signed by its node,`,
     `  costs at the lease's prices; ${grouped(amount)} ${denom} paid, ${grouped(commission)} of it commission${missing}`,
   ].join('\n');
 }

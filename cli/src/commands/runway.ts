@@ -21,7 +21,8 @@ export async function showRunway(session: Session, dseqText: string, ownerFlag: 
   const { height, pricePerBlock, time } = runway;
   const facts = { owner, dseq, height, price_per_block: pricePerBlock, time: time === undefined ? null : time };
   const text = (): string => inWords(runway, { now: BigInt(now), blocksPerYear: params?.blocksPerYear ?? 0n });
-  session.output.result(facts, () => `${text()} (${session.config.denom}; usage comes on top)`);
+  const unit = height === 0n ? '' : ` (${session.config.denom}; usage comes on top)`;
+  session.output.result(facts, () => `${text()}${unit}`);
 }
 
 /** `funds last until block 5,432, about 2026-11-22 10:00 UTC, in 1 day 3 h, at 42.5 per block`. */

@@ -32,8 +32,13 @@ export async function updateDeployment(session: Session, stackFile: string, opti
   const { deployment: standing, derived } = prepared;
   const changes = changesOf(standing, derived.infrastructure, holdersOf(standing, before), waitingOf(standing, before));
   await checkReserve(session, prepared, changes);
-  showPlan(session, prepared.derived);
+  // No deposit is asked for: what the escrow lacks was said above.
+  showPlan(session, { ...derived, choices: derived.choices.filter(({ what }) => what !== 'deposit') });
   showChanges(session, changes, prepared);
+  if (!prepared.manifestChanges && changes.every(({ kind }) => kind === 'stays')) {
+    output.result({ owner, dseq, done: true, changes }, () => 'the deployment is as the stack says: nothing was sent');
+    return;
+  }
   if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
   const sender = await session.sender();
   const sent = await sender.send([prepared.message]);

@@ -130,9 +130,11 @@ export class Sender {
     return account;
   }
 
-  /** For a simulation: one empty signature. */
+  /** For a simulation: one empty signature, and a fee where there will be one, since taking it needs gas too. */
   #unsigned(body: Uint8Array, sequence: bigint): Uint8Array {
-    const authInfoBytes = this.#authInfo(sequence, 0n, []);
+    const { gasPriceMicro, feeDenom } = this.#options;
+    const fee = gasPriceMicro === 0n ? [] : [{ denom: feeDenom, amount: '1' }];
+    const authInfoBytes = this.#authInfo(sequence, 0n, fee);
     return TxRaw.encode({ bodyBytes: body, authInfoBytes, signatures: [new Uint8Array()] }).finish();
   }
 

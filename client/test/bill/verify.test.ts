@@ -1,9 +1,10 @@
 /** A bill is recomputed from proved records: what is right passes, every field that was changed is found. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { toHex } from '@mu/lib/bytes';
 import { BillLine, EscrowAccount } from '@mu/proto/billing';
-import { type Lease, LeaseState } from '@mu/proto/market';
-import { RemovalReason } from '@mu/proto/provider';
+import { Lease, LeaseState } from '@mu/proto/market';
+import { Node, PriceList, RemovalReason } from '@mu/proto/provider';
 import { verifyDeploymentBill } from '../../src/bill/deployment.ts';
 import { verifyBill } from '../../src/bill/verify.ts';
 import type { LeaseBill } from '../../src/bill/walk.ts';
@@ -34,6 +35,25 @@ test('a bill that is right: its sums, and the golden hash', () => {
     fault: undefined,
   });
   expect(toHex(bill.lease.billHash)).toBe('712a9106b9f9fa28ef56e387fb6f98b1df8cc1685df9971d919c928f22f6abb3');
+});
+
+test('a bill that a chain wrote', () => {
+  const file = JSON.parse(readFileSync(new URL('../vectors/bill.json', import.meta.url), 'utf8')) as {
+    readonly chain_id: string;
+    readonly lease: string;
+    readonly price_list: string;
+    readonly nodes: readonly string[];
+    readonly lines: readonly string[];
+  };
+  const bill = {
+    chainId: file.chain_id,
+    lease: Lease.decode(Buffer.from(file.lease, 'base64')),
+    priceList: PriceList.decode(Buffer.from(file.price_list, 'base64')),
+    nodes: file.nodes.map((node) => Node.decode(Buffer.from(node, 'base64'))),
+    lines: file.lines.map((line) => BillLine.decode(Buffer.from(line, 'base64'))),
+  };
+  expect(verifyBill(bill)).toMatchObject({ fault: undefined, reports: 1, amount: 371n, blocks: 58n });
+  expect(verifyBill({ ...bill, chainId: 'mu-other' }).fault).toMatchObject({ field: 'signature' });
 });
 
 test('a lease without lines', () => {

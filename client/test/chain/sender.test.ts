@@ -8,12 +8,18 @@ import { Sender } from '../../src/chain/sender.ts';
 
 const mnemonic = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about';
 
+const feeOf = (raw: Uint8Array): string =>
+  AuthInfo.decode(TxRaw.decode(raw).authInfoBytes)
+    .fee?.amount.map(({ amount, denom }) => amount + denom)
+    .join() ?? '';
+
 /** A chain that accepts the next sequence only, and forgets nothing. */
 class FakeChain {
   sequence = 5n;
   refuse: { codespace: string; code: number; log: string } | undefined;
   readonly accepted: { sequence: bigint; gas: bigint; fee: string }[] = [];
   asked = 0;
+  simulated = '';
   result: Partial<CommittedTx> = { code: 0 };
 
   client(): ChainClient {
@@ -23,7 +29,10 @@ class FakeChain {
         this.asked += 1;
         return Promise.resolve({ accountNumber: 3n, sequence: this.sequence });
       },
-      simulate: () => Promise.resolve(100_000n),
+      simulate: (tx: Uint8Array) => {
+        this.simulated = feeOf(tx);
+        return Promise.resolve(100_000n);
+      },
       comet: { broadcastTxSync: ({ tx }: { tx: Uint8Array }) => Promise.resolve(this.#take(tx)) },
       tx: (hash: Uint8Array) => Promise.resolve({ hash, height: 9, code: 0, codespace: '', log: '', ...this.result }),
     };
@@ -107,4 +116,14 @@ describe('a refusal', () => {
     await expect(failed).rejects.toBeInstanceOf(ChainError);
     await expect(failed).rejects.toMatchObject({ codespace: 'market', code: 5, hash: '05' });
   });
+});
+
+test('a simulation has a fee where the transaction will have one: taking it needs gas', async () => {
+  await sender.send([send]);
+  expect(chain.simulated).toBe('1umu');
+  const signer = await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix: 'mu' });
+  const free = { client: chain.client(), signer, registry: createRegistry(), gasPriceMicro: 0n, feeDenom: 'umu' };
+  await (await Sender.create({ ...free, extraGas: 7n })).send([send]);
+  expect(chain.simulated).toBe('');
+  expect(chain.accepted.at(-1)).toMatchObject({ gas: 140_007n, fee: '' });
 });

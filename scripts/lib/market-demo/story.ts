@@ -2,7 +2,7 @@
 import { Dec } from '@mu/lib/dec';
 import { CloseReason, FulfillmentState, type Lease, LeaseState, type Order } from '@mu/proto/market';
 import { bookText } from '../../../cli/src/order-book.ts';
-import { grouped, wordOf } from '../../../cli/src/words.ts';
+import { counted, grouped, wordOf } from '../../../cli/src/words.ts';
 import { type Actor, denom, type Provider } from './actors.ts';
 import { lightClient, verifiedBill } from './bills.ts';
 import { bids, bidsOf, cancel, lease, leaseOf, openOrder, order, over, until } from './market.ts';
@@ -13,7 +13,6 @@ export interface Story {
   readonly say: (text: string) => void;
 }
 
-const few = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 const coins = (amount: string | bigint): string => `${grouped(BigInt(amount))} ${denom}`;
 
 /** @throws Error that the demo is not true */
@@ -214,7 +213,7 @@ async function verifyBills(story: Story): Promise<void> {
     const lines = leases.reduce((sum, one) => sum + one.lines, 0);
     const reports = leases.reduce((sum, one) => sum + one.reports, 0);
     say(
-      `  ${user.name}: ${few(leases.length, 'lease')}, ${few(lines, 'line')}, ${few(reports, 'signed report')}, recomputed from proved records: ${coins(amount)}, which is what`,
+      `  ${user.name}: ${counted(leases.length, 'lease')}, ${counted(lines, 'line')}, ${counted(reports, 'signed report')}, recomputed from proved records: ${coins(amount)}, which is what`,
     );
     say('    the escrow has spent. Every line chains to a hash that the light client has proved.');
   }
