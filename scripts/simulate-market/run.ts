@@ -4,6 +4,7 @@
  */
 import { Chance } from './chance.ts';
 import { Comparer, compareDue, compareResult, type Difference, Different, requireSame } from './compare.ts';
+import { brokenLaw } from './model/laws.ts';
 import { describe, Model, type Outcome, type Transaction } from './model/model.ts';
 import type { WorldOptions } from './model/world.ts';
 import { type Executed, RealChain } from './real/chain.ts';
@@ -50,7 +51,7 @@ export interface Found extends Difference {
 }
 
 /** How often something happens: once in so many blocks. */
-const rates = { crash: 9, restart: 25, quiet: 12, compareAll: 40, pair: 12, fee: 5 };
+const rates = { crash: 9, restart: 25, moveOn: 150, quiet: 15, silence: 250, compareAll: 40, pair: 12, fee: 5 };
 
 interface Signed {
   readonly transaction: Transaction;
@@ -121,15 +122,18 @@ class ChainRun {
   /** One block, or many without a transaction. */
   #blocks(left: number): void {
     const chance = this.#chance;
-    if (chance.once(rates.quiet)) {
-      this.#chain.wait(BigInt(chance.from(0, 100_000)));
-      const many = chance.once(5) ? chance.from(10, 60) : chance.from(2, 4);
-      for (let count = 0; count < many; count += 1) this.#block(0);
-    }
+    if (chance.once(rates.quiet)) this.#quiet(chance.from(1, 3));
+    if (chance.once(rates.silence)) this.#quiet(chance.from(10, 60));
     this.#block(Math.min(left, chance.pick([0, 1, 1, 2, 3, 4, 6, 9, 14])));
     if (chance.once(rates.compareAll)) this.#comparer.compareAll(this.#chain, this.#model.world);
     if (chance.once(rates.restart)) this.#restart();
-    if (chance.once(20 * rates.restart)) this.#moveOn();
+    if (chance.once(rates.moveOn)) this.#moveOn();
+  }
+
+  /** Blocks without a transaction, after some time. */
+  #quiet(blocks: number): void {
+    this.#chain.wait(BigInt(this.#chance.from(0, 100_000)));
+    for (let count = 0; count < blocks; count += 1) this.#block(0);
   }
 
   #block(messages: number): void {
@@ -151,12 +155,13 @@ class ChainRun {
       this.#said = signed[at]?.text as string;
       const outcome = outcomes[at] as Outcome;
       compareResult(`transaction ${at}`, result, outcome);
-      if (outcome.code !== 0) this.#noteRefusal(signed[at] as Signed, outcome);
+      this.#noteOutcome(signed[at] as Signed, outcome);
     });
     this.#chain.commit();
     // What genesis wrote is in no block's changes.
     if (this.#height === 1n) this.#comparer.compareAll(this.#chain, this.#model.world);
     else this.#comparer.compareTouched(this.#chain, this.#model.world);
+    requireSame('laws of the whole', brokenLaw(this.#model.world) ?? 'kept', 'kept');
     this.#done.messages += messages;
     this.#done.blocks += 1;
   }
@@ -217,9 +222,10 @@ class ChainRun {
     requireSame('exports before and after an import', changed ?? 'equal', 'equal');
   }
 
-  #noteRefusal({ transaction }: Signed, { code, codespace }: Outcome): void {
-    this.#done.refused += 1;
-    for (const { typeUrl } of transaction.messages) this.#note(`${typeUrl.split('.').at(-1)} ${codespace} ${code}`);
+  #noteOutcome({ transaction }: Signed, { code, codespace }: Outcome): void {
+    if (code !== 0) this.#done.refused += 1;
+    const what = code === 0 ? 'done' : `${codespace} ${code}`;
+    for (const { typeUrl } of transaction.messages) this.#note(`${typeUrl.split('.').at(-1)} ${what}`);
   }
 
   #note(what: string): void {

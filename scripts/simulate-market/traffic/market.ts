@@ -99,8 +99,9 @@ export function cancelBid(scene: Scene): Plan | undefined {
 
 /** Somebody does by hand what the block does by itself. */
 export function matchByHand(scene: Scene): Plan | undefined {
-  const { chance, wallets } = scene;
-  const order = someOrder(scene);
+  const { chance, wallets, world } = scene;
+  const due = world.lists.order.filter((one) => one.state === 1 && one.due !== 0n && one.due <= world.height);
+  const order = chance.any(due) ?? (chance.once(3) ? someOrder(scene) : undefined);
   if (order === undefined) return undefined;
   const sender = chance.once(8) ? accounts.market : chance.pick(wallets).address;
   const signer = chance.pick(wallets).address;
@@ -110,7 +111,8 @@ export function matchByHand(scene: Scene): Plan | undefined {
 }
 
 export function breakByHand(scene: Scene): Plan | undefined {
-  const lease = someLease(scene, 3);
+  const stale = scene.world.lists.lease.filter((one) => isStale(scene.world, one));
+  const lease = scene.chance.any(stale) ?? (scene.chance.once(3) ? someLease(scene, 3) : undefined);
   if (lease === undefined) return undefined;
   const sender = scene.chance.pick(scene.wallets).address;
   return say(sender, MsgSubmitStaleLease, { sender, lease: scene.chance.once(12) ? 1_000_000n : lease.number });
