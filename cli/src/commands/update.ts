@@ -1,4 +1,5 @@
 /** mucli tx deployment update: a changed stack file, while its leases live. */
+import type { CommittedTx } from '@mu/client/chain/chain-client';
 import { changesOf, type InfrastructureChange, standingOf } from '@mu/client/deployment/changes';
 import { answering, type DeploymentView, isLive, viewDeployment } from '@mu/client/deployment/follow';
 import { type Deployment, DeploymentState } from '@mu/proto/deployment';
@@ -19,64 +20,79 @@ export interface UpdateOptions {
   readonly yes?: boolean;
 }
 
+/** An update as it was shown to the user. */
+interface Plan {
+  readonly owner: string;
+  readonly dseq: bigint;
+  readonly prepared: PreparedUpdate;
+  /** the deployment as it stood */
+  readonly before: DeploymentView;
+  readonly changes: readonly InfrastructureChange[];
+}
+
 /** Shows what an update does, signs it, delivers the manifest, and ends when everything runs as it is asked now. */
 export async function updateDeployment(session: Session, stackFile: string, options: UpdateOptions): Promise<void> {
-  const timeoutBlocks = wholeNumber(options.timeout, '--timeout');
   const { output } = session;
-  const client = await session.client();
-  const owner = await session.address();
-  const wanted = { stackFile, owner, choices: await choicesOf(session, options) };
-  const prepared = await prepareUpdate(session, wanted, (name) => findDeployment(session, owner, name, options.dseq));
-  const dseq = prepared.deployment.id?.dseq ?? 0n;
-  const before = await viewDeployment(client, owner, dseq);
-  const { deployment: standing, derived } = prepared;
-  const changes = changesOf(standing, derived.infrastructure, holdersOf(standing, before), waitingOf(standing, before));
-  await checkReserve(session, prepared, changes);
-  // No deposit is asked for: what the escrow lacks was said above.
-  showPlan(session, { ...derived, choices: derived.choices.filter(({ what }) => what !== 'deposit') });
-  showChanges(session, changes, prepared);
+  const timeoutBlocks = wholeNumber(options.timeout, '--timeout');
+  const plan = await planUpdate(session, stackFile, options);
+  const { owner, dseq, prepared, changes } = plan;
   if (!prepared.manifestChanges && changes.every(({ kind }) => kind === 'stays')) {
     output.result({ owner, dseq, done: true, changes }, () => 'the deployment is as the stack says: nothing was sent');
     return;
   }
   if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
+  const { hash, height } = await sendUpdate(session, plan);
+  const { done, endpoints, revision } = await followUpdate(session, plan, { timeoutBlocks, since: BigInt(height) });
+  const facts = { owner, dseq, hash, height, revision, done, changes, endpoints };
+  const rest = done ? [] : [unfinished(dseq, timeoutBlocks)];
+  output.result(facts, () => [...endpoints.map(answers), ...rest].join('\n'));
+}
+
+/** @throws CliError with all that is wrong, before anything is signed */
+async function planUpdate(session: Session, stackFile: string, options: UpdateOptions): Promise<Plan> {
+  const owner = await session.address();
+  const wanted = { stackFile, owner, choices: await choicesOf(session, options) };
+  const prepared = await prepareUpdate(session, wanted, (name) => findDeployment(session, owner, name, options.dseq));
+  const { deployment, derived } = prepared;
+  const dseq = deployment.id?.dseq ?? 0n;
+  const before = await viewDeployment(await session.client(), owner, dseq);
+  const waiting = waitingOf(deployment, before);
+  const changes = changesOf(deployment, derived.infrastructure, holdersOf(deployment, before), waiting);
+  await checkReserve(session, prepared, changes);
+  // No deposit is asked for: what the escrow lacks was said above.
+  showPlan(session, { ...derived, choices: derived.choices.filter(({ what }) => what !== 'deposit') });
+  showChanges(session, changes, prepared);
+  return { owner, dseq, prepared, before, changes };
+}
+
+async function sendUpdate(session: Session, { dseq, prepared }: Plan): Promise<CommittedTx> {
   const sender = await session.sender();
   const sent = await sender.send([prepared.message]);
+  // Kept before it is known to be in a block: a manifest that is lost cannot be delivered any more.
   prepared.keep();
-  output.step(`sent the update of deployment ${dseq} in transaction ${sent.hash}`);
+  session.output.step(`sent the update of deployment ${dseq} in transaction ${sent.hash}`);
   const tx = await sent.committed();
-  output.step(`block ${tx.height}: the deployment is updated`);
+  session.output.step(`block ${tx.height}: the deployment is updated`);
+  return tx;
+}
+
+/** Delivers the manifest to whoever lacks it, until all runs as it is asked now or the time is over. */
+async function followUpdate(
+  session: Session,
+  { owner, dseq, prepared, before }: Plan,
+  limit: { readonly timeoutBlocks: bigint; readonly since: bigint },
+): Promise<{ done: boolean; endpoints: ReturnType<Delivery['endpoints']>; revision: bigint }> {
+  const client = await session.client();
   const { deployment } = await client.deployment.deployment({ owner, dseq });
   if (deployment === undefined) throw new CliError(`deployment ${owner}/${dseq} is gone`);
-  const delivery = new Delivery(session, {
-    owner,
-    dseq,
-    wallet: await session.tenantWallet(),
-    built: prepared.built,
-  });
-  const since = BigInt(tx.height);
-  const view = await new DeploymentFollower(session, { owner, dseq }, before).until(
-    async (now) => {
-      await delivery.deliver(now);
-      return isSettled(now, deployment) || now.height - since >= timeoutBlocks;
-    },
-    { timeoutBlocks, since },
-  );
-  const endpoints = view === undefined ? [] : delivery.endpoints(view);
-  const done = view !== undefined && isSettled(view, deployment);
-  const facts = {
-    owner,
-    dseq,
-    hash: sent.hash,
-    height: tx.height,
-    revision: deployment.revision,
-    done,
-    changes,
-    endpoints,
-  };
-  output.result(facts, () =>
-    [...endpoints.map(answers), ...(done ? [] : [unfinished(dseq, timeoutBlocks)])].join('\n'),
-  );
+  const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built: prepared.built });
+  const view = await new DeploymentFollower(session, { owner, dseq }, before).until(async (now) => {
+    await delivery.deliver(now);
+    return isSettled(now, deployment) || now.height - limit.since >= limit.timeoutBlocks;
+  }, limit);
+  const { revision } = deployment;
+  if (view === undefined) return { done: false, endpoints: [], revision };
+  return { done: isSettled(view, deployment), endpoints: delivery.endpoints(view), revision };
 }
 
 const answers = ({ infrastructure, endpoint }: { infrastructure: string; endpoint: string }): string =>

@@ -58,9 +58,17 @@ export async function rawQuery(querier: AbciQuerier, path: string, data: Uint8Ar
   if (code === 0) return answer.value;
   const text = answer.log ?? '';
   const inner = simulatedFailure(answer.info);
-  if (inner !== undefined) throw new ChainError(`the transaction would fail: ${text}`, inner);
+  if (inner !== undefined) throw new ChainError(`the transaction would fail: ${reasonOf(text)}`, inner);
   const notFound = grpcStatusOf(text) === 'NotFound' || code === 22;
   throw new ChainError(`the query ${path} was refused: ${text}`, { code, notFound });
+}
+
+/** What the chain says of a failed simulation, without the frames that the RPC puts around it. */
+function reasonOf(text: string): string {
+  const framed = /^rpc error: code = \w+ desc = (.*?)(?: with gas used: '\d+')?(?:: unknown request)?$/s.exec(
+    text,
+  )?.[1];
+  return (framed ?? text).replace(/^failed to execute message; message index: 0: /, '');
 }
 
 /** A Mu node says beside a failed simulation which code the transaction itself would get. */

@@ -38,3 +38,16 @@ test('a failed simulation has the code that the transaction would get', async ()
   const failed = answering({ code: 6, log: 'no', info: '{"codespace":"billing","code":12}' });
   await expect(rawQuery(failed, '/x', new Uint8Array())).rejects.toMatchObject({ codespace: 'billing', code: 12 });
 });
+
+test('and says why without the frames of the RPC', async () => {
+  const info = '{"codespace":"market","code":13}';
+  const framed = (inner: string): string =>
+    `rpc error: code = Unknown desc = ${inner} with gas used: '39824': unknown request`;
+  const one = answering({ code: 6, info, log: framed('failed to execute message; message index: 0: price is 120') });
+  await expect(rawQuery(one, '/x', new Uint8Array())).rejects.toThrow('the transaction would fail: price is 120');
+  const second = answering({ code: 6, info, log: framed('failed to execute message; message index: 1: no') });
+  await expect(rawQuery(second, '/x', new Uint8Array())).rejects.toThrow('message index: 1: no');
+  await expect(rawQuery(answering({ code: 6, info, log: 'plain' }), '/x', new Uint8Array())).rejects.toThrow(
+    /: plain$/,
+  );
+});

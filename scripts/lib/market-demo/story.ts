@@ -26,10 +26,8 @@ function providerOf({ world }: Story, address: string): Provider {
   return found;
 }
 
-/** The chain's reason, without the frame of the RPC around it. */
-function reasonOf(message: string): string {
-  return /message index: \d+: (.*?) with gas used/.exec(message)?.[1] ?? message;
-}
+/** What the chain says, without what the client says of it. */
+const reasonOf = (message = ''): string => message.replace(/^the transaction would fail: /, '');
 
 /** All chapters. @returns what the summary says of them */
 export async function tell(story: Story): Promise<{ winner: string; successor: string; broken: string }> {
@@ -94,7 +92,7 @@ async function adaOrders(story: Story): Promise<Lease> {
   ] as const;
   const refused = await bids(shop, offers);
   await showBook(story, shop);
-  say(`  Echo wanted 120: the chain refuses it (${reasonOf(refused.get('Echo') ?? '')})`);
+  say(`  Echo wanted 120: the chain refuses it (${reasonOf(refused.get('Echo'))})`);
   check('a bid above the highest price is refused', refused.has('Echo') && refused.size === 1);
   const won = await leaseOf(world.client, shop);
   say(
