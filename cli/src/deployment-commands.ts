@@ -37,6 +37,7 @@ export function deploymentCommand(): Command {
     .option(...settingOption('max_price'))
     .option('--dseq <number>', 'sequence of the deployment; the active one of the name in the stack where absent')
     .option('--timeout <blocks>', 'blocks to wait for providers to run it', '60')
+    .option('--seal', 'put a new manifest on the chain, sealed to the one provider that the stack chooses')
     .option('--yes', 'sign without asking')
     .action(
       run(async (session, [stack = ''], flags) =>

@@ -80,7 +80,7 @@ export async function prepareDeployment(
  */
 export async function prepareUpdate(
   session: Session,
-  wanted: Wanted,
+  wanted: Wanted & { readonly seals: boolean },
   find: (name: string) => Promise<Deployment>,
 ): Promise<PreparedUpdate> {
   const { chainId } = await session.client();
@@ -91,10 +91,13 @@ export async function prepareUpdate(
   const kept = manifestFolder(session).latest(key, deployment.revision);
   // Only the manifest that the chain knows may stand for it.
   const same = kept !== undefined && equalBytes(kept.version, deployment.version) && saysTheSame(kept, next);
+  const { infrastructure } = read.derived;
+  const sealedManifest = wanted.seals && !same ? await sealFor(session, next, infrastructure) : undefined;
   const message = toEncodeObject(MsgUpdateDeployment, {
     owner: wanted.owner,
     dseq: key.dseq,
-    infrastructure: read.derived.infrastructure,
+    infrastructure,
+    ...(sealedManifest === undefined ? {} : { sealedManifest }),
     version: same ? new Uint8Array() : next.version,
     accessKeys: deployment.accessKeys,
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -86,4 +86,12 @@ test('an update of the resources replaces the lease, and the address answers bef
   expect(next).toMatchObject({ state: LeaseState.LEASE_STATE_ACTIVE, replaces: 0n, provider: provider.owner });
   expect(next.resources[0]?.compute?.cpu).toBe(200);
   expect(await login(endpoint, 'Eve')).toContain('Hello, Eve!');
+});
+
+test('an update that says another thing can be sealed too, and runs without a delivery', async () => {
+  const stack = writeChosenStack(network.path('stack'), provider.owner, 200);
+  writeFileSync(stack, readFileSync(stack, 'utf8').replace('runtime: wasi1.0 }', 'runtime: wasi1.0, env: { A: b } }'));
+  await mucli('update', stack, '--seal');
+  expect(await leaseOf(2n)).toMatchObject({ state: LeaseState.LEASE_STATE_ACTIVE, manifestRevision: 2n });
+  expect(await login(endpoint, 'Kim')).toContain('Hello, Kim!');
 });

@@ -32,6 +32,8 @@ export async function showMarket(session: Session, options: MarketOptions): Prom
     orders: await Promise.all(orders.map(async (order) => ({ order, bids: await bidsOf(client, order) }))),
     leases,
   };
+  const isCut = limit !== undefined && [orders, leases].some((list) => BigInt(list.length) >= limit);
+  if (isCut) session.output.step(`not more than ${limit} orders and leases are shown: --limit or --all shows more`);
   session.output.result(bookFacts(book), () => bookText(book));
 }
 

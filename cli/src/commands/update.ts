@@ -17,6 +17,8 @@ export interface UpdateOptions {
   readonly dseq?: string;
   /** blocks to wait until providers run what is asked now */
   readonly timeout: string;
+  /** a new manifest goes to the chain, sealed, and is not delivered */
+  readonly seal?: boolean;
   readonly yes?: boolean;
 }
 
@@ -42,7 +44,10 @@ export async function updateDeployment(session: Session, stackFile: string, opti
   }
   if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
   const { hash, height } = await sendUpdate(session, plan);
-  const { done, endpoints, revision } = await followUpdate(session, plan, { timeoutBlocks, since: BigInt(height) });
+  // A sealed manifest is on the chain, where its provider finds it; one that stays may still be lacking somewhere.
+  const delivers = options.seal !== true || !prepared.manifestChanges;
+  const limit = { timeoutBlocks, since: BigInt(height), delivers };
+  const { done, endpoints, revision } = await followUpdate(session, plan, limit);
   const facts = { owner, dseq, hash, height, revision, done, changes, endpoints };
   const rest = done ? [] : [unfinished(dseq, timeoutBlocks)];
   output.result(facts, () => [...endpoints.map(answers), ...rest].join('\n'));
@@ -51,7 +56,7 @@ export async function updateDeployment(session: Session, stackFile: string, opti
 /** @throws CliError with all that is wrong, before anything is signed */
 async function planUpdate(session: Session, stackFile: string, options: UpdateOptions): Promise<Plan> {
   const owner = await session.address();
-  const wanted = { stackFile, owner, choices: await choicesOf(session, options) };
+  const wanted = { stackFile, owner, seals: options.seal === true, choices: await choicesOf(session, options) };
   const prepared = await prepareUpdate(session, wanted, (name) => findDeployment(session, owner, name, options.dseq));
   const { deployment, derived } = prepared;
   const dseq = deployment.id?.dseq ?? 0n;
@@ -80,14 +85,14 @@ async function sendUpdate(session: Session, { dseq, prepared }: Plan): Promise<C
 async function followUpdate(
   session: Session,
   { owner, dseq, prepared, before }: Plan,
-  limit: { readonly timeoutBlocks: bigint; readonly since: bigint },
+  limit: { readonly timeoutBlocks: bigint; readonly since: bigint; readonly delivers: boolean },
 ): Promise<{ done: boolean; endpoints: ReturnType<Delivery['endpoints']>; revision: bigint }> {
   const client = await session.client();
   const { deployment } = await client.deployment.deployment({ owner, dseq });
   if (deployment === undefined) throw new CliError(`deployment ${owner}/${dseq} is gone`);
   const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built: prepared.built });
   const view = await new DeploymentFollower(session, { owner, dseq }, before).until(async (now) => {
-    await delivery.deliver(now);
+    if (limit.delivers) await delivery.deliver(now);
     return isSettled(now, deployment) || now.height - limit.since >= limit.timeoutBlocks;
   }, limit);
   const { revision } = deployment;

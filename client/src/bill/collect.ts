@@ -17,7 +17,8 @@ export interface BillRecords {
 /** Lists as a node tells them: what they leave out or invent, the records show. */
 export interface BillLists {
   leasesOf(owner: string, dseq: bigint): Promise<bigint[]>;
-  linesOf(lease: bigint): Promise<BillLine[]>;
+  /** @param most lines that are wanted; more may come */
+  linesOf(lease: bigint, most?: number): Promise<BillLine[]>;
 }
 
 /** The lists of the node that a client speaks to. */
@@ -30,10 +31,11 @@ export function listsOf(client: ChainClient): BillLists {
       );
       return leases.map(({ number }) => number);
     },
-    linesOf: (lease) =>
+    linesOf: (lease, most) =>
       allItems(
         (pagination) => client.billing.bill({ lease, pagination }),
         (answer) => answer.lines,
+        most,
       ),
   };
 }

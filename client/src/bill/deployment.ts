@@ -52,7 +52,8 @@ async function verifyLease(input: DeploymentBillInput, number: bigint): Promise<
   const lease = await records.lease(number);
   if (lease === undefined || lease.order?.owner !== owner || lease.order.dseq !== dseq) return foreign(number);
   // Lines come at the end: what has come since the proved record stands behind its last line.
-  const lines = (await lists.linesOf(number)).slice(0, Number(lease.billLines));
+  const count = Number(lease.billLines);
+  const lines = count === 0 ? [] : (await lists.linesOf(number, count)).slice(0, count);
   // A name that no node can have makes no key; its line is found to be of no node.
   const names = [...new Set(lines.map(({ nodeId }) => nodeId))].filter((nodeId) => /^[a-z0-9-]{1,64}$/.test(nodeId));
   const [priceList, ...nodes] = await Promise.all([

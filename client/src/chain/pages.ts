@@ -17,21 +17,28 @@ export function pageFrom(key: Uint8Array, limit: bigint = pageLimit): Page {
   return { key, offset: 0n, limit, countTotal: false, reverse: false };
 }
 
+/** A list that is longer is not held in memory. */
+const mostItems = 1_000_000;
+
 /**
  * All items of a list.
  * @param ask for one page
- * @throws ChainError
+ * @param most items that are wanted: further pages are not asked for
+ * @throws ChainError; Error where a node's list does not end
  */
 export async function allItems<R extends { readonly pagination?: { readonly nextKey: Uint8Array } | undefined }, T>(
   ask: (pagination: Page) => Promise<R>,
   itemsOf: (answer: R) => readonly T[],
+  most: number = Number.POSITIVE_INFINITY,
 ): Promise<T[]> {
   const items: T[] = [];
-  let key = new Uint8Array();
-  do {
+  for (let key = new Uint8Array(); ; ) {
     const answer = await ask(pageFrom(key));
-    items.push(...itemsOf(answer));
+    const page = itemsOf(answer);
+    for (const item of page) items.push(item);
     key = Uint8Array.from(answer.pagination?.nextKey ?? []);
-  } while (key.length > 0);
-  return items;
+    if (key.length === 0 || items.length >= most) return items;
+    if (page.length === 0 || items.length > mostItems)
+      throw new Error(`the node's list does not end after ${items.length} items: ask another node`);
+  }
 }
