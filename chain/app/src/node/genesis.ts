@@ -37,7 +37,8 @@ export class GenesisError extends Error {
 
 /** 2 MB and a gas limit by default: what validators can carry (ASA-2023-002). */
 export const defaultConsensusParams: JsonObject = {
-  block: { max_bytes: '2097152', max_gas: '500000000' },
+  // The gas lets 10,000 confirmations of leases into a block, in messages of 500.
+  block: { max_bytes: '2097152', max_gas: '600000000' },
   evidence: { max_age_num_blocks: '100000', max_age_duration: '172800000000000', max_bytes: '1048576' },
   validator: { pub_key_types: ['ed25519'] },
   version: { app: '0' },
