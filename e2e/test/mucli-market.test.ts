@@ -1,4 +1,4 @@
-/** `mucli bill verify`: a bill of a real chain is right, and a node that lies about it is found out. */
+/** mucli on a real market: bills and who lies about them, the order book, providers, funds, and what auditors and users sign. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -119,4 +119,34 @@ test('a lease that is hidden', async () => {
   );
   proxy.lies.set('abci_query', none);
   expect(await verify()).toMatchObject({ code: 4, fault: { lease: '0', field: 'spent' } });
+});
+
+const said = async (...words: string[]): Promise<string> => (await must(network.mucli(words))).stdout;
+
+test('the market, providers and funds as people read them', async () => {
+  const book = await said('market', '--region', 'local');
+  expect(book).toContain('no order is open');
+  expect(book).toMatch(/\n {2}1 {6}mu1\w+\/1\/0\/1 .* active/);
+  expect(await said('market', '--order', /mu1\w+\/1\/0\/1/.exec(book)?.[0] ?? '')).toMatch(/due {3}matched, lease 1/);
+  const list = await said('provider', 'list', '--metric', 'function-invocations', '--max-price', '2');
+  expect(list).toMatch(/FUNCTION-INVOCATIONS\nmu1\w+ .*2 for 1/);
+  expect(await said('provider', 'list', '--metric', 'function-invocations', '--max-price', '1.99')).toContain('nobody');
+  expect(await said('provider', 'list', '--attribute', 'tier=gold')).toContain('nobody');
+  expect(await said('runway', '1')).toMatch(/^funds last until block [\d,]+, about \d{4}-/);
+});
+
+test('what an auditor states, what a depositor takes back, and the end of a lease', async () => {
+  const [provider = ''] = /mu1\w+/.exec(await said('provider', 'list')) ?? [];
+  await said('tx', 'provider', 'attest', provider, 'tier=gold');
+  expect(await said('query', 'provider', 'attestations', provider, '--all')).toContain('"gold"');
+  await said('tx', 'provider', 'attest', provider, '--withdraw');
+  expect(await said('query', 'provider', 'attestations', provider)).not.toContain('"gold"');
+  await said('tx', 'deployment', 'withdraw', '1', '10umu');
+  const refused = await network.mucli(['tx', 'market', 'submit-stale-lease', '--lease', '1']);
+  expect(refused.stderr).toMatch(
+    /^mucli: the transaction would fail: it may be confirmed until \d+: lease is not stale\n$/,
+  );
+  await said('tx', 'lease', 'close', '1', '--reason', 'by-user');
+  expect(await said('market')).toContain('no lease');
+  expect(await verify()).toMatchObject({ code: 0, verified: true });
 });
