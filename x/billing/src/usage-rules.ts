@@ -108,17 +108,21 @@ export interface QuantityOver {
 }
 
 /**
+ * The metric of that name. It is looked up before the name becomes a part of a key: keys are bounded, names in a report are not.
+ * @throws AbciError
+ */
+export function requireMetric(name: string, metrics: readonly Metric[]): Metric {
+  const known = metrics.find((candidate) => candidate.name === name);
+  if (known === undefined) throw errUnknownMetric.wrap(name.slice(0, 64));
+  return known;
+}
+
+/**
  * A metric stays within its physical bound and the user's limit, in the report and in the lease over all nodes.
  * @throws AbciError
  */
-export function checkQuantity(
-  metric: string,
-  uses: readonly QuantityOver[],
-  metrics: readonly Metric[],
-  limits: readonly UsageLimit[],
-): void {
-  const known = metrics.find(({ name }) => name === metric);
-  if (known === undefined) throw errUnknownMetric.wrap(metric.slice(0, 64));
+export function checkQuantity(known: Metric, uses: readonly QuantityOver[], limits: readonly UsageLimit[]): void {
+  const { name: metric } = known;
   const limit = limits.find((candidate) => candidate.metric === metric);
   for (const { quantity, blocks } of uses) {
     if (known.maxPerBlock !== 0n && quantity > known.maxPerBlock * blocks) {

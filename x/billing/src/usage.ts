@@ -16,7 +16,15 @@ import {
 } from './errors.ts';
 import type { BillingKeeper, PaidLease } from './keeper.ts';
 import * as state from './state.ts';
-import { checkNode, checkPeriod, checkQuantity, checkReport, checkWindow, quantitiesByMetric } from './usage-rules.ts';
+import {
+  checkNode,
+  checkPeriod,
+  checkQuantity,
+  checkReport,
+  checkWindow,
+  quantitiesByMetric,
+  requireMetric,
+} from './usage-rules.ts';
 import { intFromWire, intToWire } from './wire.ts';
 
 /** Checks a report, records it and pays for it. @throws AbciError, each reason with a code of its own */
@@ -59,13 +67,14 @@ function recordUsage(ctx: Context, keeper: BillingKeeper, lease: Lease, report: 
   const blocks = report.toHeight - report.fromHeight + 1n;
   const leaseBlocks = reportedThrough(ctx, report) - lease.createdHeight;
   for (const [metric, quantity] of quantitiesByMetric(report.items)) {
+    const known = requireMetric(metric, metrics);
     const key = [lease.number, metric] as const;
     const total = intFromWire(state.usageTotals.get(ctx, key)?.quantity ?? '') + quantity;
     const uses = [
       { quantity, blocks },
       { quantity: total, blocks: leaseBlocks },
     ];
-    checkQuantity(metric, uses, metrics, lease.usageLimits);
+    checkQuantity(known, uses, lease.usageLimits);
     state.usageTotals.set(ctx, key, UsageTotal.create({ lease: lease.number, metric, quantity: intToWire(total) }));
   }
   const { nodeId, sequence, toHeight } = report;

@@ -268,6 +268,11 @@ describe('the node', () => {
 });
 
 describe('quantities', () => {
+  it('are of metrics that the chain knows (22), however long a name a report may have', () => {
+    for (const name of ['', 'calls', 'm'.repeat(255), 'm'.repeat(256), 'm'.repeat(100_000)])
+      expect(code({ items: [item(name, 1n)] })).toBe('billing/22');
+  });
+
   it('stay within the physical bound of the report, over its services (28)', () => {
     expect(code({ items: [item('reads', 101n)] })).toBe('billing/28');
     expect(code({ items: [item('reads', 50n), item('reads', 51n, 'web')] })).toBe('billing/28');
