@@ -37,12 +37,12 @@ const golden: readonly (readonly [string, string, number])[] = [
 
 /** [height, app hash] at the ends of the story's parts. */
 const hashes: readonly (readonly [number, string])[] = [
-  [1, 'ff6d2a23f13836b862fc1323f48c6e91cf26390b49eda489cfa266be5f6d7e33'],
-  [3, '89f8ec90afd49dca318e813f6ef30fd2138d74772a57cc85ba5b6d1295c29d07'],
-  [8, '880d056b5c014912fbbc182699bbf92de6247ba89e10dcd291ae113d13acd475'],
-  [10, 'cf66fc3f7da1a35df15ab8b6953da57468950b05e331a66c70f90572de7185aa'],
-  [48, 'e7898683cbf6dbc1086b57397b076fd4621ae0ddd1f3be764b7f399de175d734'],
-  [94, 'ddc5785dd2585763bdf42662467b598d06215e4c3bcbc3ef2bf1be3f9469493e'],
+  [1, 'bfc2736f520cbccbeb5a6cef8cc2b1326bfab071e1bcc0ce393a8f655d61115f'],
+  [3, '8003611d883e54a3804b5a8ebd65bc0025db8383c5ef408d7898a4aec233618c'],
+  [8, '82b1a757ed58ea142f0a28dd70499ffbe13e44533abfa6b3ab38423f6e78f831'],
+  [10, '6259e23ef1a0028791335ee987c8e1f004717669fc55414fe62d7d16a2e94212'],
+  [48, '31d32b157107ce7fd96103e57f62565b2a591286504502947af775bcf3c03ab6'],
+  [94, '4e90d698de505405b0c4c2fbc18ee9d6346e8548f93f1a1c0cc0165ace1d5f8d'],
 ];
 
 test('a story has its golden gas and app hashes', async () => {
