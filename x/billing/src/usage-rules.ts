@@ -45,8 +45,10 @@ function checkItems(items: readonly UsageItem[], maxItems: number): void {
   for (const item of items) {
     if (!serviceNamePattern.test(item.service))
       throw errReportMalformed.wrap('service is not 1 to 64 ASCII characters');
-    if (item.quantity === 0n) throw errZeroQuantity.wrap(`${item.service} ${item.metric}`);
-    if (last !== undefined && !isBefore(last, item)) throw errItemsUnsorted.wrap(`${item.service} ${item.metric}`);
+    // Nobody knows the metric yet: its name may be as long as a transaction.
+    const name = `${item.service} ${item.metric.slice(0, 64)}`;
+    if (item.quantity === 0n) throw errZeroQuantity.wrap(name);
+    if (last !== undefined && !isBefore(last, item)) throw errItemsUnsorted.wrap(name);
     last = item;
   }
 }

@@ -94,7 +94,7 @@ export function createMsgServer(keeper: ProviderKeeper): ProviderMsgs {
     removeNode(ctx, { owner, nodeId, reason }) {
       keeper.requireProvider(ctx, owner);
       const node = keeper.getNode(ctx, owner, nodeId);
-      if (node === undefined) throw errNodeNotFound.wrap(nodeId);
+      if (node === undefined) throw errNodeNotFound.wrap(nodeId.slice(0, 64));
       if (node.removedHeight !== 0n) throw errNodeRemoved.wrap(`at height ${node.removedHeight}`);
       if (reason !== RemovalReason.REMOVAL_REASON_RETIRED && reason !== RemovalReason.REMOVAL_REASON_COMPROMISED) {
         throw errReason.wrap(`reason ${reason}`);
