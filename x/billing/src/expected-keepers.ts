@@ -9,6 +9,8 @@ export interface BankKeeper {
   sendFromAccountToModule(ctx: Context, from: string, module: string, coins: Coin[]): void;
   sendFromModuleToAccount(ctx: Context, module: string, to: string, coins: Coin[]): void;
   balance(ctx: Context, address: string, denom: string): bigint;
+  /** whether an account takes coins from its own module alone */
+  isBlocked(address: Uint8Array): boolean;
   mintCoins(ctx: Context, module: string, coins: readonly Coin[]): void;
 }
 

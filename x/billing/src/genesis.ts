@@ -4,22 +4,25 @@ import { type ModuleGenesis, protoGenesis } from '@mu/framework/module';
 import { type EscrowAccount, EscrowState, GenesisState } from '@mu/proto/billing';
 import { registry } from '@mu/proto/registry';
 import { canonicalAddress, escrowKey, saveEscrow, setShares } from './escrows.ts';
-import { defaultParams, validateParams } from './params.ts';
+import type { BillingDeps } from './expected-keepers.ts';
+import { checkCommissionAccount, defaultParams, validateParams } from './params.ts';
 import * as state from './state.ts';
 import { atomicsFromWire, intFromWire } from './wire.ts';
 
-export const genesis: ModuleGenesis = protoGenesis<GenesisState>({
-  descriptors: registry,
-  codec: GenesisState,
-  defaults: () => GenesisState.create({ params: defaultParams() }),
-  validate: validateGenesis,
-  init: initGenesis,
-  export: exportGenesis,
-});
+/** @param deps may be filled later, it is read when a genesis is taken up */
+export const createGenesis = (deps: BillingDeps): ModuleGenesis =>
+  protoGenesis<GenesisState>({
+    descriptors: registry,
+    codec: GenesisState,
+    defaults: () => GenesisState.create({ params: defaultParams() }),
+    validate: validateGenesis,
+    init: (ctx, genesisState) => initGenesis(ctx, deps, genesisState),
+    export: exportGenesis,
+  });
 
-function initGenesis(ctx: Context, genesisState: GenesisState): void {
+function initGenesis(ctx: Context, { bank }: BillingDeps, genesisState: GenesisState): void {
   const params = genesisState.params ?? defaultParams();
-  if (params.commissionAccount !== '') canonicalAddress(ctx, params.commissionAccount);
+  checkCommissionAccount(ctx, bank, params.commissionAccount);
   if (genesisState.authority !== '') canonicalAddress(ctx, genesisState.authority);
   state.params.set(ctx, params);
   state.authority.set(ctx, genesisState.authority);

@@ -1,7 +1,7 @@
 /** x/billing: the escrows of deployments, payments to providers, and the bills that prove them. */
 import type { AppModule } from '@mu/framework/module';
 import { MsgDefinition, QueryDefinition } from '@mu/proto/billing';
-import { genesis } from './genesis.ts';
+import { createGenesis } from './genesis.ts';
 import { createInvariants } from './invariants.ts';
 import type { BillingKeeper } from './keeper.ts';
 import { moduleName, storeName } from './keys.ts';
@@ -14,7 +14,7 @@ export function createBillingModule({ keeper }: { readonly keeper: BillingKeeper
     name: moduleName,
     storeName,
     consensusVersion: 1n,
-    genesis,
+    genesis: createGenesis(keeper.deps),
     invariants: createInvariants(keeper.deps),
     registerMsgs: (messages) => messages.registerMsgs(MsgDefinition, createMsgServer(keeper)),
     registerQueries: (router) => router.register(QueryDefinition, createQueryServer(keeper)),

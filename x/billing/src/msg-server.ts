@@ -10,10 +10,9 @@ import {
   MsgWithdrawResponse,
 } from '@mu/proto/billing';
 import { errInvalidAmount, errInvalidParams, errWrongDenom } from './errors.ts';
-import { canonicalAddress } from './escrows.ts';
 import { emitParamsUpdated } from './events.ts';
 import type { BillingKeeper } from './keeper.ts';
-import { validateParams } from './params.ts';
+import { checkCommissionAccount, validateParams } from './params.ts';
 import * as state from './state.ts';
 import { updateUsage } from './usage.ts';
 import { intFromWire } from './wire.ts';
@@ -37,7 +36,7 @@ export function createMsgServer(keeper: BillingKeeper): Handlers<MsgDefinition['
       if (authority === '' || authority !== state.authority.get(ctx)) throw errUnauthorized.wrap(authority);
       if (params === undefined) throw errInvalidParams.wrap('no parameters');
       validateParams(params);
-      if (params.commissionAccount !== '') canonicalAddress(ctx, params.commissionAccount);
+      checkCommissionAccount(ctx, keeper.deps.bank, params.commissionAccount);
       state.params.set(ctx, params);
       emitParamsUpdated(ctx, authority);
       return MsgUpdateParamsResponse.create();

@@ -1,7 +1,10 @@
 /** Parameters of x/billing: defaults that suit blocks of a second, and what may stand in them. */
+import type { Context } from '@mu/framework/context';
+import { addressBytes } from '@mu/framework/message-registry';
 import { Dec } from '@mu/lib/dec';
 import type { Params } from '@mu/proto/billing';
 import { errInvalidParams } from './errors.ts';
+import type { BankKeeper } from './expected-keepers.ts';
 import { atomicsFromWire, intFromWire, umuAtomics } from './wire.ts';
 
 /** Upper bound of every duration, thirty years of one-second blocks: a height plus it always fits into 63 bits. */
@@ -51,4 +54,14 @@ function amountOf(name: string, text: string, read: (text: string) => bigint): b
   } catch (error) {
     throw errInvalidParams.wrap(`${name}: ${error instanceof Error ? error.message : 'not a number'}`);
   }
+}
+
+/**
+ * Every payment pays the commission, and with it every confirmation and every end of a lease: an account that the bank
+ * refuses would stop them all.
+ * @throws AbciError invalid address (7), invalid parameters (38)
+ */
+export function checkCommissionAccount(ctx: Context, bank: BankKeeper, account: string): void {
+  if (account === '' || !bank.isBlocked(addressBytes(account, ctx.chain.bech32Prefix))) return;
+  throw errInvalidParams.wrap(`commission_account ${account} is a module's and takes no coins`);
 }

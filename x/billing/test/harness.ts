@@ -104,6 +104,7 @@ export class World implements BillingDeps {
       const to = this.accounts.moduleAddress(ctx, module);
       for (const { denom, amount } of coins) this.fund(to, this.bank.balance(ctx, to, denom) + BigInt(amount), ctx);
     },
+    isBlocked: (address: Uint8Array): boolean => this.blocked.has(toBech32(chain.bech32Prefix, address)),
     balance: (ctx: Context, of: string, denom: string): bigint =>
       BigInt(fromUtf8(ctx.stores.store('bank').get(utf8(`${of}/${denom}`)) ?? utf8('0'))),
   };

@@ -128,6 +128,17 @@ describe('parameters', () => {
     expect(update({ authority: '' })).toBe('sdk/4');
   });
 
+  // Every payment pays the commission: an account that takes no coins would keep leases from being confirmed and ended.
+  it('name no account for the commission that takes no coins, in genesis neither', () => {
+    world.blocked.add(stranger);
+    expect(update({ params: { ...defaultParams(), commissionAccount: stranger } })).toBe('billing/38');
+    const exported = structuredClone(world.module.genesis.export(world.ctx)) as { params: Record<string, string> };
+    exported.params['commission_account'] = stranger;
+    const other = new World();
+    other.blocked.add(stranger);
+    expect(codeOf(() => other.module.genesis.init(other.ctx, exported))).toBe('billing/38');
+  });
+
   it.each([
     ['min_deposit', { minDeposit: '0' }],
     ['min_deposit', { minDeposit: '-1' }],
