@@ -5,7 +5,7 @@ import type { Params as MarketParams } from '@mu/proto/market';
 import type { Params as ProviderParams } from '@mu/proto/provider';
 import { unit } from '../fraction.ts';
 import { found, need } from './refusal.ts';
-import type { World } from './world.ts';
+import { isModule, type World } from './world.ts';
 
 interface All {
   provider: ProviderParams;
@@ -39,7 +39,8 @@ const rules: { readonly [N in keyof All]: (params: All[N]) => boolean } = {
     params.maxItems >= 1 &&
     params.maxClosingsPerBlock >= 1 &&
     rate(params.commissionRate) < unit &&
-    (rate(params.commissionRate) === 0n || params.commissionAccount !== ''),
+    (rate(params.commissionRate) === 0n || params.commissionAccount !== '') &&
+    !isModule(params.commissionAccount),
 };
 
 const codes = { provider: 22, deployment: 22, market: 37, billing: 38 } as const;

@@ -16,7 +16,8 @@ export const accounts = Object.fromEntries(
   ['fee_collector', 'provider', 'market', 'billing'].map((name) => [name, toBech32(prefix, moduleAddress(name))]),
 ) as { readonly [name in 'fee_collector' | 'provider' | 'market' | 'billing']: string };
 
-const isModule = (address: string): boolean => Object.values(accounts).includes(address);
+/** Module accounts take coins from their modules alone. */
+export const isModule = (address: string): boolean => Object.values(accounts).includes(address);
 
 export interface Interest {
   readonly start: bigint;

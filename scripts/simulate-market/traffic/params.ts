@@ -4,6 +4,7 @@ import { MsgUpdateParams as UpdateBilling } from '@mu/proto/billing';
 import { MsgUpdateParams as UpdateDeployment } from '@mu/proto/deployment';
 import { MsgUpdateParams as UpdateMarket } from '@mu/proto/market';
 import { MsgUpdateParams as UpdateProvider } from '@mu/proto/provider';
+import { accounts } from '../model/world.ts';
 import { type Plan, type Scene, say, senderOf } from './scene.ts';
 
 const atomics = (text: string): string => Dec.fromString(text).atomicsString();
@@ -48,6 +49,7 @@ const billing: readonly Change[] = [
   small('maxDepositors', 1, 4),
   small('maxClosingsPerBlock', 1, 3),
   ({ actors }) => ({ commissionRate: atomics('0.1'), commissionAccount: actors.treasury.address }),
+  () => ({ commissionAccount: accounts.fee_collector }),
 ];
 
 const provider: readonly Change[] = [
