@@ -87,8 +87,8 @@ function submit(ctx: Context, keeper: DeploymentKeeper, message: MsgSubmitDeploy
   lastDseq.set(ctx, key, dseq);
   putDeployment(ctx, deployment, undefined);
   emitDeployment(ctx, 'deployment_submitted', deployment);
-  keeper.paySeal(ctx, deployment);
   billing.openEscrow(ctx, id, owner, deposit, billing.reserveFor(ctx, deployment.infrastructure));
+  keeper.paySeal(ctx, deployment);
   for (const index of deployment.infrastructure.keys())
     keeper.deps.market.updateOrder(ctx, deployment, index, undefined);
   return MsgSubmitDeploymentResponse.fromPartial({ id });

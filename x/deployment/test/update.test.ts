@@ -150,6 +150,11 @@ describe('a sealed manifest', () => {
     expect(world.broken()).toEqual([]);
   });
 
+  test('is paid after the deposit, as the ladder says: whoever has not the reserve hears of that', () => {
+    world.submit({ ...chosen, sealedManifest: sealed() });
+    expect(world.calls().slice(0, 2)).toEqual([expect.stringContaining('escrow 7'), `pay ${owner} fee_collector 1320`]);
+  });
+
   test('goes when the next version comes without one, and when the deployment ends', () => {
     world.submit({ ...chosen, sealedManifest: sealed() });
     update();
