@@ -220,6 +220,7 @@ const parameters: readonly Line[] = [
   ],
   [38, 'a commission for nobody', (at) => params(at, { commissionRate: '1' })],
   ['sdk 7', 'a commission for an account of another chain', (at) => params(at, { commissionAccount: say.cosmos })],
+  [38, 'a commission for an account that takes no coins', (at) => params(at, { commissionAccount: say.marketAccount })],
   [38, 'no items', (at) => params(at, { maxItems: 0 })],
 ];
 

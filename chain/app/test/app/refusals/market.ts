@@ -1,6 +1,4 @@
 /** What x/market refuses. */
-import { moduleAddress } from '@mu/lib/address';
-import { toBech32 } from '@mu/lib/bech32';
 import {
   type Confirmation,
   ManifestState,
@@ -23,8 +21,6 @@ function params(at: Stage, changes: Partial<Params> = {}, from = at.more.authori
   const message = { authority: from.address, params: { ...defaultParams(), ...changes } };
   return say.send(from, MsgUpdateParams, MsgUpdateParams.fromPartial(message));
 }
-
-const marketAccount = toBech32('mu', moduleAddress('market'));
 
 /** A bid of the cheap one for order 1. */
 const bidding =
@@ -155,7 +151,7 @@ const bookOf: readonly Line[] = [
     'sdk 4',
     'a match in the name of the market',
     (at) =>
-      say.signedBy(at.who.stranger, say.match({ ...at.who.stranger, address: marketAccount }, say.orderOf(at, 7n))),
+      say.signedBy(at.who.stranger, say.match({ ...at.who.stranger, address: say.marketAccount }, say.orderOf(at, 7n))),
   ],
 ];
 

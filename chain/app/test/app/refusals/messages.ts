@@ -1,4 +1,5 @@
 /** Messages that would do, but for what a row changes. */
+import { moduleAddress } from '@mu/lib/address';
 import { toBech32 } from '@mu/lib/bech32';
 import { utf8 } from '@mu/lib/bytes';
 import { sha256 } from '@mu/lib/hashes';
@@ -55,6 +56,8 @@ export const minInt64: bigint = -(2n ** 63n);
 /** An account of which nobody has the key. */
 export const address = (number: number, prefix = 'mu'): string =>
   toBech32(prefix, new Uint8Array(20).fill(number & 255, 0, 10).fill(number >> 8, 10));
+/** An account that takes coins from its own module alone. */
+export const marketAccount: string = toBech32('mu', moduleAddress('market'));
 export const cosmos: string = address(1, 'cosmos');
 /** An address that begins in capitals: bech32 is all in capitals or has none. */
 export const mixed = (text: string): string => `${text.slice(0, 8).toUpperCase()}${text.slice(8)}`;
