@@ -5,7 +5,7 @@
 import { Chance } from './chance.ts';
 import { Comparer, compareDue, compareResult, type Difference, Different, requireSame } from './compare.ts';
 import { brokenLaw } from './model/laws.ts';
-import { describe, Model, type Outcome, type Transaction } from './model/model.ts';
+import { describe, Model, type Outcome, shouted, type Transaction } from './model/model.ts';
 import type { WorldOptions } from './model/world.ts';
 import { type Executed, RealChain } from './real/chain.ts';
 import { digestOf, type Wallet } from './real/wallets.ts';
@@ -51,12 +51,23 @@ export interface Found extends Difference {
 }
 
 /** How often something happens: once in so many blocks. */
-const rates = { crash: 9, restart: 25, moveOn: 150, quiet: 15, silence: 250, compareAll: 40, pair: 12, fee: 5 };
+const rates = {
+  crash: 9,
+  restart: 25,
+  moveOn: 150,
+  quiet: 15,
+  silence: 250,
+  compareAll: 100,
+  pair: 12,
+  fee: 5,
+  shout: 40,
+};
 
 interface Signed {
   readonly transaction: Transaction;
   readonly raw: Uint8Array;
-  readonly text: string;
+  /** for whoever looks for a difference */
+  readonly text: () => string;
 }
 
 /** Chains of one simulation differ in everything. */
@@ -89,7 +100,7 @@ class ChainRun {
   readonly #wallets: ReadonlyMap<string, Wallet>;
   readonly #everyMessage: boolean;
   #height = 0n;
-  #said = 'none';
+  #said = (): string => 'none';
 
   constructor(options: SimulationOptions, seed: number, done: Done) {
     this.#options = options;
@@ -115,7 +126,7 @@ class ChainRun {
       return undefined;
     } catch (error) {
       const difference = error instanceof Different ? error.difference : thrown(error);
-      return { ...difference, block: `${this.#height}`, message: this.#said };
+      return { ...difference, block: `${this.#height}`, message: this.#said() };
     }
   }
 
@@ -152,7 +163,7 @@ class ChainRun {
     const executed = this.#execute(signed.map(({ raw }) => raw));
     compareDue(executed.first, due);
     executed.results.forEach((result, at) => {
-      this.#said = signed[at]?.text as string;
+      this.#said = (signed[at] as Signed).text;
       const outcome = outcomes[at] as Outcome;
       compareResult(`transaction ${at}`, result, outcome);
       this.#noteOutcome(signed[at] as Signed, outcome);
@@ -167,15 +178,16 @@ class ChainRun {
   }
 
   #sign(most: number): Signed {
-    const plan = this.#plan(most);
+    const said = this.#plan(most);
+    const plan = this.#chance.once(rates.shout) ? { ...said, messages: said.messages.map(shouted) } : said;
     const { world } = this.#model;
     const wallet = this.#wallets.get(plan.sender) as Wallet;
     const fee = this.#chance.once(rates.fee) ? BigInt(this.#chance.below(50)) : 0n;
     const { sequence } = world.account(plan.sender);
     const raw = wallet.sign(chainId, sequence, fee, plan.messages);
     const transaction = { signer: plan.sender, fee, messages: plan.messages, hash: digestOf(raw) };
-    const text = plan.messages.map(describe).join(', ');
-    return { transaction, raw, text: `${plan.sender}: ${text}` };
+    const text = (): string => `${plan.sender}: ${plan.messages.map(describe).join(', ')}`;
+    return { transaction, raw, text };
   }
 
   /** What somebody says; now and then two things that stand or fall together. */

@@ -61,7 +61,8 @@ export type Due = readonly string[];
 
 interface Codec {
   readonly $type: string;
-  decode(bytes: Uint8Array): unknown;
+  decode(bytes: Uint8Array): object;
+  encode(message: never): { finish(): Uint8Array };
 }
 
 type Handler = (world: World, message: never) => object;
@@ -95,6 +96,24 @@ const handlers: readonly (readonly [Codec, Handler])[] = [
 ];
 
 const byUrl = new Map(handlers.map(([codec, handler]) => [`/${codec.$type}`, { codec, handler }]));
+
+/** The message with the addresses of its own fields, and of the order that it names, written in another way. */
+function rewritten<T extends object>(message: T, write: (address: string) => string): T {
+  const isAddress = (value: unknown): value is string => typeof value === 'string' && /^mu1[a-z0-9]{38}$/i.test(value);
+  const fields = Object.entries(message).map(([name, value]) => {
+    if (name === 'order' && typeof value === 'object' && value !== null) return [name, rewritten(value, write)];
+    // The authority of genesis is compared as genesis wrote it, as in the SDK.
+    return [name, isAddress(value) && name !== 'authority' ? write(value) : value];
+  });
+  return Object.fromEntries(fields) as T;
+}
+
+/** The same message in capitals, as bech32 allows: it must do the same. */
+export function shouted({ typeUrl, value }: Encoded): Encoded {
+  const codec = byUrl.get(typeUrl)?.codec as Codec;
+  const message = rewritten(codec.decode(value), (address) => address.toUpperCase());
+  return { typeUrl, value: codec.encode(message as never).finish() };
+}
 
 /** A message as text, for whoever looks for what went wrong. */
 export function describe({ typeUrl, value }: Encoded): string {
@@ -132,7 +151,9 @@ export class Model {
     const decoded = messages.map(({ typeUrl, value }) => {
       const known = byUrl.get(typeUrl);
       if (known === undefined) throw new Error(`the model does not know ${typeUrl}`);
-      return { message: known.codec.decode(value), handler: known.handler };
+      // Whatever way an address was written, it is one account.
+      const message = rewritten(known.codec.decode(value), (address) => address.toLowerCase());
+      return { message, handler: known.handler };
     });
     // Nobody speaks for the market's account but the block itself.
     if (decoded.some(({ message }) => (message as { sender?: string }).sender === accounts.market)) {
