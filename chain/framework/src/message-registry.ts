@@ -111,6 +111,11 @@ function signerReader(descriptors: Registry, typeName: string): MessageType['sig
   return readerOf(message);
 }
 
+/** Whether two bech32 texts name one account: a text may be all lower or all upper case (BIP 173). */
+export function sameAddress(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
 /** The bytes of a bech32 address of this chain. @throws AbciError invalid address (7) */
 export function addressBytes(address: string, prefix: string): Uint8Array {
   if (address === '') throw errInvalidAddress.wrap('empty address string is not allowed');

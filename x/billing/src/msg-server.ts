@@ -1,7 +1,7 @@
 /** The messages of x/billing: what a message itself must say, then the keeper. */
 import type { Context } from '@mu/framework/context';
 import { errUnauthorized } from '@mu/framework/errors';
-import type { Handlers } from '@mu/framework/message-registry';
+import { type Handlers, sameAddress } from '@mu/framework/message-registry';
 import type { MsgDefinition } from '@mu/proto/billing';
 import {
   MsgDepositResponse,
@@ -33,7 +33,7 @@ export function createMsgServer(keeper: BillingKeeper): Handlers<MsgDefinition['
     },
     updateParams(ctx, { authority, params }) {
       // An empty authority is nobody, so nobody may.
-      if (authority === '' || authority !== state.authority.get(ctx)) throw errUnauthorized.wrap(authority);
+      if (authority === '' || !sameAddress(authority, state.authority.get(ctx))) throw errUnauthorized.wrap(authority);
       if (params === undefined) throw errInvalidParams.wrap('no parameters');
       validateParams(params);
       checkCommissionAccount(ctx, keeper.deps.bank, params.commissionAccount);

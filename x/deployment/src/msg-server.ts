@@ -1,7 +1,7 @@
 /** Messages of deployments: each a ladder of guards, then the writes. The README's table is in the order of the guards. */
 import type { Context } from '@mu/framework/context';
 import { errInvalidRequest, errUnauthorized } from '@mu/framework/errors';
-import type { Handlers } from '@mu/framework/message-registry';
+import { type Handlers, sameAddress } from '@mu/framework/message-registry';
 import { parseAmount } from '@mu/lib/amounts';
 import { equalBytes } from '@mu/lib/bytes';
 import {
@@ -46,7 +46,7 @@ export function createMsgServer(keeper: DeploymentKeeper): DeploymentMsgs {
       return MsgCancelDeploymentResponse.fromPartial({});
     },
     updateParams(ctx, { authority, params }) {
-      if (authority === '' || authority !== authorityItem.get(ctx))
+      if (authority === '' || !sameAddress(authority, authorityItem.get(ctx)))
         throw errUnauthorized.wrap('only the authority of genesis changes parameters');
       if (params === undefined) throw errInvalidRequest.wrap('params is missing');
       validateParams(params);

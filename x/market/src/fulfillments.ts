@@ -1,4 +1,5 @@
 /** Pure rules of bids: who may make one, what it may offer, and the total by which bids compare. */
+import { sameAddress } from '@mu/framework/message-registry';
 import { parseAmount } from '@mu/lib/amounts';
 import { equalBytes } from '@mu/lib/bytes';
 import { Dec } from '@mu/lib/dec';
@@ -17,7 +18,6 @@ import {
   errTotal,
   errUsagePrice,
 } from './errors.ts';
-import { sameAddress } from './orders.ts';
 
 /** @throws AbciError inactive (6), region (7), another one chosen (8), excluded (9), services (10) */
 export function checkProvider(spec: DeploymentInfrastructure, provider: Provider): void {

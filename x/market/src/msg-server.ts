@@ -1,7 +1,7 @@
 /** Messages of the market: each a ladder of guards, then the keeper. The README's table is in the order of the guards. */
 import type { Context } from '@mu/framework/context';
 import { AbciError, errInvalidRequest, errOutOfGas, errUnauthorized } from '@mu/framework/errors';
-import { addressBytes, type Handlers } from '@mu/framework/message-registry';
+import { addressBytes, type Handlers, sameAddress } from '@mu/framework/message-registry';
 import { toBech32 } from '@mu/lib/bech32';
 import {
   type Confirmation,
@@ -25,7 +25,7 @@ import type { MarketDeps } from './expected-keepers.ts';
 import type { MarketKeeper } from './keeper.ts';
 import type { Paid } from './lease-ends.ts';
 import { checkClose } from './leases.ts';
-import { assertOpen, sameAddress } from './orders.ts';
+import { assertOpen } from './orders.ts';
 import { validateParams } from './params.ts';
 import { authorityItem, fulfillments, orderIdOf, paramsItem } from './state.ts';
 

@@ -1,5 +1,5 @@
 /** Pure rules of orders: when they are due, what they ask, when they take bids. */
-
+import { sameAddress } from '@mu/framework/message-registry';
 import { parseAmount } from '@mu/lib/amounts';
 import { equalBytes } from '@mu/lib/bytes';
 import { type Deployment, DeploymentInfrastructure } from '@mu/proto/deployment';
@@ -8,11 +8,6 @@ import { errCollateral, errOrderClosed, errOrderMatched, errOrderNotDue } from '
 
 /** How many providers the market itself excludes over the rounds of an infrastructure; the oldest is forgotten first. */
 export const maxExcludedByMarket = 32;
-
-/** The market compares addresses as bech32 allows them to be written: all lower or all upper case. */
-export function sameAddress(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
-}
 
 /** What a new order is made of. */
 export interface NewOrder {

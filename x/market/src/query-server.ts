@@ -2,7 +2,7 @@
 import { type KeySet, u64Key } from '@mu/framework/collections';
 import type { Context } from '@mu/framework/context';
 import { errInvalidRequest, errKeyNotFound } from '@mu/framework/errors';
-import { addressBytes, type Handlers } from '@mu/framework/message-registry';
+import { addressBytes, type Handlers, sameAddress } from '@mu/framework/message-registry';
 import { listPage, type Source } from '@mu/framework/pagination';
 import {
   CloseReason,
@@ -28,7 +28,7 @@ import {
   providerOrderKey,
   regionOrderKey,
 } from './keys.ts';
-import { sameAddress, specOf } from './orders.ts';
+import { specOf } from './orders.ts';
 import {
   fulfillments,
   fulfillmentsByOrder,

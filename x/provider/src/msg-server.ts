@@ -2,7 +2,7 @@
 import type { Context } from '@mu/framework/context';
 import { verifyEd25519, verifyGas } from '@mu/framework/ed25519';
 import { errInvalidRequest, errUnauthorized } from '@mu/framework/errors';
-import type { Handlers } from '@mu/framework/message-registry';
+import { type Handlers, sameAddress } from '@mu/framework/message-registry';
 import { nodeSignBytes } from '@mu/lib/sign-bytes';
 import {
   Attestation,
@@ -105,7 +105,7 @@ export function createMsgServer(keeper: ProviderKeeper): ProviderMsgs {
       return MsgRemoveNodeResponse.fromPartial({});
     },
     updateParams(ctx, { authority, params }) {
-      if (authority === '' || authority !== authorityItem.get(ctx))
+      if (authority === '' || !sameAddress(authority, authorityItem.get(ctx)))
         throw errUnauthorized.wrap('only the authority of genesis changes parameters');
       if (params === undefined) throw errInvalidRequest.wrap('params is missing');
       validateParams(params);
