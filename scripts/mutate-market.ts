@@ -2,7 +2,7 @@
  * Breaks rules of x/market, x/billing, x/deployment and x/provider one at a time, in a copy of the sources, and prints who
  * noticed: the simulation of the market, else the module's own tests. Ends with 1 where nobody did.
  *
- *   npm run mutate:market -- [--messages 4000] [--seed 1] [--only text]
+ *   npm run mutate:market -- [--messages 6000] [--seed 1] [--only text]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { type Catcher, simulates, tryMutant } from './mutate-market/mutate.ts';
 
 const { values } = parseArgs({
   options: {
-    messages: { type: 'string', default: '4000' },
+    messages: { type: 'string', default: '6000' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
   },

@@ -6,8 +6,9 @@ import {
   MsgUpdateDeployment,
 } from '@mu/proto/deployment';
 import { reserveFor } from '../model/escrow.ts';
-import { deploymentStates } from '../model/lookups.ts';
+import { deploymentOf, deploymentStates } from '../model/lookups.ts';
 import type { ModelDeployment } from '../model/records.ts';
+import { isStale } from '../model/replacement.ts';
 import { digestOf } from '../real/wallets.ts';
 import { metrics, regions, services } from '../scenario.ts';
 import { coin, type Plan, price, type Scene, say, type Twist, twisted } from './scene.ts';
@@ -20,7 +21,7 @@ function infrastructure(scene: Scene, name: string): DeploymentInfrastructure {
   const chosen = chance.once(8) ? chance.pick(actors.providers).address : '';
   const excluded = chance.once(8) ? [chance.pick(actors.providers).address] : [];
   const limits = chance.once(3) ? [] : chance.some(metrics);
-  const audited = chance.once(12) ? [chance.pick(actors.auditors).address] : [];
+  const audited = chance.once(9) ? actors.auditors.slice(chance.below(2)).map(({ address }) => address) : [];
   return DeploymentInfrastructure.fromPartial({
     name,
     region: chance.pick(regions),
@@ -158,7 +159,9 @@ export function someDeployment({ chance, world }: Scene): ModelDeployment | unde
 }
 
 export function cancel(scene: Scene): Plan | undefined {
-  const deployment = someDeployment(scene);
+  // Where the block has not broken a lease yet, the one who cancels gets there first.
+  const stale = scene.chance.any(scene.world.lists.lease.filter((lease) => isStale(scene.world, lease)));
+  const deployment = (stale && deploymentOf(scene.world, stale.order.id)) ?? someDeployment(scene);
   if (deployment === undefined) return undefined;
   const { chance, wallets } = scene;
   const owner = chance.once(12) ? chance.pick(wallets).address : deployment.owner;

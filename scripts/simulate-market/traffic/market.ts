@@ -187,7 +187,8 @@ const providerReasons = [4, 4, 4, 5, 7, 8, 9, 10] as const;
 
 export function close(scene: Scene): Plan | undefined {
   const { chance, world } = scene;
-  const lease = someLease(scene);
+  const unfunded = chance.once(4) ? chance.any(world.lists.lease.filter(({ state }) => state === 2)) : undefined;
+  const lease = unfunded ?? someLease(scene);
   const provider = lease && providerOf(world, lease.provider);
   if (lease === undefined || provider === undefined) return undefined;
   const isUser = chance.once(3);

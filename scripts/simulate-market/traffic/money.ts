@@ -1,6 +1,7 @@
 /** Deposits, withdrawals at the edge of what is allowed, and usage reports. */
 import { usageSignBytes } from '@mu/lib/sign-bytes';
 import { MsgDeposit, MsgUpdateUsage, MsgWithdraw, UsageReport } from '@mu/proto/billing';
+import { smaller } from '../fraction.ts';
 import { sharesOf } from '../model/escrow.ts';
 import { escrowStates, isLive } from '../model/lookups.ts';
 import { providerOf } from '../model/providers.ts';
@@ -71,11 +72,14 @@ function report(scene: Scene, lease: ModelLease): UsageReport | undefined {
   const { chance, world } = scene;
   const nodes = world.lists.node.filter(({ node }) => node.provider === lease.provider);
   const standing = nodes.filter(({ removed }) => removed === 0n);
-  const nodeId = chance.any(standing.length > 0 && !chance.once(8) ? standing : nodes)?.node.nodeId;
-  if (nodeId === undefined) return undefined;
+  const chosen = chance.any(standing.length > 0 && !chance.once(5) ? standing : nodes);
+  if (chosen === undefined) return undefined;
+  const { nodeId } = chosen.node;
   const last = world.lists.usage.find((one) => one.lease === lease.number && one.nodeId === nodeId);
   const from = (last?.to ?? lease.created) + 1n;
-  const end = lease.closed === 0n ? world.height : lease.closed;
+  const latest = lease.closed === 0n ? world.height : lease.closed;
+  // Of a node that is gone the last block before its end counts, its end does not.
+  const end = chosen.removed === 0n ? latest : smaller(latest, chosen.removed - chance.big(0n, 1n));
   const to = end > from ? chance.pick([end, chance.big(from, end)]) : from;
   const items = itemsOf(scene, lease, to - from + 1n);
   const logRoot = new Uint8Array(32).fill(chance.below(256));
