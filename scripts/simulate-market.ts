@@ -3,9 +3,12 @@
  * providers, with crashes, restarts, exports and changed parameters; everything is compared after every block. The last
  * line is one JSON object.
  *
- *   npm run simulate:market -- [--messages 100000] [--seed 1] [--chain 0] [--invariants 200]
+ *   npm run simulate:market -- [--messages 100000] [--seed 1] [--chain 0] [--invariants 200] [--jobs 1]
+ *
+ * `--jobs` has the chains run in so many processes; what is done is the same.
  */
 import { parseArgs } from 'node:util';
+import { runShare, sharesOf, together } from './simulate-market/jobs.ts';
 import { simulate } from './simulate-market/run.ts';
 
 const { values } = parseArgs({
@@ -15,6 +18,7 @@ const { values } = parseArgs({
     chain: { type: 'string', default: '0' },
     'chain-messages': { type: 'string', default: '2500' },
     invariants: { type: 'string', default: '200' },
+    jobs: { type: 'string', default: '1' },
   },
 });
 
@@ -22,6 +26,21 @@ function whole(name: keyof typeof values, least: number): number {
   const value = Number(values[name]);
   if (!Number.isSafeInteger(value) || value < least) throw new Error(`--${name} is a whole number from ${least} on`);
   return value;
+}
+
+/** The chains in several processes. */
+async function mainOfMany(jobs: number): Promise<void> {
+  const began = performance.now();
+  const shares = sharesOf(whole('messages', 1), whole('chain-messages', 1), whole('chain', 0), jobs);
+  const same = ['seed', 'chain-messages', 'invariants'] as const;
+  const common = same.flatMap((name) => [`--${name}`, values[name]]);
+  const results = shares.map(({ chain, messages }) =>
+    runShare(import.meta.filename, [...common, '--chain', `${chain}`, '--messages', `${messages}`]),
+  );
+  const result = together(await Promise.all(results));
+  const seconds = Math.round((performance.now() - began) / 1000);
+  process.stdout.write(`${JSON.stringify({ ...result, seed: whole('seed', 0), seconds })}\n`);
+  if (result.simulation !== 'ok') process.exitCode = 1;
 }
 
 function main(): void {
@@ -53,4 +72,6 @@ function main(): void {
   process.stdout.write(`${JSON.stringify({ simulation: 'ok', ...counts, seed, seconds: seconds() })}\n`);
 }
 
-main();
+const jobs = whole('jobs', 1);
+if (jobs === 1) main();
+else await mainOfMany(jobs);
