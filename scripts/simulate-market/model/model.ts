@@ -102,8 +102,7 @@ function rewritten<T extends object>(message: T, write: (address: string) => str
   const isAddress = (value: unknown): value is string => typeof value === 'string' && /^mu1[a-z0-9]{38}$/i.test(value);
   const fields = Object.entries(message).map(([name, value]) => {
     if (name === 'order' && typeof value === 'object' && value !== null) return [name, rewritten(value, write)];
-    // The authority of genesis is compared as genesis wrote it, as in the SDK.
-    return [name, isAddress(value) && name !== 'authority' ? write(value) : value];
+    return [name, isAddress(value) ? write(value) : value];
   });
   return Object.fromEntries(fields) as T;
 }
