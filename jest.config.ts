@@ -13,6 +13,10 @@ const common = {
 } satisfies Config;
 
 export default {
+  // As many processes as processors, and a fresh one where a test has left much behind: modules of ES stay in memory for as
+  // long as their process lives, and in one process for all tests the collector does half of the work in the end.
+  maxWorkers: '100%',
+  workerIdleMemoryLimit: '1GB',
   projects: [
     {
       ...common,

@@ -4,13 +4,17 @@
  */
 
 const pieceBytes = 1_048_576;
+/** The first piece of a list; each further one is as large as all before together, up to `pieceBytes`. */
+const firstPieceBytes = 1_024;
 const lengthBytes = 4;
 
 /** Byte strings in the order in which they came. */
 export class ByteList {
   #pieces: Uint8Array[] = [];
   /** bytes of the last piece that are taken */
-  #used = pieceBytes;
+  #used = 0;
+  /** bytes of all pieces */
+  #bytes = 0;
   /** by index, where the string is: its piece times the size of a piece, and its place there */
   #places = new Float64Array(64);
   #length = 0;
@@ -21,18 +25,13 @@ export class ByteList {
 
   /** Bytes of memory that the strings take. */
   get bytes(): number {
-    return (this.#pieces.length - 1) * pieceBytes + this.#used + this.#places.byteLength;
+    return this.#bytes + this.#places.byteLength;
   }
 
   /** @returns its index */
   push(bytes: Uint8Array): number {
     const length = lengthBytes + bytes.length;
-    if (this.#used + length > pieceBytes) {
-      // A string that is longer than a piece has one of its own.
-      this.#pieces.push(new Uint8Array(Math.max(pieceBytes, length)));
-      this.#used = 0;
-    }
-    const piece = this.#pieces[this.#pieces.length - 1]!;
+    const piece = this.#pieceFor(length);
     for (let index = 0; index < lengthBytes; index += 1) piece[this.#used + index] = bytes.length >>> (8 * index);
     for (let index = 0; index < bytes.length; index += 1) piece[this.#used + lengthBytes + index] = bytes[index]!;
     if (this.#length === this.#places.length) this.#places = enlarged(this.#places);
@@ -40,6 +39,17 @@ export class ByteList {
     this.#used += length;
     this.#length += 1;
     return this.#length - 1;
+  }
+
+  /** The last piece, or a new one where it has no such room. A string that is longer than a piece has one of its own. */
+  #pieceFor(length: number): Uint8Array {
+    const last = this.#pieces[this.#pieces.length - 1];
+    if (last !== undefined && this.#used + length <= Math.min(last.length, pieceBytes)) return last;
+    const piece = new Uint8Array(Math.max(Math.min(Math.max(firstPieceBytes, this.#bytes), pieceBytes), length));
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    this.#used = 0;
+    return piece;
   }
 
   /** The bytes at an index; they are the list's own. */

@@ -8,8 +8,8 @@ export class SortedMap<V> {
   #sorted: string[] | undefined;
   /** keys that are not in the sorted list yet */
   #added: string[] = [];
-  /** whether keys stand in either list that are gone */
-  #isStale = false;
+  /** keys of either list that are gone */
+  readonly #gone = new Set<string>();
 
   get size(): number {
     return this.#values.size;
@@ -24,16 +24,13 @@ export class SortedMap<V> {
   }
 
   set(key: string, value: V): void {
-    if (this.#sorted !== undefined && !this.#values.has(key)) {
-      // Else a key that went and comes again would stand twice.
-      if (this.#isStale) this.#forgetStale(this.#sorted);
-      this.#added.push(key);
-    }
+    // A key that went and comes again stands in its list still.
+    if (this.#sorted !== undefined && !this.#values.has(key) && !this.#gone.delete(key)) this.#added.push(key);
     this.#values.set(key, value);
   }
 
   delete(key: string): void {
-    if (this.#values.delete(key) && this.#sorted !== undefined) this.#isStale = true;
+    if (this.#values.delete(key) && this.#sorted !== undefined) this.#gone.add(key);
   }
 
   /** Entries as they are now, ascending. */
@@ -61,7 +58,7 @@ export class SortedMap<V> {
       this.#sorted = [...this.#values.keys()].sort(byCodeUnit);
       return this.#sorted;
     }
-    if (this.#isStale) this.#forgetStale(this.#sorted);
+    if (this.#gone.size > 0) this.#forgetGone(this.#sorted);
     if (this.#added.length > 0) {
       this.#sorted = withAdded(this.#sorted, this.#added);
       this.#added = [];
@@ -69,15 +66,19 @@ export class SortedMap<V> {
     return this.#sorted;
   }
 
-  #forgetStale(sorted: readonly string[]): void {
-    const stands = (key: string): boolean => this.#values.has(key);
-    this.#sorted = sorted.filter(stands);
-    this.#added = this.#added.filter(stands);
-    this.#isStale = false;
+  #forgetGone(sorted: string[]): void {
+    const stands = (key: string): boolean => !this.#gone.has(key);
+    // What came and went since the last look is in no sorted list.
+    const added = this.#added.filter(stands);
+    const isFew = this.#gone.size <= few;
+    if (isFew) for (const key of this.#gone) removeFrom(sorted, key);
+    else this.#sorted = sorted.filter(stands);
+    this.#added = added;
+    this.#gone.clear();
   }
 }
 
-/** So few keys are put in their places one by one. */
+/** So few keys are put in their places, or taken from them, one by one. */
 const few = 16;
 
 /** A sorted list with keys that it lacks; it may be the same list, changed. */
@@ -95,6 +96,12 @@ function withAdded(sorted: string[], added: string[]): string[] {
   }
   while (next < sorted.length) merged.push(sorted[next++] as string);
   return merged;
+}
+
+/** Takes a key out of a sorted list, where it is in it. */
+function removeFrom(sorted: string[], key: string): void {
+  const at = lowerBound(sorted, key);
+  if (sorted[at] === key) sorted.splice(at, 1);
 }
 
 function byCodeUnit(a: string, b: string): number {
