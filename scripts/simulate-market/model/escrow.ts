@@ -22,7 +22,8 @@ export function reserveFor(world: World, infrastructures: readonly DeploymentInf
     ...usageLimits.map(({ maxPrice, maxPricePer, maxQuantityPerBlock }) =>
       Fraction.ofAtomics(maxPrice)
         .times(maxQuantityPerBlock * usageWindowBlocks)
-        .over(maxPricePer),
+        .over(maxPricePer)
+        .raised(),
     ),
   ]);
   return sumOf(parts).ceil();

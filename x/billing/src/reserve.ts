@@ -11,7 +11,7 @@ const ceilDivide = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
 
 /**
  * `min_runway_blocks` × Σ price × count + Σ max_price / per × max_quantity_per_block × `usage_window_blocks`, over all
- * infrastructures, rounded up to whole umu.
+ * infrastructures; each metric is rounded up to 10⁻¹⁸ umu, the sum to whole umu.
  * @throws AbciError when a price is no decimal, a `per` is 0 or the reserve exceeds 256 bits
  */
 export function reserveFor(
