@@ -1,6 +1,6 @@
 /** Figures of a run: printed as they come, kept for docs/PERFORMANCE.md. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 
 export interface Figure {
   readonly name: string;
@@ -43,4 +43,11 @@ export class Figures {
 export function percentile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
+}
+
+/** Bytes of memory of this process without the pages of files that it has mapped, where the system says so (Linux). */
+export function ownMemory(): number {
+  if (process.platform !== 'linux') return process.memoryUsage.rss();
+  const [, kib = '0'] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return 1_024 * Number(kib);
 }

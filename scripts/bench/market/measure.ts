@@ -1,9 +1,8 @@
 /** A market of one size: filled, then driven; what its blocks took and what their messages cost. */
-import { readFileSync } from 'node:fs';
 import { createMuNodeApp, muStoreNames } from '@mu/app/mu-app';
 import type { BlockPhase } from '@mu/framework/block-executor';
 import { RequestFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
-import { percentile } from '../figures.ts';
+import { ownMemory, percentile } from '../figures.ts';
 import { type BenchChain, type BlockDone, type BlockTimes, PhaseClock, runBlock } from './block.ts';
 import { benchCast, type Cast } from './cast.ts';
 import { FilledMarket } from './filled-market.ts';
@@ -79,7 +78,7 @@ export async function measureMarket(options: MarketOptions): Promise<MarketFigur
   const run = await drive({ app, store, clock }, cast, plan);
   machine.push(machineCheck());
   const figures = figuresOf(run, plan);
-  const [memory, files] = [memoryUse(), store.figures.bytes].map((bytes) => Math.round(bytes / 1_048_576));
+  const [memory, files] = [ownMemory(), store.figures.bytes].map((bytes) => Math.round(bytes / 1_048_576));
   await store.close();
   return {
     size,
@@ -89,12 +88,6 @@ export async function measureMarket(options: MarketOptions): Promise<MarketFigur
     files_mb: files ?? 0,
     machine_ms: percentile(machine, 0.5),
   };
-}
-
-function memoryUse(): number {
-  if (process.platform !== 'linux') return process.memoryUsage.rss();
-  const [, kib = '0'] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return 1_024 * Number(kib);
 }
 
 interface Run {

@@ -2,7 +2,7 @@
 import { createMuNodeApp, type MuApp, muStoreNames } from '@mu/app/mu-app';
 import { toBech32 } from '@mu/lib/bech32';
 import { CheckTxType, RequestFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
-import { percentile } from '../figures.ts';
+import { ownMemory, percentile } from '../figures.ts';
 import { beginChain, chainId, requireSuccess } from '../in-process.ts';
 import { benchWallets, signSends } from '../sends.ts';
 import { FilledStore, filledAddress } from './filled-store.ts';
@@ -26,7 +26,10 @@ export interface BlockFigures extends BlockPhases {
   readonly accounts: number;
   /** from an empty state to the first committed block */
   readonly fill_s: number;
+  /** with the pages of the state's file that are mapped and in memory */
   readonly rss_mb: number;
+  /** without them */
+  readonly memory_mb: number;
   /** of the state's files */
   readonly bytes_per_send: number;
 }
@@ -67,6 +70,7 @@ export async function measureBlocks({ folder, accounts, blocks, cacheMb }: Block
     commit_ms: of(({ commit_ms }) => commit_ms),
     write_ms: of(({ write_ms }) => write_ms),
     rss_mb: process.memoryUsage.rss() / 1_048_576,
+    memory_mb: ownMemory() / 1_048_576,
     bytes_per_send: bytes / blocks / sendsPerBlock,
   };
   await store.close();
