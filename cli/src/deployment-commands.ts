@@ -50,34 +50,25 @@ export function deploymentCommand(): Command {
     .action(
       run(async (session, [dseq = '']) => (await import('./commands/deployment.ts')).cancelDeployment(session, dseq)),
     );
-  deployment
-    .command('deposit <dseq> <amount>')
-    .description('add coins to the escrow')
-    .option('--owner <address>', 'owner of the deployment; yourself where absent')
-    .action(
-      run(async (session, [dseq = '', amount = ''], flags) =>
-        (await import('./commands/deployment.ts')).depositInto(
-          session,
-          dseq,
-          amount,
-          flags['owner'] as string | undefined,
+  const ways = {
+    deposit: 'add coins to the escrow',
+    withdraw: 'take coins out of the escrow: your share, above the reserve while it is open',
+  } as const;
+  for (const way of ['deposit', 'withdraw'] as const) {
+    deployment
+      .command(`${way} <dseq> <amount>`)
+      .description(ways[way])
+      .option('--owner <address>', 'owner of the deployment; yourself where absent')
+      .action(
+        run(async (session, [dseq = '', amount = ''], flags) =>
+          (await import('./commands/deployment.ts')).moveEscrow(session, way, {
+            dseq,
+            amount,
+            owner: flags['owner'] as string | undefined,
+          }),
         ),
-      ),
-    );
-  deployment
-    .command('withdraw <dseq> <amount>')
-    .description('take coins out of the escrow: your share, above the reserve while it is open')
-    .option('--owner <address>', 'owner of the deployment; yourself where absent')
-    .action(
-      run(async (session, [dseq = '', amount = ''], flags) =>
-        (await import('./commands/deployment.ts')).withdrawFrom(
-          session,
-          dseq,
-          amount,
-          flags['owner'] as string | undefined,
-        ),
-      ),
-    );
+      );
+  }
   return deployment;
 }
 

@@ -94,8 +94,8 @@ export const mutants: readonly Mutant[] = [
   market(
     'leases',
     'a stale lease that is replaced is broken',
-    'if (isStale(lease, height)) return CloseReason.CLOSE_REASON_NOT_CONFIRMED;',
-    '',
+    'return unlessStale(lease, height, reason);',
+    'return reason;',
   ),
   market(
     'leases',
@@ -124,7 +124,7 @@ export const mutants: readonly Mutant[] = [
   market(
     'lease-ends',
     'a later order that is not over keeps another round from opening',
-    'last?.state !== OrderState.ORDER_STATE_CLOSED',
+    'last === undefined || isLaterAndStands(last, lease)',
     'last === undefined',
   ),
   market(
@@ -155,8 +155,8 @@ export const mutants: readonly Mutant[] = [
   market(
     'keeper',
     'who cancels gets the collateral of a stale lease',
-    'isStale(lease, ctx.height) ? CloseReason.CLOSE_REASON_NOT_CONFIRMED : (reason as Reason)',
-    '(reason as Reason)',
+    'unlessStale(lease, ctx.height, reason as Reason)',
+    'reason as Reason',
   ),
   market(
     'system-tx',

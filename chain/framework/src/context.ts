@@ -39,6 +39,8 @@ export interface ContextParts {
   readonly events: EventLog;
   /** the transaction's bytes; empty outside of one */
   readonly txBytes: Uint8Array;
+  /** SHA-256 of them; empty outside of a transaction */
+  readonly txHash: Uint8Array;
   /** gas that all transactions of a block may want together; undefined for no limit */
   readonly blockGasLimit: bigint | undefined;
 }
@@ -51,6 +53,7 @@ export class Context implements ContextParts {
   readonly gas: GasMeter;
   readonly events: EventLog;
   readonly txBytes: Uint8Array;
+  readonly txHash: Uint8Array;
   readonly blockGasLimit: bigint | undefined;
   #metered: Map<string, KVStore> | undefined;
 
@@ -62,6 +65,7 @@ export class Context implements ContextParts {
     this.gas = parts.gas;
     this.events = parts.events;
     this.txBytes = parts.txBytes;
+    this.txHash = parts.txHash;
     this.blockGasLimit = parts.blockGasLimit;
   }
 
@@ -99,6 +103,7 @@ export class Context implements ContextParts {
       gas: parts.gas ?? this.gas,
       events: parts.events ?? this.events,
       txBytes: parts.txBytes ?? this.txBytes,
+      txHash: parts.txHash ?? this.txHash,
       blockGasLimit: 'blockGasLimit' in parts ? parts.blockGasLimit : this.blockGasLimit,
     });
   }
@@ -137,6 +142,6 @@ export function freshContext(
   parts: Pick<ContextParts, 'chain' | 'block' | 'mode' | 'stores'> & Partial<Pick<ContextParts, 'blockGasLimit'>>,
 ): Context {
   const { blockGasLimit } = parts;
-  const txBytes = new Uint8Array();
-  return new Context({ ...parts, gas: new GasMeter(), events: new EventLog(), txBytes, blockGasLimit });
+  const noTx = { txBytes: new Uint8Array(), txHash: new Uint8Array() };
+  return new Context({ ...parts, gas: new GasMeter(), events: new EventLog(), ...noTx, blockGasLimit });
 }

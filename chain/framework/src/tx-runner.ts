@@ -41,7 +41,7 @@ export function runTx(runner: TxRunner, ctx: Context, tx: Tx, blockGas?: GasMete
     return refused(errOutOfGas.wrap('no block gas left to run tx'));
   }
   // A log of its own, which nobody reads: events of the checks and of the messages are put together below.
-  const txCtx = ctx.with({ gas: new GasMeter(), txBytes: tx.raw, events: new EventLog() });
+  const txCtx = ctx.with({ gas: new GasMeter(), txBytes: tx.raw, txHash: tx.hash, events: new EventLog() });
   const run: Run = { txCtx, metered: false, anteEvents: [] };
   let result: TxResult;
   try {

@@ -86,42 +86,23 @@ export async function cancelDeployment(session: Session, dseqText: string): Prom
   });
 }
 
-/** Adds coins to the escrow of a deployment, one's own or another's. */
-export async function depositInto(
+/** Moves coins into the escrow of a deployment, one's own or another's, or out of it: the sender's share, above the reserve. */
+export async function moveEscrow(
   session: Session,
-  dseqText: string,
-  amount: string,
-  ownerFlag: string | undefined,
+  way: 'deposit' | 'withdraw',
+  what: { readonly dseq: string; readonly amount: string; readonly owner: string | undefined },
 ): Promise<void> {
-  const dseq = wholeNumber(dseqText, 'DSEQ');
-  const coin = await readCoin(amount);
-  const [{ MsgDeposit }, { toEncodeObject }] = await Promise.all([
+  const dseq = wholeNumber(what.dseq, 'DSEQ');
+  const amount = await readCoin(what.amount);
+  const [{ MsgDeposit, MsgWithdraw }, { toEncodeObject }] = await Promise.all([
     import('@mu/proto/billing'),
     import('@mu/client/chain/registry'),
   ]);
   const sender = await session.sender();
-  const owner = ownerFlag ?? sender.address;
-  const message = toEncodeObject(MsgDeposit, { depositor: sender.address, owner, dseq, amount: coin });
-  reportTx(session, await sender.sendAndWait([message]), { owner, dseq, amount });
-}
-
-/** Takes coins out of the escrow of a deployment: what the sender's shares are worth, above the reserve. */
-export async function withdrawFrom(
-  session: Session,
-  dseqText: string,
-  amount: string,
-  ownerFlag: string | undefined,
-): Promise<void> {
-  const dseq = wholeNumber(dseqText, 'DSEQ');
-  const coin = await readCoin(amount);
-  const [{ MsgWithdraw }, { toEncodeObject }] = await Promise.all([
-    import('@mu/proto/billing'),
-    import('@mu/client/chain/registry'),
-  ]);
-  const sender = await session.sender();
-  const owner = ownerFlag ?? sender.address;
-  const message = toEncodeObject(MsgWithdraw, { depositor: sender.address, owner, dseq, amount: coin });
-  reportTx(session, await sender.sendAndWait([message]), { owner, dseq, amount });
+  const owner = what.owner ?? sender.address;
+  const fields = { depositor: sender.address, owner, dseq, amount };
+  const message = way === 'deposit' ? toEncodeObject(MsgDeposit, fields) : toEncodeObject(MsgWithdraw, fields);
+  reportTx(session, await sender.sendAndWait([message]), { owner, dseq, amount: what.amount });
 }
 
 /** @throws CliError for what is no coin */

@@ -1,7 +1,6 @@
 /** The money of deployments: escrows, their shares, and payments out of them. All coins stand in the module's account. */
 import type { Context } from '@mu/framework/context';
 import { makeCoin } from '@mu/lib/amounts';
-import { sha256 } from '@mu/lib/hashes';
 import { type BillItem, type BillLine, EscrowAccount, EscrowState, type Params } from '@mu/proto/billing';
 import type { DeploymentId, DeploymentInfrastructure } from '@mu/proto/deployment';
 import type { Lease, OrderId } from '@mu/proto/market';
@@ -218,7 +217,7 @@ export class BillingKeeper {
       balance: intFromWire(escrow.balance),
       commissionRate: atomicsFromWire(this.params(ctx).commissionRate),
     });
-    return { lease, height: ctx.height, cost, settlement, txHash: txHashOf(ctx) };
+    return { lease, height: ctx.height, cost, settlement, txHash: ctx.txHash };
   }
 
   #pay(ctx: Context, lease: Lease, escrow: EscrowAccount, line: BillLine): PaidLease {
@@ -307,19 +306,6 @@ export class BillingKeeper {
     saveEscrow(ctx, closed);
     emitEscrowClosed(ctx, closed, worth);
   }
-}
-
-/** By the bytes themselves: a message of 500 confirmations makes 500 lines of one long transaction. */
-const txHashes = new WeakMap<Uint8Array, Uint8Array>();
-
-/** SHA-256 of the transaction that is being executed; empty outside of one. */
-function txHashOf({ txBytes }: Context): Uint8Array {
-  if (txBytes.length === 0) return txBytes;
-  const known = txHashes.get(txBytes);
-  if (known !== undefined) return known;
-  const hash = sha256(txBytes);
-  txHashes.set(txBytes, hash);
-  return hash;
 }
 
 function orderOf(lease: Lease): OrderId {

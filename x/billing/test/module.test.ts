@@ -239,7 +239,7 @@ describe('queries', () => {
     }
     // This block ran no transaction; one that does leaves its hash.
     expect(lines.map(({ txHash }) => txHash.length)).toEqual(lines.map(() => 0));
-    const ctx = world.ctx.with({ txBytes: utf8('a transaction') });
+    const ctx = world.ctx.with({ txHash: sha256(utf8('a transaction')) });
     const { lease } = world.keeper.payBlocks(ctx, world.getLease(), world.ctx.height + 1n);
     world.market.saveLease(ctx, lease);
     expect(state.billLines.get(ctx, [1n, lease.billLines])?.txHash).toEqual(Buffer.from(sha256(utf8('a transaction'))));

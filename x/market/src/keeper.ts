@@ -26,7 +26,15 @@ import {
 } from './events.ts';
 import type { MarketDeps } from './expected-keepers.ts';
 import { deploymentIdOf, type EndOptions, LeaseEnds, type Paid, type Settled } from './lease-ends.ts';
-import { assertInTime, assertStale, checkConfirmation, confirmed, isStale, type Reason, withNotice } from './leases.ts';
+import {
+  assertInTime,
+  assertStale,
+  checkConfirmation,
+  confirmed,
+  type Reason,
+  unlessStale,
+  withNotice,
+} from './leases.ts';
 import { MarketBook } from './market-book.ts';
 import { assertDue } from './orders.ts';
 import { Replacement } from './replacement.ts';
@@ -56,7 +64,7 @@ export class MarketKeeper {
     this.#deps = deps;
     this.#book = new MarketBook(deps);
     this.#ends = new LeaseEnds(deps, this.#book);
-    this.#replacement = new Replacement(deps, this.#book, this.#ends);
+    this.#replacement = new Replacement(this.#book, this.#ends);
   }
 
   /**
@@ -91,8 +99,7 @@ export class MarketKeeper {
   closeDeployment(ctx: Context, id: DeploymentId, reason: CloseReason): void {
     for (const order of this.ordersOfDeployment(ctx, id)) this.#book.close(ctx, order, reason);
     for (const lease of this.leasesOfDeployment(ctx, id)) {
-      const why = isStale(lease, ctx.height) ? CloseReason.CLOSE_REASON_NOT_CONFIRMED : (reason as Reason);
-      this.endLease(ctx, lease, why, { quietly: true });
+      this.endLease(ctx, lease, unlessStale(lease, ctx.height, reason as Reason), { quietly: true });
     }
   }
 

@@ -81,7 +81,9 @@ export class LeaseEnds {
     const order = this.#book.getOrder(ctx, orderIdOf(lease));
     this.#book.closeMatched(ctx, order, reason);
     if (options.quietly === true) return settled;
-    if (reopens(lease, reason, this.liveNumber(ctx, lease.replaces) !== 0n)) this.#reopen(ctx, order, lease, reason);
+    const replaces = this.liveNumber(ctx, lease.replaces);
+    if (reopens(lease, reason, replaces !== 0n))
+      this.openNextRound(ctx, lease, { excludes: ends[reason].excludes, replaces });
     this.tellWhenAllIsOver(ctx, orderIdOf(lease));
     return settled;
   }
@@ -113,20 +115,23 @@ export class LeaseEnds {
     return lease !== undefined && isLive(lease) ? number : 0n;
   }
 
-  /** Opens the next round of an infrastructure as it now asks, unless a later order of it is open or has a lease. */
-  #reopen(ctx: Context, order: Order, lease: Lease, reason: Reason): void {
-    const id = orderIdOf(order);
+  /**
+   * Opens the next round of a lease's infrastructure as it now asks, unless a later order of it is open or has a lease, or
+   * nobody may fulfil it.
+   * @param how whether the lease's provider is excluded, and the lease that the order replaces, 0 for none
+   */
+  openNextRound(ctx: Context, lease: Lease, how: { readonly excludes: boolean; readonly replaces: bigint }): void {
+    const id = orderIdOf(lease);
     const deployment = this.#deps.deployment.getDeployment(ctx, deploymentIdOf(id));
     if (deployment?.state !== DeploymentState.DEPLOYMENT_STATE_ACTIVE) return;
     const infrastructure = standingAt(deployment, id.infrastructure);
     const last = this.#book.lastOrder(ctx, id);
-    if (infrastructure === undefined || last?.state !== OrderState.ORDER_STATE_CLOSED) return;
+    if (infrastructure === undefined || last === undefined || isLaterAndStands(last, lease)) return;
     const excluded = excludedByMarket(specOf(last), infrastructure);
-    if (ends[reason].excludes) excluded.push(lease.provider);
+    if (how.excludes) excluded.push(lease.provider);
     const spec = nextSpec(infrastructure, excluded);
     if (isHopeless(spec)) return;
-    const replaces = this.liveNumber(ctx, lease.replaces);
-    this.#book.openNext(ctx, id, { spec, waitBlocks: deployment.waitBlocks, replaces });
+    this.#book.openNext(ctx, id, { spec, waitBlocks: deployment.waitBlocks, replaces: how.replaces });
   }
 
   tellWhenAllIsOver(ctx: Context, id: OrderId | DeploymentId): void {
@@ -135,6 +140,11 @@ export class LeaseEnds {
     for (const _ of liveLeasesByDeployment.iterate(ctx, { prefix })) return;
     this.#deps.hooks.afterAllOver(ctx, deploymentIdOf(id));
   }
+}
+
+/** Whether the last order of an infrastructure came after the lease's own and is not over. */
+function isLaterAndStands(last: Order, lease: Lease): boolean {
+  return last.state !== OrderState.ORDER_STATE_CLOSED && orderIdOf(last).round !== orderIdOf(lease).round;
 }
 
 export function deploymentIdOf(id: OrderId | DeploymentId): DeploymentId {

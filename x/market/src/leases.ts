@@ -262,11 +262,16 @@ export function reopens(lease: Lease, reason: Reason, replacesLive: boolean): bo
   return when === 'always' || (when === 'persist' && (lease.persist || replacesLive));
 }
 
+/** The reason of an end that the user's doing brings: another one where the provider stayed away, whose collateral it costs. */
+export function unlessStale(lease: Lease, height: bigint, reason: Reason): Reason {
+  return isStale(lease, height) ? CloseReason.CLOSE_REASON_NOT_CONFIRMED : reason;
+}
+
 /** Why a lease ends whose replacement runs. */
 export function replacedReason(lease: Lease, height: bigint): Reason {
-  if (isStale(lease, height)) return CloseReason.CLOSE_REASON_NOT_CONFIRMED;
-  if (lease.leaveHeight !== 0n) return CloseReason.CLOSE_REASON_PROVIDER_NOTICE;
-  return CloseReason.CLOSE_REASON_DEPLOYMENT_UPDATED;
+  const hasNotice = lease.leaveHeight !== 0n;
+  const reason = hasNotice ? CloseReason.CLOSE_REASON_PROVIDER_NOTICE : CloseReason.CLOSE_REASON_DEPLOYMENT_UPDATED;
+  return unlessStale(lease, height, reason);
 }
 
 /** Whether a confirmation is the first one that says that the lease runs. */

@@ -1,15 +1,9 @@
 /** Leases that give way to others without a gap: by notice of the provider, by an update of the user (README "Replacement"). */
 import type { Context } from '@mu/framework/context';
-import {
-  type Deployment,
-  type DeploymentId,
-  type DeploymentInfrastructure,
-  DeploymentState,
-} from '@mu/proto/deployment';
+import type { Deployment, DeploymentId, DeploymentInfrastructure } from '@mu/proto/deployment';
 import { CloseReason, type Lease, LeaseState, ManifestState, type Order, OrderState } from '@mu/proto/market';
-import type { MarketDeps } from './expected-keepers.ts';
 import { deploymentIdOf, type LeaseEnds } from './lease-ends.ts';
-import { isStale, replacedReason } from './leases.ts';
+import { replacedReason, unlessStale } from './leases.ts';
 import type { MarketBook } from './market-book.ts';
 import {
   assertCollateral,
@@ -40,12 +34,10 @@ interface Place extends DeploymentId {
 const updated = CloseReason.CLOSE_REASON_DEPLOYMENT_UPDATED;
 
 export class Replacement {
-  readonly #deps: MarketDeps;
   readonly #book: MarketBook;
   readonly #ends: LeaseEnds;
 
-  constructor(deps: MarketDeps, book: MarketBook, ends: LeaseEnds) {
-    this.#deps = deps;
+  constructor(book: MarketBook, ends: LeaseEnds) {
     this.#book = book;
     this.#ends = ends;
   }
@@ -81,7 +73,7 @@ export class Replacement {
     const last = this.#book.lastOrder(ctx, place);
     if (last?.state === OrderState.ORDER_STATE_OPEN) this.#book.close(ctx, last, updated);
     for (const lease of this.#livesAt(ctx, place))
-      this.#ends.end(ctx, lease, endedByUser(lease, ctx.height), { quietly: true });
+      this.#ends.end(ctx, lease, unlessStale(lease, ctx.height, updated), { quietly: true });
   }
 
   /** Live leases of an infrastructure, the replaced one first. */
@@ -107,7 +99,7 @@ export class Replacement {
       for (const lease of lives) this.#takeOver(ctx, lease, spec);
       return { serves: true, replaces: 0n };
     }
-    for (const lease of later) this.#ends.end(ctx, lease, endedByUser(lease, ctx.height), { quietly: true });
+    for (const lease of later) this.#ends.end(ctx, lease, unlessStale(lease, ctx.height, updated), { quietly: true });
     const serves = later.length > 0 && this.#serves(ctx, first, spec);
     if (serves) this.#takeOver(ctx, first, spec);
     return { serves, replaces: first.number };
@@ -134,15 +126,7 @@ export class Replacement {
   beginForNotice(ctx: Context, lease: Lease): void {
     if (lease.state !== LeaseState.LEASE_STATE_ACTIVE || !lease.persist) return;
     if (this.#ends.liveNumber(ctx, lease.replaces) !== 0n) return;
-    const id = orderIdOf(lease);
-    const deployment = this.#deps.deployment.getDeployment(ctx, deploymentIdOf(id));
-    if (deployment?.state !== DeploymentState.DEPLOYMENT_STATE_ACTIVE) return;
-    const infrastructure = standingAt(deployment, id.infrastructure);
-    const last = this.#book.lastOrder(ctx, id);
-    if (infrastructure === undefined || last === undefined || isReplacing(last, lease)) return;
-    const spec = nextSpec(infrastructure, [...excludedByMarket(specOf(last), infrastructure), lease.provider]);
-    if (isHopeless(spec)) return;
-    this.#book.openNext(ctx, id, { spec, waitBlocks: deployment.waitBlocks, replaces: lease.number });
+    this.#ends.openNextRound(ctx, lease, { excludes: true, replaces: lease.number });
   }
 
   /**
@@ -162,16 +146,6 @@ export class Replacement {
   }
 }
 
-/** Whether the last order of an infrastructure is one that came after the lease's own and is not over. */
-function isReplacing(last: Order, lease: Lease): boolean {
-  return last.state !== OrderState.ORDER_STATE_CLOSED && orderIdOf(last).round !== orderIdOf(lease).round;
-}
-
 function leaversOf(lives: readonly Lease[]): string[] {
   return lives.filter(({ leaveHeight }) => leaveHeight !== 0n).map(({ provider }) => provider);
-}
-
-/** Why a lease ends that the user no longer wants. */
-function endedByUser(lease: Lease, height: bigint): typeof updated | CloseReason.CLOSE_REASON_NOT_CONFIRMED {
-  return isStale(lease, height) ? CloseReason.CLOSE_REASON_NOT_CONFIRMED : updated;
 }
