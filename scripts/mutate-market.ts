@@ -28,6 +28,7 @@ function whole(name: 'messages' | 'seed', least: number): number {
 
 function main(): void {
   const chosen = mutants.filter(({ rule, file }) => `${file} ${rule}`.includes(values.only));
+  if (chosen.length === 0) throw new Error(`no rule has "${values.only}" in its name or its file`);
   const tree = mkdtempSync(join(tmpdir(), 'mu-mutants-'));
   try {
     copyTree(resolve(import.meta.dirname, '..'), tree);

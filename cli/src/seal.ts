@@ -1,7 +1,7 @@
 /** Puts a manifest on the chain, sealed to the one provider that the stack chooses. */
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import { bundleFor } from '@mu/client/manifest/bundle';
-import { sealBody, sealOverheadBytes } from '@mu/client/manifest/seal';
+import { type Sealed, sealBody } from '@mu/client/manifest/seal';
 import { deliveryBody } from '@mu/client/provider/delivery-body';
 import { concatBytes } from '@mu/lib/bytes';
 import type { DeploymentInfrastructure, SealedManifest } from '@mu/proto/deployment';
@@ -43,10 +43,11 @@ export async function sealFor(
       built.head,
     ),
   );
-  await checkSize(session, body.length);
   const { owner, dseq, revision, chain_id: chainId } = built.head;
   const place = { chainId, owner, dseq: BigInt(dseq), revision: BigInt(revision), keyId: key.keyId };
-  const { encapsulatedKey, ciphertext } = await sealBody(body, key.publicKey, place);
+  const sealed = await sealBody(body, key.publicKey, place);
+  await checkSize(session, sealed);
+  const { encapsulatedKey, ciphertext } = sealed;
   return {
     provider,
     keyId: key.keyId,
@@ -55,18 +56,17 @@ export async function sealFor(
   };
 }
 
-/** Says what it costs, and that it is there for ever. */
-async function checkSize(session: Session, bodyBytes: number): Promise<void> {
-  const client = await session.client();
-  const { params } = await client.deployment.params({});
+/** Says what it costs, and that it is there for ever. @throws CliError where the chain does not take so much */
+async function checkSize(session: Session, { encapsulatedKey, ciphertext }: Sealed): Promise<void> {
+  const { params } = await (await session.client()).deployment.params({});
   const most = params?.maxSealedManifestBytes ?? 0;
-  const bytes = bodyBytes + sealOverheadBytes;
   if (most === 0) throw usageError('--seal: this chain takes no manifests; leave the option out and it is delivered');
-  if (bytes - 32 > most) {
+  if (ciphertext.length > most) {
     throw usageError(
-      `--seal: the manifest has ${bytes - 32} bytes sealed, the chain takes ${most}; leave the option out and it is delivered`,
+      `--seal: the manifest has ${ciphertext.length} bytes sealed, the chain takes ${most}; leave the option out and it is delivered`,
     );
   }
+  const bytes = encapsulatedKey.length + ciphertext.length;
   const fee = BigInt(params?.sealedManifestFeePerByte ?? '0') * BigInt(bytes);
   session.output.step(`  the manifest goes to the chain, sealed: ${bytes} bytes for ${fee} ${session.config.denom}`);
   session.output.step(

@@ -26,9 +26,6 @@ export interface Sealed {
   readonly ciphertext: Uint8Array;
 }
 
-/** Bytes that sealing adds: a deployment pays for them too. */
-export const sealOverheadBytes = 32 + 16;
-
 const suite = (): CipherSuite =>
   new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
 
