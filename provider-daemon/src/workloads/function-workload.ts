@@ -1,17 +1,20 @@
 /** One function: its instances, each a sandbox process that runs one call at a time, and the calls that wait for one. */
 import { isCgiName } from './cgi-names.ts';
 import {
+  type CallableWorkload,
   defaultTimeoutMs,
+  type FunctionSpec,
+  type InstanceMetrics,
+  type InstanceStatus,
   type Invocation,
   type InvocationResult,
   type OutputSink,
-  type Workload,
   WorkloadError,
   type WorkloadLog,
-  type WorkloadSpec,
   type WorkloadUsage,
 } from './driver.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { processMetrics } from './process-metrics.ts';
 import type { SandboxPool } from './sandbox-pool.ts';
 import type { CallOutcome, SandboxProcess } from './sandbox-process.ts';
 import { UsageMeter } from './usage-meter.ts';
@@ -23,14 +26,22 @@ export interface FunctionLimits {
   readonly maxQueued: number;
   /** A call that has waited so long is `busy`. */
   readonly maxQueuedMs: number;
-  /** An instance beyond the first that had nothing to do for so long is ended. */
+  /** An instance that had nothing to do for so long is ended; the next call takes a warm process again. */
   readonly idleMs: number;
   /** An instance is replaced after so many calls: the engine keeps some 150 KB of each. */
   readonly maxCalls: number;
 }
 
+/** A function as it stands after a start or an update. */
+export interface FunctionVersion {
+  readonly spec: FunctionSpec;
+  /** The spec's, its memory limited. */
+  readonly module: Uint8Array;
+}
+
 interface Instance {
   readonly process: SandboxProcess;
+  readonly version: FunctionVersion;
   busy: boolean;
   calls: number;
   /** `leaving`: another is made ready in its place; `retired`: that one serves. */
@@ -48,38 +59,70 @@ interface Waiting {
 
 const stopped = () => new WorkloadError('stopped', 'the function has been stopped');
 
-export class FunctionWorkload implements Workload {
-  readonly spec: WorkloadSpec;
-  readonly #module: Uint8Array;
+export interface FunctionOptions {
+  readonly pool: SandboxPool;
+  readonly limits: FunctionLimits;
+  readonly log: WorkloadLog;
+  /** Checks a spec and limits its module. @throws WorkloadError `invalid` */
+  readonly versionOf: (spec: FunctionSpec) => FunctionVersion;
+  readonly onStop: () => void;
+}
+
+export class FunctionWorkload implements CallableWorkload {
+  #version: FunctionVersion;
+  readonly #versionOf: FunctionOptions['versionOf'];
   readonly #pool: SandboxPool;
   readonly #limits: FunctionLimits;
   readonly #log: WorkloadLog;
   readonly #onStop: () => void;
-  readonly #meter: UsageMeter;
-  readonly #env: Readonly<Record<string, string>>;
+  readonly #meter = new UsageMeter();
   readonly #instances = new Set<Instance>();
   readonly #queue: Waiting[] = [];
   #starting = 0;
   #stopped = false;
 
-  /** `module`: the spec's, its memory limited. */
-  constructor(
-    spec: WorkloadSpec,
-    options: { module: Uint8Array; pool: SandboxPool; limits: FunctionLimits; log: WorkloadLog; onStop: () => void },
-  ) {
-    this.spec = spec;
-    this.#module = options.module;
+  /** @throws WorkloadError `invalid` */
+  constructor(spec: FunctionSpec, options: FunctionOptions) {
+    this.#version = options.versionOf(spec);
+    this.#versionOf = options.versionOf;
     this.#pool = options.pool;
     this.#limits = options.limits;
     this.#log = options.log;
     this.#onStop = options.onStop;
-    this.#meter = new UsageMeter(spec.memoryBytes);
-    this.#env = Object.fromEntries(Object.entries(spec.env ?? {}).filter(([name]) => !isCgiName(name)));
+  }
+
+  get spec(): FunctionSpec {
+    return this.#version.spec;
   }
 
   /** Makes the first instance ready. @throws WorkloadError */
   async start(): Promise<void> {
-    await this.#addInstance();
+    await this.#addInstance(this.#version);
+  }
+
+  /** Calls under way end in the old version; from the first instance of the new one on, all others go there. */
+  async update(spec: FunctionSpec): Promise<void> {
+    if (this.#stopped) throw stopped();
+    const version = this.#versionOf(spec);
+    const before = [...this.#instances];
+    try {
+      await this.#addInstance(version);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new WorkloadError('unhealthy', `the new version of ${spec.service} does not start: ${why}`);
+    }
+    this.#version = version;
+    for (const instance of before) this.#retire(instance);
+  }
+
+  status(): InstanceStatus[] {
+    const instances = [...this.#instances].filter(({ state }) => state !== 'retired');
+    return instances.map((_instance, index) => ({ index, state: 'ready', restarts: 0 }));
+  }
+
+  async metrics(): Promise<InstanceMetrics[]> {
+    const found = await Promise.all([...this.#instances].map(({ process }) => processMetrics(process.pid)));
+    return found.flatMap((metrics, index) => (metrics === undefined ? [] : [{ index, ...metrics }]));
   }
 
   invoke(invocation: Invocation, output: OutputSink): Promise<InvocationResult> {
@@ -154,19 +197,19 @@ export class FunctionWorkload implements Workload {
   }
 
   #grow(): void {
-    this.#addInstance().catch((error: WorkloadError) => {
+    this.#addInstance(this.#version).catch((error: WorkloadError) => {
       if (this.#stopped) return;
       this.#log(this.spec, 'system', `an instance could not be started: ${error.message}`);
       if (this.#instances.size === 0 && this.#starting === 0) this.#rejectQueue(error);
     });
   }
 
-  async #addInstance(): Promise<void> {
+  async #addInstance(version: FunctionVersion): Promise<void> {
     this.#starting += 1;
     const process = this.#pool.take();
-    const instance: Instance = { process, busy: false, calls: 0, state: 'serving', idleTimer: undefined };
+    const instance: Instance = { process, version, busy: false, calls: 0, state: 'serving', idleTimer: undefined };
     try {
-      await process.load(this.#module);
+      await process.load(version.module);
       if (this.#stopped) throw stopped();
     } catch (error) {
       process.kill(stopped());
@@ -183,15 +226,16 @@ export class FunctionWorkload implements Workload {
   async #run(instance: Instance, { invocation, output, settle }: Waiting): Promise<void> {
     instance.busy = true;
     clearTimeout(instance.idleTimer);
-    const lines = new LineSplitter((line) => this.#log(this.spec, 'stderr', line));
+    const { spec } = instance.version;
+    const lines = new LineSplitter((line) => this.#log(spec, 'stderr', line));
     // The caller's variables stand above the stack's.
-    const env = { ...this.#env, ...invocation.env };
+    const env = { ...stackEnv(spec), ...invocation.env };
     const outcome = await instance.process.call(
       { ...invocation, env },
-      { stdout: output, stderr: (chunk) => lines.push(chunk), timeoutMs: this.spec.timeoutMs ?? defaultTimeoutMs },
+      { stdout: output, stderr: (chunk) => lines.push(chunk), timeoutMs: spec.timeoutMs ?? defaultTimeoutMs },
     );
     lines.flush();
-    this.#meter.add(outcome.runMicros);
+    this.#meter.add(outcome.runMicros, spec.memoryBytes);
     this.#settle(outcome, settle);
     instance.busy = false;
     instance.calls += 1;
@@ -214,11 +258,8 @@ export class FunctionWorkload implements Workload {
     if (instance.state === 'retired') instance.process.kill(stopped());
     if (instance.state !== 'serving' || this.#stopped) return;
     instance.state = 'leaving';
-    this.#addInstance().then(
-      () => {
-        instance.state = 'retired';
-        if (!instance.busy) instance.process.kill(stopped());
-      },
+    this.#addInstance(this.#version).then(
+      () => this.#retire(instance),
       (error: WorkloadError) => {
         instance.state = 'serving';
         if (!this.#stopped) this.#log(this.spec, 'system', `an instance could not be replaced: ${error.message}`);
@@ -226,21 +267,28 @@ export class FunctionWorkload implements Workload {
     );
   }
 
-  /** Ends an instance that nobody needs for long; the first stays. */
+  /** It gets no more calls, and ends with the one that it runs. */
+  #retire(instance: Instance): void {
+    instance.state = 'retired';
+    if (!instance.busy) instance.process.kill(stopped());
+  }
+
+  /** Ends an instance that nobody needs for long. */
   #rest(instance: Instance): void {
     clearTimeout(instance.idleTimer);
     if (!instance.process.alive) return;
     instance.idleTimer = setTimeout(() => {
-      if (this.#instances.size > 1) instance.process.kill(stopped());
+      this.#retire(instance);
     }, this.#limits.idleMs).unref();
   }
 
-  /** After a call past its limit, a crash, or idleness. Without any instance left, the next is made ready at once. */
+  /** After a call past its limit, a crash, or idleness. One that was lost in its work is replaced at once. */
   #lost(instance: Instance): void {
     clearTimeout(instance.idleTimer);
     this.#instances.delete(instance);
     if (this.#stopped) return;
-    if (this.#instances.size + this.#starting === 0) this.#grow();
+    const idle = instance.state === 'retired' && this.#queue.length === 0;
+    if (!idle && this.#instances.size + this.#starting === 0) this.#grow();
     else this.#pump();
   }
 
@@ -250,6 +298,11 @@ export class FunctionWorkload implements Workload {
       settle.reject(error);
     }
   }
+}
+
+/** The stack's own environment, which never says what CGI says. */
+function stackEnv({ env }: FunctionSpec): Record<string, string> {
+  return Object.fromEntries(Object.entries(env ?? {}).filter(([name]) => !isCgiName(name)));
 }
 
 function canceled(): WorkloadError {

@@ -13,23 +13,19 @@ export function megabyteMilliseconds(memoryBytes: number, runMicros: number): bi
 }
 
 export class UsageMeter {
-  readonly #memoryBytes: number;
   #invocations = 0n;
   #megabyteMilliseconds = 0n;
-  #taken: WorkloadUsage = { invocations: 0n, megabyteMilliseconds: 0n };
+  #taken: WorkloadUsage = { invocations: 0n, megabyteMilliseconds: 0n, egressBytes: 0n };
 
-  constructor(memoryBytes: number) {
-    this.#memoryBytes = memoryBytes;
-  }
-
-  /** A call that ran, whatever its end. */
-  add(runMicros: number): void {
+  /** A call that ran under a memory limit, whatever its end. */
+  add(runMicros: number, memoryBytes: number): void {
     this.#invocations += 1n;
-    this.#megabyteMilliseconds += megabyteMilliseconds(this.#memoryBytes, runMicros);
+    this.#megabyteMilliseconds += megabyteMilliseconds(memoryBytes, runMicros);
   }
 
+  /** A function has no network of its own: nothing leaves it but its answers. */
   total(): WorkloadUsage {
-    return { invocations: this.#invocations, megabyteMilliseconds: this.#megabyteMilliseconds };
+    return { invocations: this.#invocations, megabyteMilliseconds: this.#megabyteMilliseconds, egressBytes: 0n };
   }
 
   /** What came since the last time. */
@@ -40,6 +36,7 @@ export class UsageMeter {
     return {
       invocations: total.invocations - before.invocations,
       megabyteMilliseconds: total.megabyteMilliseconds - before.megabyteMilliseconds,
+      egressBytes: 0n,
     };
   }
 }

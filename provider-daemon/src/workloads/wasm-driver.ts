@@ -1,7 +1,15 @@
 /** WASI functions in sandbox processes of their own (design §7). */
+import { isDeepStrictEqual } from 'node:util';
 import { limitModule, ModuleError } from '@mu/client/wasm-module';
-import { type Workload, type WorkloadDriver, WorkloadError, type WorkloadLog, type WorkloadSpec } from './driver.ts';
-import { type FunctionLimits, FunctionWorkload } from './function-workload.ts';
+import {
+  type CallableWorkload,
+  type FunctionSpec,
+  type WorkloadDriver,
+  WorkloadError,
+  type WorkloadLog,
+  type WorkloadName,
+} from './driver.ts';
+import { type FunctionLimits, type FunctionVersion, FunctionWorkload } from './function-workload.ts';
 import { detectIsolation, type Isolation, type SandboxCode, sandboxCode } from './isolation.ts';
 import { SandboxPool } from './sandbox-pool.ts';
 
@@ -24,7 +32,7 @@ const defaults: FunctionLimits = {
   maxCalls: 1000,
 };
 
-export class WasmDriver implements WorkloadDriver {
+export class WasmDriver implements WorkloadDriver<FunctionSpec, CallableWorkload> {
   readonly name = 'wasm';
   readonly artifacts = ['wasm'] as const;
   readonly isolation: Isolation;
@@ -67,18 +75,22 @@ export class WasmDriver implements WorkloadDriver {
     return new WasmDriver({ isolation, code, pool }, options);
   }
 
-  check(spec: WorkloadSpec): void {
-    this.#limited(spec);
+  check(spec: FunctionSpec): void {
+    versionOf(spec);
   }
 
-  async start(spec: WorkloadSpec): Promise<Workload> {
+  async start(spec: FunctionSpec): Promise<CallableWorkload> {
     if (this.#closed) throw new WorkloadError('failed', 'the driver is closed');
-    const module = this.#limited(spec);
-    const workload = new FunctionWorkload(spec, {
-      module,
+    const running = [...this.#workloads].find(({ spec: own }) => isSame(own, spec));
+    if (running !== undefined) {
+      if (!isDeepStrictEqual(running.spec, spec)) await running.update(spec);
+      return running;
+    }
+    const workload: FunctionWorkload = new FunctionWorkload(spec, {
       pool: this.#pool,
       limits: this.#limits,
       log: this.#log,
+      versionOf,
       onStop: () => this.#workloads.delete(workload),
     });
     this.#workloads.add(workload);
@@ -89,6 +101,15 @@ export class WasmDriver implements WorkloadDriver {
       throw error;
     }
     return workload;
+  }
+
+  /** None: a sandbox process ends with the process that started it. */
+  async found(): Promise<WorkloadName[]> {
+    return [];
+  }
+
+  async remove(name: WorkloadName): Promise<void> {
+    for (const workload of [...this.#workloads]) if (isSame(workload.spec, name)) await workload.stop();
   }
 
   /** Live sandbox processes, spares included. */
@@ -103,17 +124,20 @@ export class WasmDriver implements WorkloadDriver {
     await this.#pool.close();
     await this.#code.remove();
   }
+}
 
-  #limited(spec: WorkloadSpec): Uint8Array {
-    const { timeoutMs } = spec;
-    if (timeoutMs !== undefined && !(timeoutMs >= 1 && timeoutMs <= maxTimeoutMs)) {
-      throw new WorkloadError('invalid', `a time limit of ${timeoutMs} ms, it must be from 1 to ${maxTimeoutMs}`);
-    }
-    try {
-      return limitModule(spec.artifact.bytes, spec.memoryBytes);
-    } catch (error) {
-      if (error instanceof ModuleError) throw new WorkloadError('invalid', `${spec.service}: ${error.message}`);
-      throw error;
-    }
+const isSame = (a: WorkloadName, b: WorkloadName): boolean => a.deployment === b.deployment && a.service === b.service;
+
+/** @throws WorkloadError `invalid` */
+function versionOf(spec: FunctionSpec): FunctionVersion {
+  const { timeoutMs } = spec;
+  if (timeoutMs !== undefined && !(timeoutMs >= 1 && timeoutMs <= maxTimeoutMs)) {
+    throw new WorkloadError('invalid', `a time limit of ${timeoutMs} ms, it must be from 1 to ${maxTimeoutMs}`);
+  }
+  try {
+    return { spec, module: limitModule(spec.artifact.bytes, spec.memoryBytes) };
+  } catch (error) {
+    if (error instanceof ModuleError) throw new WorkloadError('invalid', `${spec.service}: ${error.message}`);
+    throw error;
   }
 }

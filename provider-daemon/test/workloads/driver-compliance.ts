@@ -94,7 +94,7 @@ export function describeDriver(name: string, { create, artifacts }: DriverUnderT
       const first = workload.takeUsage();
       expect(first.invocations).toBe(1n);
       expect(first.megabyteMilliseconds).toBeGreaterThan(0n);
-      expect(workload.takeUsage()).toEqual({ invocations: 0n, megabyteMilliseconds: 0n });
+      expect(workload.takeUsage()).toEqual({ invocations: 0n, megabyteMilliseconds: 0n, egressBytes: 0n });
       await callOf(workload);
       expect(workload.takeUsage().invocations).toBe(1n);
       expect(workload.usage().invocations).toBe(2n);
