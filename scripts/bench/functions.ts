@@ -46,7 +46,7 @@ export async function callSideBySide(calls: number): Promise<{ gateway: number[]
       memoryBytes: 128 << 20,
     });
     const { host, port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
-    const routes = [{ path: '/login', methods: ['POST'], function: 'login' }];
+    const routes = [{ path: '/login', methods: ['POST'], to: { kind: 'function' as const, name: 'login' } }];
     gateway.setRoutes('bench', {
       deployment: 'bench',
       service: 'gw',

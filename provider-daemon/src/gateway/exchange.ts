@@ -35,7 +35,8 @@ export async function serve(exchange: Exchange): Promise<void> {
   const match = table.match(normalPath(exchange.path), request.method ?? 'GET');
   if (match === undefined) return decline(exchange, refusals.noRoute);
   if ('allowed' in match) return decline(exchange, methodNotAllowed(match.allowed));
-  const callee = service.functions.get(match.route.function);
+  const { to } = match.route;
+  const callee = to.kind === 'function' ? service.functions.get(to.name) : undefined;
   if (callee === undefined) return decline(exchange, refusals.notRunning);
   if (request.headers.expect !== undefined && Number(request.headers['content-length'] ?? 0) <= exchange.bodyLimit) {
     exchange.response.writeContinue();

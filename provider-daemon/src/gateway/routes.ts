@@ -1,14 +1,24 @@
-/** Which function answers a path: WAGI's routes. */
-import type { Workload } from '../workloads/driver.ts';
+/** Which function or workload answers a path: WAGI's routes. */
+import type { CallableWorkload } from '../workloads/driver.ts';
+import type { UpstreamPool } from './upstreams.ts';
+
+/** Who answers: a function by the name of its service, or a container's port. */
+export type RouteTarget =
+  | { readonly kind: 'function'; readonly name: string }
+  | { readonly kind: 'workload'; readonly name: string; readonly port: number };
 
 /** A route as a manifest has it. */
 export interface RouteSpec {
-  /** `/a/b`, or `/a/...` for `/a` and all below it. */
+  /** `/a/b`, or `/a/...` for `/a` and all below it; `/...` is everything. */
   readonly path: string;
-  /** HEAD follows GET by itself. */
+  /** HEAD follows GET by itself; `*` is any method. */
   readonly methods: readonly string[];
-  /** Name of the function's service. */
-  readonly function: string;
+  readonly to: RouteTarget;
+}
+
+/** The one route of a connection with scope global and protocol http: all of the host belongs to a workload. */
+export function wholeRoute(name: string, port: number): RouteSpec {
+  return { path: '/...', methods: ['*'], to: { kind: 'workload', name, port } };
 }
 
 /** What one MuGateway of one deployment serves. */
@@ -19,7 +29,13 @@ export interface GatewayService {
   readonly service: string;
   readonly routes: readonly RouteSpec[];
   /** Running functions by name; a route to one that is not here answers 503. */
-  readonly functions: ReadonlyMap<string, Pick<Workload, 'spec' | 'invoke'>>;
+  readonly functions: ReadonlyMap<string, Pick<CallableWorkload, 'spec' | 'invoke'>>;
+  /** Where workloads answer, by the name of their service; a route to one that is not here answers 503. */
+  readonly upstreams?: ReadonlyMap<string, UpstreamPool>;
+  /** Host names of the tenant's own; each is served once its TXT record shows `id`. */
+  readonly hosts?: readonly string[];
+  /** The deployment on the chain, `<owner>/<dseq>`: needed where there are `hosts`. */
+  readonly id?: string;
 }
 
 /** A route that matches a path; `rest` is the path below it, in segments as they were sent. */
@@ -72,7 +88,7 @@ export class RouteTable {
 
 function choose(routes: readonly RouteSpec[], method: string, found: (route: RouteSpec) => RouteMatch) {
   const asked = method === 'HEAD' ? ['HEAD', 'GET'] : [method];
-  const route = routes.find(({ methods }) => asked.some((name) => methods.includes(name)));
+  const route = routes.find(({ methods }) => methods.includes('*') || asked.some((name) => methods.includes(name)));
   if (route !== undefined) return found(route);
   const methods = new Set(routes.flatMap((one) => one.methods));
   if (methods.has('GET')) methods.add('HEAD');

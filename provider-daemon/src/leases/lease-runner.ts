@@ -141,7 +141,7 @@ export class LeaseRunner {
       const routes = service.routes.map(({ path, methods, function: name }) => ({
         path,
         methods: [methods].flat(),
-        function: name,
+        to: { kind: 'function' as const, name },
       }));
       this.#claims.serve(place.lease, label, {
         deployment: place.lease.toString(),

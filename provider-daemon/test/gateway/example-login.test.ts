@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Gateway } from '../../src/gateway/gateway.ts';
-import type { Workload } from '../../src/workloads/driver.ts';
+import type { CallableWorkload } from '../../src/workloads/driver.ts';
 import { WasmDriver } from '../../src/workloads/wasm-driver.ts';
 import { allowSeconds } from '../workloads/patience.ts';
 
@@ -28,7 +28,7 @@ describe('examples/login', () => {
   const lines: string[] = [];
   const gateway = new Gateway();
   let driver: WasmDriver;
-  let workload: Workload;
+  let workload: CallableWorkload;
   let bytes: Uint8Array;
   let url: string;
 
@@ -44,7 +44,7 @@ describe('examples/login', () => {
     });
     const { port } = await gateway.listen({ host: '127.0.0.1', port: 0 });
     url = `http://127.0.0.1:${port}/~label/login`;
-    const routes = [{ path: '/login', methods: ['POST'], function: 'simple_backend' }];
+    const routes = [{ path: '/login', methods: ['POST'], to: { kind: 'function' as const, name: 'simple_backend' } }];
     const functions = new Map([['simple_backend', workload]]);
     gateway.setRoutes('label', { deployment: 'd', service: 'main_gw', routes, functions });
   });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { RouteSpec } from '../../src/gateway/routes.ts';
-import type { Workload } from '../../src/workloads/driver.ts';
+import type { CallableWorkload } from '../../src/workloads/driver.ts';
 import { WasmDriver } from '../../src/workloads/wasm-driver.ts';
 import { specOf } from '../workloads/driver-compliance.ts';
 import * as modules from '../workloads/modules.ts';
@@ -13,7 +13,7 @@ allowSeconds(60);
 const lines: string[] = [];
 const log = (_: unknown, stream: string, line: string) => void lines.push(`${stream}: ${line}`);
 const limit = 100_000;
-const functions = new Map<string, Workload>();
+const functions = new Map<string, CallableWorkload>();
 const gateway = new Gateway({ domain: 'mu.example', bodyLimitBytes: limit, onLog: log });
 let driver: WasmDriver;
 let base: string;
@@ -51,12 +51,12 @@ beforeAll(async () => {
   ({ port } = await gateway.listen({ host: '127.0.0.1', port: 0 }));
   base = `http://127.0.0.1:${port}/~abc`;
   const routes: RouteSpec[] = Object.keys(programs).map((name) => {
-    return { path: `/${name}`, methods: ['GET', 'POST'], function: name };
+    return { path: `/${name}`, methods: ['GET', 'POST'], to: { kind: 'function', name } };
   });
   routes.push(
-    { path: '/login', methods: ['POST'], function: 'hello' },
-    { path: '/files/...', methods: ['GET'], function: 'dump' },
-    { path: '/gone', methods: ['GET'], function: 'stopped' },
+    { path: '/login', methods: ['POST'], to: { kind: 'function', name: 'hello' } },
+    { path: '/files/...', methods: ['GET'], to: { kind: 'function', name: 'dump' } },
+    { path: '/gone', methods: ['GET'], to: { kind: 'function', name: 'stopped' } },
   );
   gateway.setRoutes('abc', { deployment: 'abc', service: 'gw', routes, functions });
 });
@@ -285,7 +285,7 @@ describe('refusals', () => {
 describe('counting', () => {
   test('requests and bytes of bodies, for each deployment by itself', async () => {
     await start('echo');
-    const routes = [{ path: '/', methods: ['POST'], function: 'echo' }];
+    const routes: RouteSpec[] = [{ path: '/', methods: ['POST'], to: { kind: 'function', name: 'echo' } }];
     gateway.setRoutes('count', { deployment: 'count', service: 'gw', routes, functions });
     const before = gateway.usage('abc');
     const url = `http://127.0.0.1:${port}/~count`;
