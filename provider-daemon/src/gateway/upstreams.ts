@@ -1,10 +1,9 @@
-/** Where the instances of a workload answer. */
+/** Where the instances of a workload answer; the port is the route's. */
 
-/** One instance's port. */
+/** One instance. */
 export interface UpstreamInstance {
   /** IP address that this process can reach. */
   readonly address: string;
-  readonly port: number;
   /** Only ready ones are given requests. */
   readonly ready: boolean;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { GatewayService } from '../../src/gateway/routes.ts';
-import { GatewayClaims } from '../../src/leases/gateway-claims.ts';
+import { GatewayClaims } from '../../src/gateway/gateway-claims.ts';
 
 /** A gateway that counts one request a call of `hit`. */
 function fake() {
@@ -31,7 +31,7 @@ const service = (deployment: string): GatewayService => ({
   routes: [],
   functions: new Map(),
 });
-const requests = (claims: GatewayClaims, lease: bigint): bigint =>
+const requests = (claims: GatewayClaims, lease: string): bigint =>
   claims
     .takeUsage(lease)
     .reduce((sum, { metric, quantity }) => (metric === 'gateway-requests' ? sum + quantity : sum), 0n);
@@ -39,38 +39,38 @@ const requests = (claims: GatewayClaims, lease: bigint): bigint =>
 test('a lease that takes over at the same label answers there, and the end of the old one does not close the door', () => {
   const { gateway, routes, hit } = fake();
   const claims = new GatewayClaims(gateway);
-  claims.serve(1n, 'label', service('1'));
+  claims.serve('1', 'label', service('1'));
   hit('label');
-  claims.serve(2n, 'label', service('2'));
+  claims.serve('2', 'label', service('2'));
   hit('label');
   hit('label');
   expect(routes.get('label')).toBe('2');
-  claims.release(1n, 'label');
+  claims.release('1', 'label');
   expect(routes.get('label')).toBe('2');
-  expect([requests(claims, 1n), requests(claims, 2n)]).toEqual([1n, 2n]);
-  claims.release(2n, 'label');
+  expect([requests(claims, '1'), requests(claims, '2')]).toEqual([1n, 2n]);
+  claims.release('2', 'label');
   expect(routes.has('label')).toBe(false);
 });
 
 test('when the new lease ends first, the old one answers again; each pays for its own requests', () => {
   const { gateway, routes, hit } = fake();
   const claims = new GatewayClaims(gateway);
-  claims.serve(1n, 'label', service('1'));
-  claims.serve(2n, 'label', service('2'));
+  claims.serve('1', 'label', service('1'));
+  claims.serve('2', 'label', service('2'));
   hit('label');
-  claims.release(2n, 'label');
+  claims.release('2', 'label');
   expect(routes.get('label')).toBe('1');
   hit('label');
-  expect([requests(claims, 1n), requests(claims, 2n)]).toEqual([1n, 1n]);
+  expect([requests(claims, '1'), requests(claims, '2')]).toEqual([1n, 1n]);
 });
 
 test('a newer revision of the same lease keeps its count', () => {
   const { gateway, routes, hit } = fake();
   const claims = new GatewayClaims(gateway);
-  claims.serve(1n, 'label', service('1'));
+  claims.serve('1', 'label', service('1'));
   hit('label');
-  claims.serve(1n, 'label', service('1 again'));
+  claims.serve('1', 'label', service('1 again'));
   expect(routes.get('label')).toBe('1 again');
-  expect(requests(claims, 1n)).toBe(1n);
-  expect(requests(claims, 1n)).toBe(0n);
+  expect(requests(claims, '1')).toBe(1n);
+  expect(requests(claims, '1')).toBe(0n);
 });

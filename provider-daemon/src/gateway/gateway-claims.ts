@@ -2,12 +2,12 @@
  * Which lease answers at a label of the gateway. A label is made of deployment and service, so while a lease is handed over
  * to another one of the same provider both have the same: the one that started last answers, and when it ends, the other.
  */
-import type { Gateway } from '../gateway/gateway.ts';
-import type { GatewayService } from '../gateway/routes.ts';
+import type { Gateway } from './gateway.ts';
+import type { GatewayService } from './routes.ts';
 import type { Quantity } from '../usage/counters.ts';
 
 interface Claim {
-  readonly lease: bigint;
+  readonly lease: string;
   readonly service: GatewayService;
 }
 
@@ -16,14 +16,14 @@ export class GatewayClaims {
   /** by label; the last one answers */
   readonly #claims = new Map<string, readonly Claim[]>();
   /** by lease, not yet taken */
-  readonly #used = new Map<bigint, Quantity[]>();
+  readonly #used = new Map<string, Quantity[]>();
 
   constructor(gateway: Pick<Gateway, 'setRoutes' | 'takeUsage' | 'remove'>) {
     this.#gateway = gateway;
   }
 
   /** A lease serves a label from now on; what others used there so far is theirs. */
-  serve(lease: bigint, label: string, service: GatewayService): void {
+  serve(lease: string, label: string, service: GatewayService): void {
     this.#count(label);
     const others = (this.#claims.get(label) ?? []).filter((claim) => claim.lease !== lease);
     this.#claims.set(label, [...others, { lease, service }]);
@@ -31,7 +31,7 @@ export class GatewayClaims {
   }
 
   /** A lease serves a label no more. */
-  release(lease: bigint, label: string): void {
+  release(lease: string, label: string): void {
     this.#count(label);
     const rest = (this.#claims.get(label) ?? []).filter((claim) => claim.lease !== lease);
     const next = rest.at(-1);
@@ -45,7 +45,7 @@ export class GatewayClaims {
   }
 
   /** What a lease used at its labels since the last call. */
-  takeUsage(lease: bigint): Quantity[] {
+  takeUsage(lease: string): Quantity[] {
     for (const [label, claims] of this.#claims) if (claims.at(-1)?.lease === lease) this.#count(label);
     const used = this.#used.get(lease) ?? [];
     this.#used.delete(lease);
