@@ -5,13 +5,21 @@ import type { Placement } from '../stack/derive-types.ts';
 import {
   defaultFunctionMemory,
   defaultFunctionTimeoutMs,
+  diskOf,
+  type GatewayService,
   type Service,
   type Stack,
   type WorkloadService,
 } from '../stack/schema.ts';
 import { ManifestError } from './errors.ts';
 import { fileEntry } from './files.ts';
-import { type ManifestHead, type ManifestService, manifestFormat } from './head.ts';
+import {
+  type ManifestHead,
+  type ManifestRoute,
+  type ManifestService,
+  manifestFormat,
+  type SectionContent,
+} from './head.ts';
 import { type Manifest, parseManifest } from './parse.ts';
 import { sealSection } from './sections.ts';
 
@@ -28,8 +36,8 @@ export interface ManifestInput {
   readonly placements: readonly Placement[];
   /** The WASM module of each MuFunction, by the service's name. */
   readonly binaries: ReadonlyMap<string, Uint8Array>;
-  /** Images with their digests, by the Workload's name; one that is not here stays as the stack has it. */
-  readonly images?: ReadonlyMap<string, string>;
+  /** Images with their digests, or the bytes of their archives, by the Workload's name. */
+  readonly images?: ReadonlyMap<string, string | Uint8Array>;
   /** Cryptographically strong bytes, `node:crypto`'s randomBytes. */
   readonly random: (length: number) => Uint8Array;
 }
@@ -56,8 +64,8 @@ export function buildManifest(input: ManifestInput): BuiltManifest {
   };
   const sectionKeys = new Map<string, Uint8Array>();
   const sections = input.placements.map(({ infrastructure, share, services }) => {
-    const env = envOf(input.stack, services);
-    const { section, key } = sealSection({ ...identity, infrastructure, share }, { env }, input.random);
+    const content = secretsOf(input.stack, services);
+    const { section, key } = sealSection({ ...identity, infrastructure, share }, content, input.random);
     sectionKeys.set(infrastructure, key);
     return section;
   });
@@ -67,7 +75,7 @@ export function buildManifest(input: ManifestInput): BuiltManifest {
     salt: toHex(input.random(32)),
     workloads: input.placements.map(({ infrastructure, services }) => ({
       infrastructure,
-      services: chosen(input.stack, services).map((service) => toManifestService(service, input.images)),
+      services: chosen(input.stack, services).map((service) => toManifestService(service, input)),
     })),
     files: [...files].map(([path, bytes]) => fileEntry(path, bytes)),
     sections,
@@ -81,15 +89,23 @@ function modulePath(service: string): string {
   return `functions/${service}.wasm`;
 }
 
-/** The modules of the functions that are placed anywhere, in ascending order of their paths. */
+/** Where a workload's image stands among the files, if it came with the stack. */
+function archivePath(service: string): string {
+  return `images/${service}.tar`;
+}
+
+/** Modules of functions and archives of images that are placed anywhere, in ascending order of their paths. */
 function filesOf(input: ManifestInput): Map<string, Uint8Array> {
   const placed = new Set(input.placements.flatMap(({ services }) => services));
   const entries = input.stack.services
-    .filter(({ type, name }) => type === 'MuFunction' && placed.has(name))
-    .map(({ name }): [string, Uint8Array] => {
+    .filter(({ name }) => placed.has(name))
+    .flatMap(({ type, name }): [string, Uint8Array][] => {
+      const image = input.images?.get(name);
+      if (type === 'Workload') return image instanceof Uint8Array ? [[archivePath(name), image]] : [];
+      if (type !== 'MuFunction') return [];
       const bytes = input.binaries.get(name);
       if (bytes === undefined) throw new ManifestError('inconsistent', `the binary of ${name} has not been loaded`);
-      return [modulePath(name), bytes];
+      return [[modulePath(name), bytes]];
     });
   return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -98,14 +114,21 @@ function chosen(stack: Stack, names: readonly string[]): Service[] {
   return stack.services.filter(({ name }) => names.includes(name));
 }
 
-function envOf(stack: Stack, names: readonly string[]): Record<string, Record<string, string>> {
-  const entries = chosen(stack, names).flatMap((service) =>
+function secretsOf(stack: Stack, names: readonly string[]): SectionContent {
+  const services = chosen(stack, names);
+  const env = services.flatMap((service) =>
     'env' in service && service.env !== undefined ? [[service.name, service.env] as const] : [],
   );
-  return Object.fromEntries(entries);
+  const registries = services.flatMap((service) =>
+    service.type === 'Workload' && service.registry !== undefined ? [[service.name, service.registry] as const] : [],
+  );
+  return {
+    env: Object.fromEntries(env),
+    ...(registries.length === 0 ? {} : { registries: Object.fromEntries(registries) }),
+  };
 }
 
-function toManifestService(service: Service, images: ReadonlyMap<string, string> | undefined): ManifestService {
+function toManifestService(service: Service, input: ManifestInput): ManifestService {
   const { name } = service;
   if (service.type === 'MuFunction') {
     return {
@@ -117,33 +140,47 @@ function toManifestService(service: Service, images: ReadonlyMap<string, string>
       timeout_ms: service.timeout ?? defaultFunctionTimeoutMs,
     };
   }
-  if (service.type === 'MuGateway') {
-    const routes = Object.entries(service.endpoints).map(([path, { type, route_to }]) => ({
-      path,
-      methods: type,
-      function: route_to,
-    }));
-    return { type: 'MuGateway', name, routes };
-  }
-  if (service.type === 'Workload') return toManifestWorkload(service, images?.get(name) ?? service.container);
+  if (service.type === 'MuGateway') return toManifestGateway(service, input.stack);
+  if (service.type === 'Workload') return toManifestWorkload(service, input.images?.get(name));
   return { type: service.type, name };
 }
 
-function toManifestWorkload(service: WorkloadService, image: string): ManifestService {
-  const { cpu, memory, disk, gpu } = service.compute;
-  const { health } = service;
+function toManifestGateway({ name, endpoints }: GatewayService, stack: Stack): ManifestService {
+  const routes = Object.entries(endpoints).map(([path, { type, route_to: target, port }]): ManifestRoute => {
+    const callee = stack.services.find((service) => service.name === target);
+    if (callee?.type !== 'Workload') return { path, methods: type ?? ['*'], function: target };
+    return { path, methods: type ?? ['*'], workload: target, port: port ?? onlyHttpPort(callee) };
+  });
+  return { type: 'MuGateway', name, routes };
+}
+
+function onlyHttpPort({ name, connections }: WorkloadService): number {
+  const [only, ...more] = (connections ?? []).filter(({ protocol }) => protocol === 'http');
+  if (only === undefined || more.length > 0)
+    throw new ManifestError('inconsistent', `${name} has not one http connection: a route to it must say which port`);
+  return only.port;
+}
+
+function toManifestWorkload(service: WorkloadService, image: string | Uint8Array | undefined): ManifestService {
+  const { cpu, memory, gpu } = service.compute;
+  const { health, command, user } = service;
+  const inRegistry = typeof image === 'string' ? image : service.container;
   return {
     type: 'Workload',
     name: service.name,
-    image,
+    image: image instanceof Uint8Array ? { archive: archivePath(service.name) } : { registry: inRegistry },
+    ...(command === undefined ? {} : { command }),
+    ...(user === undefined ? {} : { user }),
     compute: {
       cpu,
       memory: Number(memory),
-      disk: Number(disk ?? 0n),
+      disk: Number(diskOf(service)),
       ...(gpu === undefined ? {} : { gpu: { count: gpu.count, vendor: gpu.vendor ?? '', model: gpu.model ?? '' } }),
     },
     count: service.count ?? 1,
-    connections: service.connections ?? [],
+    connections: (service.connections ?? []).map(({ from, ...connection }) =>
+      from === undefined ? connection : { ...connection, from },
+    ),
     egress: service.egress ?? 'none',
     volumes: (service.volumes ?? []).map((volume) => ({
       name: volume.name,

@@ -3,7 +3,16 @@
  * whole before anything of it is used; its hash stands on the chain as the deployment's version.
  */
 import * as z from 'zod';
-import { envNamePattern, httpMethods, maxFunctionTimeoutMs, namePattern, routePattern } from '../stack/schema.ts';
+import {
+  envNamePattern,
+  healthPathPattern,
+  httpMethods,
+  imagePattern,
+  maxFunctionTimeoutMs,
+  mountPathPattern,
+  namePattern,
+  routePattern,
+} from '../stack/schema.ts';
 
 /** The head's format; another one is refused. */
 export const manifestFormat = 'mu/manifest/1';
@@ -45,13 +54,18 @@ const muFunction = z.strictObject({
   timeout_ms: natural(1, maxFunctionTimeoutMs),
 });
 
-const route = z.strictObject({
-  /** Exact, or all below where it ends in /... */
-  path: z.string().regex(routePattern),
-  methods: z.array(z.enum(httpMethods)).min(1).max(httpMethods.length),
+const port = natural(1, 65_535);
+
+/** Exact, or all below where it ends in /... */
+const path = z.string().regex(routePattern);
+/** `*` alone: every method. */
+const methods = z.union([z.tuple([z.literal('*')]), z.array(z.enum(httpMethods)).min(1).max(httpMethods.length)]);
+const route = z.union([
   /** Name of the MuFunction that answers. */
-  function: name,
-});
+  z.strictObject({ path, methods, function: name }),
+  /** Name of the Workload that answers, and its port. */
+  z.strictObject({ path, methods, workload: name, port }),
+]);
 const muGateway = z.strictObject({
   type: z.literal('MuGateway'),
   name,
@@ -66,21 +80,38 @@ const compute = z.strictObject({
 });
 const connection = z.strictObject({
   name,
-  port: natural(1, 65_535),
+  port,
   protocol: z.enum(['tcp', 'udp', 'http']),
   scope: z.enum(['workload', 'datacenter', 'global']),
+  /** Workloads, or infrastructures, that may connect; all of the deployment's where it is left out. */
+  from: z.array(name).min(1).max(64).optional(),
 });
+
+/** By digest, or the path of an OCI archive among `files`. */
+const image = z.union([
+  z.strictObject({ registry: z.string().regex(imagePattern) }),
+  z.strictObject({ archive: filePath }),
+]);
 const workload = z.strictObject({
   type: z.literal('Workload'),
   name,
-  image: z.string().min(1).max(512),
+  image,
+  /** Instead of the image's own. */
+  command: z.array(z.string().min(1).max(4096)).min(1).max(64).optional(),
+  /** `uid` or `uid:gid`. */
+  user: z
+    .string()
+    .regex(/^[1-9]\d{0,8}(?::[1-9]\d{0,8})?$/)
+    .optional(),
   compute,
   count: natural(1, 1000),
   connections: z.array(connection).max(64),
   egress: z.enum(['none', 'public']),
-  volumes: z.array(z.strictObject({ name, path: z.string().min(2).max(256), size: bytes })).max(16),
+  volumes: z
+    .array(z.strictObject({ name, path: z.string().regex(mountPathPattern), size: natural(1024 * 1024, 2 ** 52) }))
+    .max(16),
   health: z
-    .strictObject({ path: z.string().max(256), port: natural(1, 65_535), interval_ms: natural(1, 3_600_000) })
+    .strictObject({ path: z.string().regex(healthPathPattern), port, interval_ms: natural(1, 3_600_000) })
     .optional(),
 });
 
@@ -130,9 +161,12 @@ export const headSchema = z.strictObject({
   sections: z.array(section).max(manifestLimits.infrastructures),
 });
 
-/** The plain text of a section: environment by service. */
+/** The plain text of a section: environment by service, and the accounts with which images are pulled. */
 export const sectionSchema = z.strictObject({
   env: z.record(name, z.record(z.string().regex(envNamePattern), z.string().max(64 * 1024))),
+  registries: z
+    .record(name, z.strictObject({ username: z.string().max(256), password: z.string().max(8192) }))
+    .optional(),
 });
 
 export type ManifestHead = z.infer<typeof headSchema>;

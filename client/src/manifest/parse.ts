@@ -4,7 +4,15 @@ import { canonicalJson } from '@mu/lib/canonical-json';
 import { manifestVersion } from '@mu/lib/manifest-hash';
 import type * as z from 'zod';
 import { ManifestError, type ManifestErrorCode } from './errors.ts';
-import { headSchema, type ManifestHead, type ManifestWorkloads, manifestLimits } from './head.ts';
+import {
+  headSchema,
+  type ManifestGateway,
+  type ManifestHead,
+  type ManifestService,
+  type ManifestWorkload,
+  type ManifestWorkloads,
+  manifestLimits,
+} from './head.ts';
 
 /** What the chain says of the manifest; what is given must match. */
 export interface ExpectedManifest {
@@ -95,7 +103,8 @@ function checkAgreement(head: ManifestHead): void {
   if (paths.some((path, i) => i > 0 && path <= paths[i - 1]!))
     throw inconsistent('files are not in order, or one is named twice');
   if (paths.some((path) => !used.has(path))) throw inconsistent('a file that nothing uses');
-  if ([...used].some((path) => !paths.includes(path))) throw inconsistent('a function’s file is not among the files');
+  if ([...used].some((path) => !paths.includes(path)))
+    throw inconsistent('the file of a function or an image is not among the files');
   if (head.files.reduce((sum, { size }) => sum + size, 0) > manifestLimits.allFilesBytes) {
     throw new ManifestError('too_large', `the files have more than ${manifestLimits.allFilesBytes} bytes together`);
   }
@@ -114,17 +123,51 @@ function checkBase64(...texts: readonly string[]): void {
 function checkWorkloads({ infrastructure, services }: ManifestWorkloads): string[] {
   const names = services.map(({ name }) => name);
   if (new Set(names).size !== names.length) throw inconsistent(`${infrastructure}: a service is named twice`);
-  const functions = services.filter((service) => service.type === 'MuFunction');
-  for (const gateway of services) {
-    if (gateway.type !== 'MuGateway') continue;
-    const paths = gateway.routes.map(({ path }) => path);
-    if (new Set(paths).size !== paths.length) throw inconsistent(`${gateway.name}: a path is routed twice`);
-    for (const { path, methods, function: target } of gateway.routes) {
-      if (new Set(methods).size !== methods.length) throw inconsistent(`${gateway.name}: ${path} names a method twice`);
-      if (!functions.some(({ name }) => name === target)) {
-        throw inconsistent(`${gateway.name}: ${path} leads to ${target}, which is no function of ${infrastructure}`);
-      }
+  for (const service of services) {
+    if (service.type === 'MuGateway') checkGateway(service, infrastructure, services);
+    if (service.type === 'Workload') checkWorkload(service);
+  }
+  return services.flatMap((service) => {
+    if (service.type === 'MuFunction') return [service.file];
+    return service.type === 'Workload' && 'archive' in service.image ? [service.image.archive] : [];
+  });
+}
+
+function checkGateway(gateway: ManifestGateway, infrastructure: string, services: readonly ManifestService[]): void {
+  const paths = gateway.routes.map(({ path }) => path);
+  if (new Set(paths).size !== paths.length) throw inconsistent(`${gateway.name}: a path is routed twice`);
+  for (const route of gateway.routes) {
+    const { path, methods } = route;
+    if (new Set<string>(methods).size !== methods.length)
+      throw inconsistent(`${gateway.name}: ${path} names a method twice`);
+    const [target, type] = 'function' in route ? [route.function, 'MuFunction'] : [route.workload, 'Workload'];
+    if (!services.some((service) => service.name === target && service.type === type)) {
+      const what = type === 'MuFunction' ? 'function' : 'workload';
+      throw inconsistent(`${gateway.name}: ${path} leads to ${target}, which is no ${what} of ${infrastructure}`);
     }
   }
-  return functions.map(({ file }) => file);
+}
+
+function checkWorkload({ name, connections, volumes, compute }: ManifestWorkload): void {
+  const once = (what: string, keys: readonly string[]): void => {
+    if (new Set(keys).size !== keys.length) throw inconsistent(`${name}: ${what} is given twice`);
+  };
+  once(
+    'a connection',
+    connections.map((one) => one.name),
+  );
+  once(
+    'a port',
+    connections.map(({ port, protocol }) => `${port}/${protocol === 'udp' ? 'udp' : 'tcp'}`),
+  );
+  once(
+    'a volume',
+    volumes.map((one) => one.name),
+  );
+  once(
+    'a mount path',
+    volumes.map(({ path }) => path),
+  );
+  const bytes = volumes.reduce((sum, { size }) => sum + size, 0);
+  if (bytes > compute.disk) throw inconsistent(`${name}: volumes of ${bytes} bytes on a disk of ${compute.disk}`);
 }

@@ -37,7 +37,7 @@ export function sealSection(
 }
 
 /**
- * The environment of an infrastructure's services. @throws ManifestError `section` when the key is another one or the
+ * The secrets of an infrastructure's services. @throws ManifestError `section` when the key is another one or the
  * section was made for another place
  */
 export function openSection(head: ManifestHead, infrastructure: string, key: Uint8Array): SectionContent {
@@ -47,9 +47,9 @@ export function openSection(head: ManifestHead, infrastructure: string, key: Uin
     throw new ManifestError('section', `a section’s key has ${sectionKeyBytes} bytes`);
   const content = parseStrict(decrypt({ ...head, ...section }, section, key), sectionSchema, 'section');
   const services = head.workloads.find((one) => one.infrastructure === infrastructure)?.services ?? [];
-  for (const service of Object.keys(content.env)) {
+  for (const service of [...Object.keys(content.env), ...Object.keys(content.registries ?? {})]) {
     if (!services.some(({ name }) => name === service)) {
-      throw new ManifestError('section', `${infrastructure} has no service ${service} to give an environment to`);
+      throw new ManifestError('section', `${infrastructure} has no service ${service} to give secrets to`);
     }
   }
   return content;

@@ -79,6 +79,7 @@ export type DeriveErrorCode =
   | 'price_twice'
   | 'metric_unknown'
   | 'gpu'
+  | 'too_small'
   | 'deposit_too_small';
 
 /** Why nothing can be ordered yet; the message says what to do. */

@@ -14,6 +14,7 @@ import {
 } from './derive-types.ts';
 import {
   defaultFunctionMemory,
+  diskOf,
   type Service,
   type Stack,
   type StackCompute,
@@ -201,7 +202,7 @@ function computeOf(services: readonly Service[]) {
         `${service.name} asks for a gpu: name an \`infrastructure\` with such a resource in the stack file`,
       );
     }
-    add({ ...service.compute, disk: service.compute.disk ?? functionCompute.disk }, service.count ?? 1);
+    add({ ...service.compute, disk: diskOf(service) }, service.count ?? 1);
   }
   return sum.cpu === 0 ? { ...functionCompute, gpu: undefined } : { ...sum, gpu: undefined };
 }
@@ -221,6 +222,7 @@ function fromStack(one: StackInfrastructure, stack: Stack, context: Context): De
   }
   for (const { metric } of [...(one.usage_limits ?? []), ...(one.expected_usage ?? [])])
     serviceOfMetric(metric, context.market);
+  checkRoom(one, servicesIn(stack, one.name));
   return {
     name: one.name,
     region: one.region,
@@ -249,6 +251,30 @@ function fromStack(one: StackInfrastructure, stack: Stack, context: Context): De
       quantityPerBlock: usage.quantity_per_block,
     })),
   };
+}
+
+/** A provider runs no container beyond what was bought: better to hear it before paying. */
+function checkRoom(one: StackInfrastructure, services: readonly Service[]): void {
+  const sum = (of: readonly { compute: StackCompute; count: number }[], kind: 'cpu' | 'memory' | 'disk'): bigint =>
+    of.reduce((total, { compute, count }) => total + BigInt(compute[kind] ?? 0) * BigInt(count), 0n);
+  const needed = services.flatMap((service) =>
+    service.type === 'Workload'
+      ? [{ compute: { ...service.compute, disk: diskOf(service) }, count: service.count ?? 1 }]
+      : [],
+  );
+  const bought = one.resources.map(({ compute, count }) => ({
+    compute: { ...compute, disk: compute.disk ?? functionCompute.disk },
+    count: count ?? 1,
+  }));
+  for (const kind of ['cpu', 'memory', 'disk'] as const) {
+    const [wants, has] = [sum(needed, kind), sum(bought, kind)];
+    if (wants <= has) continue;
+    const unit = kind === 'cpu' ? 'thousandths of a core' : 'bytes';
+    throw new DeriveError(
+      'too_small',
+      `${one.name}: its Workloads take ${wants} ${unit} of ${kind}, its resources have ${has}: raise the resources or lower the Workloads`,
+    );
+  }
 }
 
 function toCompute(compute: StackCompute) {

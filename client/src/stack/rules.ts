@@ -3,8 +3,10 @@
  * what the chain knows (regions, services, metrics). They look at the raw values and pass over what the schema refuses
  * anyway, so that one run shows every mistake.
  */
+import { sizeText } from './fields.ts';
 import { shown } from './problems.ts';
 import { type ServiceType, serviceKinds } from './schema.ts';
+import { parseSize } from './units.ts';
 import type { YamlValue } from './yaml-tree.ts';
 
 /** What is known of the chain when a file is read; what is left out is not checked. */
@@ -52,35 +54,105 @@ function serviceBreaches(service: Fields, path: Path, services: readonly Fields[
     found.push({ path: [...path, 'infrastructure', i], message: `there is no infrastructure ${shown(name)}`, allowed });
   });
   if (service['type'] === 'MuGateway') found.push(...routeBreaches(service, path, services, known));
-  if (service['type'] === 'Workload') {
-    found.push(...repeated(listOf(service['connections']).map(fieldsOf), 'name', [...path, 'connections']));
-    found.push(...repeated(listOf(service['volumes']).map(fieldsOf), 'name', [...path, 'volumes']));
+  if (service['type'] === 'Workload') found.push(...workloadBreaches(service, path, services, infrastructure));
+  return found;
+}
+
+/** Every endpoint leads to a function or a workload that runs wherever the gateway does. */
+function routeBreaches(gateway: Fields, path: Path, services: readonly Fields[], infrastructure: readonly string[]) {
+  const found: Breach[] = [];
+  const callees = services.filter(({ type }) => type === 'MuFunction' || type === 'Workload');
+  const names = textsOf(callees.map((service) => service['name']));
+  const allowed =
+    names.length > 0 ? names.join(', ') : 'the name of a MuFunction or Workload, of which the file has none';
+  for (const [route, endpoint] of Object.entries(fieldsOf(gateway['endpoints']))) {
+    const target = fieldsOf(endpoint)['route_to'];
+    if (typeof target !== 'string') continue;
+    const at = [...path, 'endpoints', route];
+    const callee = callees.find((service) => service['name'] === target);
+    if (callee === undefined) {
+      const message = `route_to ${shown(target)} leads to no MuFunction or Workload`;
+      found.push({ path: [...at, 'route_to'], message, allowed });
+      continue;
+    }
+    found.push(...portBreaches(fieldsOf(endpoint), callee, at));
+    const missing = homesOf(gateway, infrastructure).filter((home) => !homesOf(callee, infrastructure).includes(home));
+    if (missing.length > 0) {
+      const message = `${shown(target)} does not run in ${missing.join(', ')}, where this gateway does`;
+      found.push({ path: [...at, 'route_to'], message, allowed: 'services in each infrastructure of the gateway' });
+    }
   }
   return found;
 }
 
-/** Every endpoint leads to a function that runs wherever the gateway does. */
-function routeBreaches(gateway: Fields, path: Path, services: readonly Fields[], infrastructure: readonly string[]) {
-  const found: Breach[] = [];
-  const functions = services.filter((service) => service['type'] === 'MuFunction');
-  const names = textsOf(functions.map((service) => service['name']));
-  const allowed = names.length > 0 ? names.join(', ') : 'the name of a MuFunction, of which the file has none';
-  for (const [route, endpoint] of Object.entries(fieldsOf(gateway['endpoints']))) {
-    const target = fieldsOf(endpoint)['route_to'];
-    if (typeof target !== 'string') continue;
-    const place = [...path, 'endpoints', route, 'route_to'];
-    const callee = functions.find((service) => service['name'] === target);
-    if (callee === undefined) {
-      found.push({ path: place, message: `route_to ${shown(target)} leads to no MuFunction`, allowed });
-      continue;
-    }
-    const missing = homesOf(gateway, infrastructure).filter((home) => !homesOf(callee, infrastructure).includes(home));
-    if (missing.length > 0) {
-      const message = `${shown(target)} does not run in ${missing.join(', ')}, where this gateway does`;
-      found.push({ path: place, message, allowed: 'functions in each infrastructure of the gateway' });
-    }
+/** A route to a Workload ends at one of its http connections; a function has no ports. */
+function portBreaches(endpoint: Fields, callee: Fields, path: Path): Breach[] {
+  const port = endpoint['port'];
+  if (callee['type'] === 'MuFunction') {
+    if (port === undefined) return [];
+    return [{ path: [...path, 'port'], message: 'a function has no ports', allowed: 'no port, or a Workload' }];
   }
-  return found;
+  const http = listOf(callee['connections'])
+    .map(fieldsOf)
+    .filter(({ protocol }) => protocol === 'http');
+  const ports = http.map((connection) => connection['port']);
+  const allowed =
+    ports.length > 0 ? ports.join(', ') : `a connection with protocol: http at ${shown(callee['name'] ?? '')}`;
+  if (port === undefined && ports.length !== 1) {
+    const message = `${shown(callee['name'] ?? '')} has ${ports.length} http connections: say which port`;
+    return [{ path: [...path, 'route_to'], message, allowed }];
+  }
+  if (port === undefined || ports.includes(port)) return [];
+  return [{ path: [...path, 'port'], message: `${shown(port)} is no http connection of the Workload`, allowed }];
+}
+
+function workloadBreaches(
+  service: Fields,
+  path: Path,
+  services: readonly Fields[],
+  infrastructure: readonly Fields[],
+): Breach[] {
+  const connections = listOf(service['connections']).map(fieldsOf);
+  const volumes = listOf(service['volumes']).map(fieldsOf);
+  const ends = connections.map(({ port, protocol }) => ({ port: `${port}/${protocol === 'udp' ? 'udp' : 'tcp'}` }));
+  return [
+    ...repeated(connections, 'name', [...path, 'connections']),
+    ...repeated(ends, 'port', [...path, 'connections']),
+    ...repeated(volumes, 'name', [...path, 'volumes']),
+    ...repeated(volumes, 'path', [...path, 'volumes']),
+    ...connections.flatMap((one, i) => fromBreaches(one, [...path, 'connections', i], services, infrastructure)),
+    ...diskBreaches(service, volumes, path),
+  ];
+}
+
+/** Callers are named as what the scope is made of. */
+function fromBreaches(connection: Fields, path: Path, services: readonly Fields[], infrastructure: readonly Fields[]) {
+  const { scope, from } = connection;
+  if (from === undefined) return [];
+  if (scope === 'global') {
+    const message = 'a global connection is open to everybody';
+    return [{ path: [...path, 'from'], message, allowed: 'no from, or the scope workload or datacenter' }];
+  }
+  const known =
+    scope === 'workload'
+      ? textsOf(services.filter(({ type }) => type === 'Workload').map(({ name }) => name))
+      : textsOf(infrastructure.map(({ name }) => name));
+  const what = scope === 'workload' ? 'Workload' : 'infrastructure';
+  return listOf(from).flatMap((name, i): Breach[] => {
+    if (typeof name !== 'string' || known.includes(name)) return [];
+    const allowed = known.length > 0 ? known.join(', ') : `the name of a ${what}, of which the file has none`;
+    return [{ path: [...path, 'from', i], message: `there is no ${what} ${shown(name)}`, allowed }];
+  });
+}
+
+/** Volumes lie on the disk that is bought. */
+function diskBreaches(service: Fields, volumes: readonly Fields[], path: Path): Breach[] {
+  const disk = parseSize(fieldsOf(service['compute'])['disk']);
+  if (disk === undefined) return [];
+  const wanted = volumes.reduce((sum, { size }) => sum + (parseSize(size) ?? 0n), 0n);
+  if (wanted <= disk) return [];
+  const message = `volumes of ${sizeText(wanted)} on a disk of ${sizeText(disk)}`;
+  return [{ path: [...path, 'compute', 'disk'], message, allowed: `${sizeText(wanted)} or more, or no disk at all` }];
 }
 
 function infrastructureBreaches(one: Fields, path: Path, services: readonly Fields[], known: StackKnowledge): Breach[] {

@@ -145,7 +145,13 @@ const muGateway = record('a MuGateway', {
     'endpoints',
     routePattern,
     pathAllowed,
-    record('an endpoint', { type: methods, route_to: name('the name of a MuFunction') }),
+    record('an endpoint', {
+      /** Every method where it is left out. */
+      type: methods.optional(),
+      route_to: name('the name of a MuFunction or Workload'),
+      /** Of a Workload; its only http connection's where it is left out. */
+      port: count('a port', 1, 65_535).optional(),
+    }),
   ).refine((endpoints) => inRange(Object.keys(endpoints).length, maxEndpoints), {
     error: say('too few or too many endpoints', `1 to ${maxEndpoints}`),
   }),
@@ -182,32 +188,64 @@ const connection = record('a connection', {
   port: count('a port', 1, 65_535),
   protocol: oneOf('a protocol', ['tcp', 'udp', 'http']),
   scope: oneOf('the scope of a connection', ['workload', 'datacenter', 'global']),
+  /** Who may connect: Workloads for the scope workload, infrastructures for datacenter; all of the stack's where left out. */
+  from: list('from', name('the name of a Workload or an infrastructure'), 64, 1).optional(),
 });
+
+/** Where a volume may be mounted. */
+export const mountPathPattern = /^(?=.{2,256}$)(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/;
+/** What a health check may ask for. */
+export const healthPathPattern = /^\/[A-Za-z0-9._~!$&'()*+,;=:@/%-]{0,255}$/;
 
 const volume = record('a volume', {
   name: name('the name of a volume'),
-  path: text(
-    'a mount path',
-    'an absolute path without . or .. segments',
-    /^(?=.{2,256}$)(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/,
-  ),
+  path: text('a mount path', 'an absolute path without . or .. segments', mountPathPattern),
   size: size('a volume size', mib, 1024n * tib),
 });
 
 const health = record('a health check', {
-  path: text('a path', 'an absolute URL path', /^\/[A-Za-z0-9._~!$&'()*+,;=:@/%-]{0,255}$/),
+  path: text('a path', 'an absolute URL path', healthPathPattern),
   port: count('a port', 1, 65_535),
   interval: durationMs('an interval', 3_600_000).optional(),
 });
+
+/** An image as a manifest names it: by digest, so that all providers run the same. */
+export const imagePattern = /^(?=.{1,512}$)[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}$/;
+
+/** An image that comes with the manifest is named by its archive: `manifest:images/web.tar`. */
+export const archivePrefix = 'manifest:';
+
+const imageAllowed =
+  'an image like registry/name:tag or registry/name@sha256:…, or manifest:FILE.tar for an OCI archive beside the stack file';
+
+const credentials = record('the account at a registry', {
+  username: text('a user name', 'a text of at most 256 characters without colons', /^[^\p{Cc}:]{1,256}$/u),
+  password: text('a password', 'a text of at most 8192 characters', /^\P{Cc}{1,8192}$/u),
+});
+
+/** `1000` or `1000:1000`; YAML reads the first as a number and the second as a text. */
+const user = field('a user', 'uid or uid:gid in numbers above 0, like 1000:1000', (value) =>
+  /^[1-9]\d{0,8}(?::[1-9]\d{0,8})?$/.test(String(value)) ? String(value) : undefined,
+);
 
 const workload = record('a Workload', {
   type: z.literal('Workload'),
   name: name('the name of a service'),
   container: text(
     'a container image',
-    'an image like registry/name:tag or registry/name@sha256:…',
-    /^(?=.{1,512}$)[a-z0-9][a-zA-Z0-9._:/-]*(?:@sha256:[0-9a-f]{64})?$/,
+    imageAllowed,
+    /^(?=.{1,512}$)(?:manifest:[^\p{Cc}]{1,480}\.tar|(?!manifest:)[a-z0-9][a-zA-Z0-9._:/-]*(?:@sha256:[0-9a-f]{64})?)$/u,
   ),
+  /** Instead of the image's own. */
+  command: list(
+    'a command',
+    text('a word of a command', 'a text of at most 4096 characters', /^[^\0]{1,4096}$/),
+    64,
+    1,
+  ).optional(),
+  user: user.optional(),
+  /** For images that not everybody may pull. */
+  registry: credentials.optional(),
   compute,
   count: count('a number of replicas', 1, 1000).optional(),
   connections: list('connections', connection, 64).optional(),
@@ -228,6 +266,11 @@ const service = z.discriminatedUnion('type', [muFunction, muGateway, muDb, muSto
     return say(type === undefined ? 'type is missing' : `${shown(type)} is not a type of service`, serviceTypes);
   },
 });
+
+/** Bytes of disk of one replica: what the stack says, else what its volumes need. */
+export function diskOf(service: z.infer<typeof workload>): bigint {
+  return service.compute.disk ?? (service.volumes ?? []).reduce((sum, one) => sum + one.size, 0n);
+}
 
 /** Metrics' names on the chain. */
 const metric = () => text('a metric', 'a name like function-invocations', /^[a-z][a-z0-9-]{0,63}$/);

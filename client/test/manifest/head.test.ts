@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { ManifestError } from '../../src/manifest/errors.ts';
 import { type ManifestHead, manifestLimits } from '../../src/manifest/head.ts';
 import { parseManifest } from '../../src/manifest/parse.ts';
+import { openSection } from '../../src/manifest/sections.ts';
 import { read, sample } from '../stack/sample.ts';
 import { build, owner, seeded, twoPlaces } from './fixture.ts';
 
@@ -93,10 +94,50 @@ describe('a built manifest', () => {
     const placements = [{ ...twoPlaces[0]!, services: ['simple_backend', 'web'] }];
     const { head } = build({ stack: read(text).stack, placements, images: new Map([['web', digest]]) });
     expect(head.workloads[0]!.services[1]).toMatchObject({
-      image: digest,
+      image: { registry: digest },
       egress: 'none',
       count: 1,
       health: { interval_ms: 30_000 },
+    });
+  });
+
+  const web = (more = '') =>
+    `${sample}  - { type: Workload, name: web, container: web, compute: { cpu: 1, memory: 1GiB }${more} }\n`;
+  const digest = `web@sha256:${'a'.repeat(64)}`;
+  const placements = [{ ...twoPlaces[0]!, services: ['simple_backend', 'main_gw', 'web'] }];
+  const made = (text: string, image: string | Uint8Array = digest) =>
+    build({ stack: read(text).stack, placements, images: new Map([['web', image]]) });
+
+  it('has no image without a digest, since two holders could run two', () => {
+    expect(refusal(() => made(web(), 'web:latest'))).toBe('schema');
+  });
+
+  it('carries an archive of an image as a file that its workload names', () => {
+    const { head, files } = made(web(), new Uint8Array([1, 2, 3]));
+    expect(head.workloads[0]!.services[2]).toMatchObject({ image: { archive: 'images/web.tar' } });
+    expect([...files.keys()]).toEqual(['functions/simple_backend.wasm', 'images/web.tar']);
+  });
+
+  it('keeps the account at a registry among the secrets', () => {
+    const built = made(web(', registry: { username: me, password: mine }'));
+    expect(Buffer.from(built.headBytes).includes('mine')).toBe(false);
+    const { registries } = openSection(built.head, 'main', built.sectionKeys.get('main')!);
+    expect(registries).toEqual({ web: { username: 'me', password: 'mine' } });
+  });
+
+  it('gives a workload as much disk as its volumes need, where the stack does not say', () => {
+    const volumes = ', volumes: [{ name: a, path: /a, size: 2MiB }, { name: b, path: /b, size: 3MiB }]';
+    expect(made(web(volumes)).head.workloads[0]!.services[2]).toMatchObject({ compute: { disk: 5 * 1024 * 1024 } });
+  });
+
+  it('routes to the only http connection of a workload, by every method where none is named', () => {
+    const connections = ', connections: [{ name: http, port: 8080, protocol: http, scope: workload, from: [web] }]';
+    const text = web(connections).replace(
+      '/login: { type: POST, route_to: simple_backend }',
+      '/...: { route_to: web }',
+    );
+    expect(made(text).head.workloads[0]!.services[1]).toMatchObject({
+      routes: [{ path: '/...', methods: ['*'], workload: 'web', port: 8080 }],
     });
   });
 });

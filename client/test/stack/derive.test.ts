@@ -170,6 +170,19 @@ describe('a stack without infrastructure', () => {
 });
 
 describe('a stack with infrastructure', () => {
+  it('refuses Workloads that need more than it buys, replicas and volumes counted', () => {
+    const workload =
+      '{ type: Workload, name: w, container: c, count: 2, compute: { cpu: 300, memory: 64MiB }, volumes: [{ name: v, path: /v, size: 128MiB }] }';
+    const text = (cpu: number, disk = '256MiB') =>
+      `name: A\nversion: 1\nservices: [${workload}]\ninfrastructure: [{ name: main, region: eu-west, resources: [{ compute: { cpu: ${cpu}, memory: 64MiB, disk: ${disk} }, price: 1, count: 2 }] }]\n`;
+    expect(derive({}, { text: text(300) }).infrastructure[0]!.resources[0]!.count).toBe(2);
+    expect(refusal(() => derive({}, { text: text(299) }))).toMatchObject({
+      code: 'too_small',
+      message: expect.stringMatching(/main: its Workloads take 600 .* of cpu, .* 598/),
+    });
+    expect(refusal(() => derive({}, { text: text(300, '127MiB') })).message).toContain('of disk');
+  });
+
   it('buys what stands there', () => {
     const derived = derive({}, { text: withInfrastructure });
     expect(derived.infrastructure).toEqual([

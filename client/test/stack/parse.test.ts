@@ -62,7 +62,10 @@ describe('the sample of the whitepaper', () => {
     container: registry.example/web:1.2
     compute: { cpu: 100m, memory: 128MiB, disk: 1GiB }
     count: 2
-    connections: [{ name: http, port: 80, protocol: http, scope: datacenter }]
+    command: [httpd, -f, '80']
+    user: 1000
+    registry: { username: me, password: mine }
+    connections: [{ name: http, port: 80, protocol: http, scope: datacenter }, { name: db, port: 5432, protocol: tcp, scope: workload, from: [web] }]
     egress: public
     volumes: [{ name: data, path: /var/data, size: 1GiB }]
     health: { path: /ok, port: 80, interval: 10s }
@@ -71,13 +74,70 @@ describe('the sample of the whitepaper', () => {
     expect(read(text).stack.services[3]).toMatchObject({
       type: 'Workload',
       compute: { cpu: 100 },
+      command: ['httpd', '-f', '80'],
+      user: '1000',
       health: { interval: 10_000 },
     });
   });
 });
 
+/** A Workload with one more key. */
+const workload = (more: string): string =>
+  `name: A\nversion: 1\nservices:\n  - { type: Workload, name: w, container: a, compute: { cpu: 1, memory: 8MiB }, ${more} }\n`;
+const http = '{ name: http, port: 80, protocol: http, scope: global }';
+const routeTo = (endpoint: string): string =>
+  `${workload(`connections: [${http}]`)}  - { type: MuGateway, name: g, endpoints: { /: ${endpoint} } }\n`;
+
 /** Each mistake, where it is reported, and a word that the allowed values must contain. */
 const mistakes: readonly (readonly [string, string, string, string])[] = [
+  ['a Workload as root', workload('user: 0'), '4:87', 'above 0'],
+  ['a Workload as a named user', workload('user: www'), '4:87', 'uid'],
+  ['an empty command', workload('command: []'), '4:90', 'a list of 1'],
+  ['a path of the host as image', workload('a: b').replace('container: a', 'container: /bin/sh'), '4:43', 'manifest:'],
+  ['an option of the engine', workload('privileged: true'), '4:81', 'volumes'],
+  [
+    'a volume above the disk',
+    workload('volumes: [{ name: v, path: /v, size: 2GiB }]').replace('8MiB', '8MiB, disk: 1GiB'),
+    '4:85',
+    '2 GiB or more',
+  ],
+  [
+    'two volumes at one place',
+    workload('volumes: [{ name: v, path: /v, size: 2MiB }, { name: u, path: /v, size: 2MiB }]'),
+    '4:143',
+    'each path once',
+  ],
+  [
+    'a port given twice',
+    workload(`connections: [${http}, { name: b, port: 80, protocol: tcp, scope: global }]`),
+    '4:169',
+    'each port once',
+  ],
+  [
+    'a caller that is not there',
+    workload('connections: [{ name: b, port: 80, protocol: tcp, scope: workload, from: [x] }]'),
+    '4:155',
+    'w',
+  ],
+  [
+    'callers of a global connection',
+    workload('connections: [{ name: b, port: 80, protocol: tcp, scope: global, from: [w] }]'),
+    '4:152',
+    'datacenter',
+  ],
+  ['a route to a port that is not open', routeTo('{ route_to: w, port: 81 }'), '5:70', '80'],
+  [
+    'a route to a Workload without http',
+    routeTo('{ route_to: w }').replace('protocol: http', 'protocol: tcp'),
+    '5:61',
+    'protocol: http',
+  ],
+  [
+    'a port of a function',
+    sample.replace('route_to: simple_backend', 'route_to: simple_backend, port: 80'),
+    '11:72',
+    'no port',
+  ],
   ['an unknown key at the top', `${sample}extra: 1\n`, '13:1', 'infrastructure'],
   ['an unknown key of a service', sample.replace('runtime:', 'cores: 1\n    runtime:'), '7:5', 'timeout'],
   ['a missing key', sample.replace('    name: main_gw\n', ''), '9:5', 'lower-case'],
