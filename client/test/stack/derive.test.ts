@@ -178,7 +178,7 @@ describe('a stack with infrastructure', () => {
     expect(derive({}, { text: text(300) }).infrastructure[0]!.resources[0]!.count).toBe(2);
     expect(refusal(() => derive({}, { text: text(299) }))).toMatchObject({
       code: 'too_small',
-      message: expect.stringMatching(/main: its Workloads take 600 .* of cpu, .* 598/),
+      message: expect.stringMatching(/main: its Workloads take 600000 .* of cpu, .* 598000/),
     });
     expect(refusal(() => derive({}, { text: text(300, '127MiB') })).message).toContain('of disk');
   });
