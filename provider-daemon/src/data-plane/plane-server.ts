@@ -1,0 +1,126 @@
+/** The data plane's end of the link: takes requests from the daemon, one connection after the other or several at once. */
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
+import type { Plane } from './plane.ts';
+import { encode, type LogEvent, MessageReader, type Reply, type Request, wireVersion } from './wire.ts';
+
+/** Log lines kept for a daemon that is away: the oldest are dropped. */
+const maxWaitingLines = 10_000;
+
+/** What the data plane says of itself. */
+export interface PlaneGreeting {
+  readonly version: number;
+  readonly pid: number;
+  /** Of the settings that it runs with. */
+  readonly settings: string;
+  /** Where the gateway listens. */
+  readonly gateway: { readonly host: string; readonly port: number };
+}
+
+export interface PlaneServerOptions {
+  readonly plane: Plane;
+  /** Path of the socket; what is left there by a process that is gone is removed. */
+  readonly path: string;
+  readonly greeting: Omit<PlaneGreeting, 'version' | 'pid'>;
+  /** The daemon asks the process to end. */
+  readonly onStop: () => Promise<void>;
+}
+
+export class PlaneServer {
+  readonly #options: PlaneServerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #waiting: LogEvent[] = [];
+  /** When the last daemon went, in milliseconds of the clock that was given; undefined while one is there. */
+  #aloneSince: number | undefined;
+  readonly #now: () => number;
+
+  constructor(options: PlaneServerOptions, now: () => number) {
+    this.#options = options;
+    this.#now = now;
+    this.#aloneSince = now();
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** A line of a workload's log, for the daemon; kept while none is there. */
+  readonly log: WorkloadLog = ({ deployment, service }, stream, line) => {
+    const event: LogEvent = { log: { lease: deployment, service, stream, line } };
+    const [socket] = this.#sockets;
+    if (socket !== undefined) {
+      socket.write(encode(event));
+      return;
+    }
+    this.#waiting.push(event);
+    if (this.#waiting.length > maxWaitingLines) this.#waiting.shift();
+  };
+
+  /** Milliseconds for which no daemon has been there. */
+  aloneMs(): number {
+    return this.#aloneSince === undefined ? 0 : this.#now() - this.#aloneSince;
+  }
+
+  async listen(): Promise<void> {
+    rmSync(this.#options.path, { force: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once('error', reject);
+    this.#server.listen(this.#options.path, resolve);
+    await promise;
+    // The folder keeps others out already; this is the second lock.
+    chmodSync(this.#options.path, 0o600);
+  }
+
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    for (const socket of this.#sockets) socket.end();
+    await promise;
+  }
+
+  #accept(socket: Socket): void {
+    const reader = new MessageReader();
+    this.#sockets.add(socket);
+    this.#aloneSince = undefined;
+    for (const event of this.#waiting.splice(0)) socket.write(encode(event));
+    socket.on('error', () => {}); // `close` follows and is what counts
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#aloneSince = this.#now();
+    });
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const message of reader.push(chunk)) void this.#answer(socket, message as Request);
+      } catch {
+        socket.destroy();
+      }
+    });
+  }
+
+  async #answer(socket: Socket, { id, method, params }: Request): Promise<void> {
+    let reply: Reply;
+    try {
+      reply = { id, result: (await this.#call(method, params)) ?? null };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      reply = { id, error: { message, ...(error instanceof WorkloadError ? { reason: error.reason } : {}) } };
+    }
+    if (!socket.destroyed) socket.write(encode(reply));
+  }
+
+  #call(method: string, params: readonly unknown[]): Promise<unknown> {
+    const { plane, greeting, onStop } = this.#options;
+    const own: Readonly<Record<string, (...given: never[]) => Promise<unknown>>> = {
+      hello: async () => ({ version: wireVersion, pid: process.pid, ...greeting }) satisfies PlaneGreeting,
+      stop: onStop,
+      serve: plane.serve.bind(plane),
+      place: plane.place.bind(plane),
+      withdraw: plane.withdraw.bind(plane),
+      served: plane.served.bind(plane),
+      totals: plane.totals.bind(plane),
+      forget: plane.forget.bind(plane),
+    };
+    const found = Object.hasOwn(own, method) ? own[method] : undefined;
+    if (found === undefined) throw new Error(`the data plane knows no ${method}`);
+    return found(...(params as never[]));
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The data plane as the daemon sees it (design §7): what serves requests, in a process of its own, so that a restart of
+ * the daemon drops no connection. It decides nothing: the daemon tells it, lease by lease, all that it is to serve, and it
+ * counts. Everything here is plain data that goes through a socket.
+ */
+import type { RouteSpec } from '../gateway/routes.ts';
+import type { UpstreamInstance } from '../gateway/upstreams.ts';
+import type { ContainerPort } from '../workloads/driver.ts';
+
+/** A function: its module lies on this machine. */
+export interface ServedFunction {
+  readonly service: string;
+  /** Of the module, absolute. */
+  readonly file: string;
+  /** SHA-256 of the module, hex: a file that changed under the same name is another function. */
+  readonly sha256: string;
+  readonly memoryBytes: number;
+  readonly timeoutMs: number;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** One door of a lease at the gateway. */
+export interface ServedGateway {
+  /** At `<label>.<domain>`, or at the path `/~<label>/`. */
+  readonly label: string;
+  readonly service: string;
+  readonly routes: readonly RouteSpec[];
+  /** Further host names, which their owner has proved. */
+  readonly hosts: readonly string[];
+}
+
+/** The instances of a workload, as they stand now. */
+export interface ServedWorkload {
+  readonly service: string;
+  readonly instances: readonly UpstreamInstance[];
+}
+
+/** An address at which connections are taken and carried to a workload. */
+export interface ServedRelay {
+  readonly listen: { readonly address: string; readonly port: number };
+  readonly protocol: ContainerPort['protocol'];
+  /** The workload and its port. */
+  readonly to: { readonly service: string; readonly port: number };
+  /** Bytes through it are counted for the bill. */
+  readonly metered: boolean;
+}
+
+/** The names that the instances of one workload can resolve. */
+export interface ServedNames {
+  /** Where the resolver listens, port 53: the host's side of the workload's network. */
+  readonly address: string;
+  /** `db` → the address behind `db.mu.internal`. */
+  readonly names: Readonly<Record<string, string>>;
+  /** Whether other names are asked for further on. */
+  readonly egress: 'none' | 'public';
+}
+
+/** All that is served for one lease. */
+export interface ServedLease {
+  /** Its number, as text. */
+  readonly lease: string;
+  /** `<owner>/<dseq>`: what the owner of a host name proves it with. */
+  readonly deployment: string;
+  readonly functions: readonly ServedFunction[];
+  readonly gateways: readonly ServedGateway[];
+  readonly workloads: readonly ServedWorkload[];
+  readonly relays: readonly ServedRelay[];
+  readonly names: readonly ServedNames[];
+}
+
+/** A total of one metric of one service; as text, since JSON's numbers end at 2⁵³. */
+export interface PlaneTotal {
+  readonly service: string;
+  readonly metric: string;
+  readonly total: string;
+}
+
+/** What a lease used here, counted from when it was first served; on the disk when it is told. */
+export interface LeaseTotals {
+  readonly lease: string;
+  readonly totals: readonly PlaneTotal[];
+}
+
+/** What the data plane is to serve, and what came of it. */
+export interface Plane {
+  /**
+   * Serves a lease, or replaces what is served for it: all of it, or, where it throws, as before.
+   * @throws WorkloadError where a function does not start
+   */
+  serve(lease: ServedLease): Promise<void>;
+  /** The instances of a lease's workloads have changed; nothing where the lease is not served. */
+  place(lease: string, workloads: readonly ServedWorkload[]): Promise<void>;
+  /** No longer serves a lease; its totals stay. */
+  withdraw(lease: string): Promise<void>;
+  /** Leases that are served. */
+  served(): Promise<readonly string[]>;
+  totals(): Promise<readonly LeaseTotals[]>;
+  /** A lease is over and billed: its totals go. */
+  forget(lease: string): Promise<void>;
+}

@@ -1,0 +1,52 @@
+/**
+ * The data plane's own process (design §7). It is started by the daemon and outlives it: what it serves goes on while the
+ * daemon restarts. It ends when the daemon says so, at SIGTERM, when its folder is gone, or when no daemon has come for
+ * long.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Gateway } from '../gateway/gateway.ts';
+import { WasmDriver } from '../workloads/wasm-driver.ts';
+import { DataPlane } from './data-plane.ts';
+import { PlaneServer } from './plane-server.ts';
+import { type PlaneSettings, planeFiles, settingsDigest } from './settings.ts';
+import { Totals } from './totals.ts';
+
+/** Totals are brought to the disk so often: a crash loses no more than that. */
+const countEveryMs = 1_000;
+
+/** Runs until it is asked to end. @param folder holds its settings @throws Error where it cannot serve */
+export async function runDataPlane(folder: string): Promise<void> {
+  const settings = JSON.parse(readFileSync(join(folder, planeFiles.settings), 'utf8')) as PlaneSettings;
+  const ended = Promise.withResolvers<void>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve());
+  const totals = new Totals(join(folder, planeFiles.totals));
+  // Workloads write before the link stands: the server keeps their lines.
+  let server: PlaneServer | undefined;
+  const log: PlaneServer['log'] = (workload, stream, line) => server?.log(workload, stream, line);
+  const driver = await WasmDriver.create({ maxInstances: settings.functions.maxInstances, log, logger: say });
+  const { domain, maxBodyBytes, address, port } = settings.gateway;
+  const gateway = new Gateway({ ...(domain === '' ? {} : { domain }), bodyLimitBytes: maxBodyBytes, onLog: log });
+  const plane = new DataPlane({ driver, gateway, totals });
+  const at = await gateway.listen({ host: address, port });
+  const greeting = { settings: settingsDigest(settings), gateway: at };
+  const path = join(folder, planeFiles.socket);
+  server = new PlaneServer({ plane, path, greeting, onStop: async () => ended.resolve() }, Date.now);
+  await server.listen();
+  const watch = setInterval(() => {
+    plane.count();
+    if (!existsSync(path) || (server?.aloneMs() ?? 0) > settings.orphanMs) ended.resolve();
+  }, countEveryMs);
+  await ended.promise;
+  clearInterval(watch);
+  await gateway.close();
+  plane.count();
+  await server.close();
+  await driver.close();
+  await totals.close();
+}
+
+/** Into the log file that the daemon gave it as stdout. */
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,24 @@
+/** What the data plane's process is started with: plain data in a file that only its user reads. */
+import { createHash } from 'node:crypto';
+
+export interface PlaneSettings {
+  /** Where it keeps its totals and its socket. */
+  readonly folder: string;
+  readonly gateway: {
+    readonly address: string;
+    readonly port: number;
+    readonly domain: string;
+    readonly maxBodyBytes: number;
+  };
+  readonly functions: { readonly maxInstances: number };
+  /** Without a daemon for so long it ends. */
+  readonly orphanMs: number;
+}
+
+/** Two processes with equal digests serve alike. */
+export function settingsDigest(settings: PlaneSettings): string {
+  return createHash('sha256').update(JSON.stringify(settings)).digest('hex');
+}
+
+/** Files in its folder. */
+export const planeFiles = { socket: 'socket', settings: 'settings.json', log: 'log', totals: 'totals' } as const;

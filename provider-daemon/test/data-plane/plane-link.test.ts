@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Plane } from '../../src/data-plane/plane.ts';
+import { PlaneClient, PlaneGone } from '../../src/data-plane/plane-client.ts';
+import { PlaneServer } from '../../src/data-plane/plane-server.ts';
+import { MessageReader, maxMessageBytes } from '../../src/data-plane/wire.ts';
+import { WorkloadError } from '../../src/workloads/driver.ts';
+
+let folder: string;
+let path: string;
+let nowMs: number;
+let server: PlaneServer;
+let asked: unknown[];
+let stops: number;
+const lines: string[] = [];
+
+const plane: Plane = {
+  serve: async (lease) => {
+    if (lease.lease === '13') throw new WorkloadError('invalid', 'the artifact is empty');
+    asked.push(lease);
+  },
+  place: async (lease, workloads) => void asked.push([lease, workloads]),
+  withdraw: () => new Promise(() => {}),
+  served: async () => ['1'],
+  totals: async () => [{ lease: '1', totals: [{ service: 's', metric: 'm', total: (1n << 80n).toString() }] }],
+  forget: async (lease) => void asked.push(lease),
+};
+const lease = { lease: '1', deployment: 'o/1', functions: [], gateways: [], workloads: [], relays: [], names: [] };
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mu-link-'));
+  path = join(folder, 'socket');
+  nowMs = 1000;
+  asked = [];
+  stops = 0;
+  lines.length = 0;
+  const greeting = { settings: 'digest', gateway: { host: '127.0.0.1', port: 80 } };
+  const onStop = async () => {
+    stops += 1;
+  };
+  server = new PlaneServer({ plane, path, greeting, onStop }, () => nowMs);
+  await server.listen();
+});
+afterEach(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+const connect = () =>
+  PlaneClient.connect(
+    path,
+    ({ deployment, service }, stream, line) => void lines.push(`${deployment}/${service} ${stream} ${line}`),
+  );
+
+test('what the daemon asks is answered, large numbers and all; only its user may connect', async () => {
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const client = await connect();
+  expect(await client.hello()).toMatchObject({ settings: 'digest', gateway: { port: 80 }, pid: process.pid });
+  await client.serve(lease);
+  await client.place('1', [{ service: 'web', instances: [{ address: '10.0.0.2', ready: true }] }]);
+  await client.forget('2');
+  expect(asked).toEqual([lease, ['1', [{ service: 'web', instances: [{ address: '10.0.0.2', ready: true }] }]], '2']);
+  expect(await client.served()).toEqual(['1']);
+  expect((await client.totals())[0]?.totals[0]?.total).toBe((1n << 80n).toString());
+  await client.stop();
+  expect(stops).toBe(1);
+  client.close();
+});
+
+test('a refusal keeps its reason over the link', async () => {
+  const client = await connect();
+  const refused = client.serve({ ...lease, lease: '13' });
+  await expect(refused).rejects.toMatchObject({
+    name: 'WorkloadError',
+    reason: 'invalid',
+    message: 'the artifact is empty',
+  });
+  client.close();
+});
+
+test('log lines wait for a daemon that is away, and come to the next one in their order', async () => {
+  server.log({ deployment: '1', service: 'f' }, 'stderr', 'while away');
+  nowMs += 5000;
+  expect(server.aloneMs()).toBe(5000);
+  const client = await connect();
+  await client.hello();
+  expect(server.aloneMs()).toBe(0);
+  server.log({ deployment: '1', service: 'f' }, 'request', 'now');
+  await client.hello();
+  expect(lines).toEqual(['1/f stderr while away', '1/f request now']);
+  client.close();
+});
+
+test('whoever waits for an answer learns that the data plane is gone', async () => {
+  const client = await connect();
+  const waiting = client.withdraw('1');
+  client.close();
+  await expect(waiting).rejects.toThrow(PlaneGone);
+  await client.gone;
+  await expect(client.served()).rejects.toThrow(PlaneGone);
+});
+
+test('what is no message ends its connection, and no other', async () => {
+  const client = await connect();
+  for (const nonsense of ['{\n', 'x'.repeat(1000), `{"id":1,"method":"constructor","params":[]}\n`]) {
+    const raw = createConnection(path);
+    const answer = new Promise<string>((resolve) => {
+      let text = '';
+      raw.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      raw.on('close', () => resolve(text));
+    });
+    raw.end(nonsense);
+    expect(await answer).toMatch(nonsense.includes('constructor') ? /knows no constructor/ : /^$/);
+  }
+  expect(await client.served()).toEqual(['1']);
+  client.close();
+});
+
+test('messages are cut wherever the chunks end, and one without end is refused', () => {
+  const reader = new MessageReader();
+  const text = Buffer.from('{"a":"ä"}\n[1]\n{"b"');
+  const got = [...text].flatMap((byte) => reader.push(Buffer.from([byte])));
+  expect(got).toEqual([{ a: 'ä' }, [1]]);
+  const chunk = Buffer.alloc(1024 * 1024, 'x');
+  const endless = () => {
+    for (let bytes = 0; bytes <= maxMessageBytes; bytes += chunk.length) reader.push(chunk);
+  };
+  expect(endless).toThrow(`more than ${maxMessageBytes} bytes`);
+});

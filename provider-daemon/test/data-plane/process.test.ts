@@ -1,0 +1,116 @@
+/** The data plane as the daemon starts it: a process of its own, with real sandboxes. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import type { ServedLease } from '../../src/data-plane/plane.ts';
+import { PlaneClient } from '../../src/data-plane/plane-client.ts';
+import { type PlaneSettings, planeFiles } from '../../src/data-plane/settings.ts';
+import { PlaneSupervisor } from '../../src/data-plane/supervisor.ts';
+import { echo } from '../workloads/modules.ts';
+import { allowSeconds } from '../workloads/patience.ts';
+
+allowSeconds(120);
+
+const folder = mkdtempSync(join(tmpdir(), 'mu-plane-'));
+const settings: PlaneSettings = {
+  folder: join(folder, 'plane'),
+  gateway: { address: '127.0.0.1', port: 0, domain: '', maxBodyBytes: 1024 * 1024 },
+  functions: { maxInstances: 2 },
+  orphanMs: 60_000,
+};
+const lines: string[] = [];
+const start = (of: PlaneSettings = settings) =>
+  PlaneSupervisor.start({
+    settings: of,
+    onLog: (_workload, stream, line) => void lines.push(`${stream} ${line}`),
+    log: pino({ level: 'silent' }),
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  });
+
+let supervisor: PlaneSupervisor;
+beforeAll(async () => {
+  supervisor = await start();
+});
+afterAll(async () => {
+  await supervisor.end();
+  rmSync(folder, { recursive: true });
+});
+
+function served(): ServedLease {
+  const file = join(folder, 'echo.wasm');
+  writeFileSync(file, echo);
+  const sha256 = createHash('sha256').update(echo).digest('hex');
+  return {
+    lease: '7',
+    deployment: 'mu1owner/1',
+    functions: [{ service: 'echo', file, sha256, memoryBytes: 4 * 1024 * 1024, timeoutMs: 20_000, env: {} }],
+    gateways: [
+      {
+        label: 'label',
+        service: 'gw',
+        hosts: [],
+        routes: [{ path: '/echo', methods: ['POST'], to: { kind: 'function', name: 'echo' } }],
+      },
+    ],
+    workloads: [],
+    relays: [],
+    names: [],
+  };
+}
+
+async function call(body: string): Promise<string> {
+  const { host, port } = supervisor.gateway;
+  return (await fetch(`http://${host}:${port}/~label/echo`, { method: 'POST', body })).text();
+}
+
+async function requests(): Promise<bigint> {
+  const all = await supervisor.totals();
+  const total = all.find(({ lease }) => lease === '7')?.totals.find(({ metric }) => metric === 'gateway-requests');
+  return BigInt(total?.total ?? '0');
+}
+
+/** The process that serves now. */
+async function pid(): Promise<number> {
+  const link = await PlaneClient.connect(join(settings.folder, planeFiles.socket), () => {});
+  const { pid: found } = await link.hello();
+  link.close();
+  return found;
+}
+
+test('it serves a lease, and goes on without the daemon: the next one finds it and what it counted', async () => {
+  await supervisor.serve(served());
+  expect(await call('one')).toBe('one');
+  const before = await pid();
+  const at = supervisor.gateway;
+  await supervisor.leave();
+  expect(await call('two')).toBe('two');
+  supervisor = await start();
+  expect([supervisor.gateway, await pid(), await supervisor.served()]).toEqual([at, before, ['7']]);
+  expect(await requests()).toBe(2n);
+  expect(lines.filter((line) => line.startsWith('request'))).toHaveLength(2);
+});
+
+test('killed, it is started again, serves what it served, and no request is counted twice', async () => {
+  await supervisor.serve(served());
+  const told = await requests();
+  const old = await pid();
+  process.kill(old, 'SIGKILL');
+  // The supervisor's own calls wait until the next one serves.
+  let again = await requests().catch(() => -1n);
+  for (let tries = 0; again < 0n && tries < 50; tries += 1) again = await requests().catch(() => -1n);
+  expect(await pid()).not.toBe(old);
+  expect(again).toBe(told);
+  expect(await call('three')).toBe('three');
+  expect(await requests()).toBe(told + 1n);
+});
+
+test('with other settings the running one ends first, its counts on the disk', async () => {
+  const told = await requests();
+  await supervisor.leave();
+  supervisor = await start({ ...settings, functions: { maxInstances: 1 } });
+  expect(await supervisor.served()).toEqual([]);
+  expect(await requests()).toBe(told);
+});
