@@ -48,18 +48,12 @@ export function prefixFor(instances: number, peers: number): number | undefined 
   return undefined;
 }
 
-/** A network's name at the engine and of its bridge; of the same wish always the same. */
+/** Of the same workload and size always the same. */
 export interface NetworkNames {
   /** Of the engine's network. */
   readonly name: string;
   /** At most 15 characters. */
   readonly bridge: string;
-}
-
-/** What makes one network of a workload another one than its next. */
-export interface NetworkShape {
-  readonly prefix: number;
-  readonly egress: 'none' | 'public';
 }
 
 const hash = (...parts: readonly string[]): string => createHash('sha256').update(parts.join('\n')).digest('hex');
@@ -79,11 +73,11 @@ export function workloadKey(workload: WorkloadName): string {
   return hash(workload.deployment, workload.service).slice(0, 16);
 }
 
-export function namesOf(provider: string, workload: WorkloadName, shape: NetworkShape): NetworkNames {
+export function namesOf(provider: string, workload: WorkloadName, prefix: number): NetworkNames {
   const { deployment, service } = workload;
-  const id = hash(deployment, service, shape.egress, String(shape.prefix)).slice(0, bridgeHashHex);
+  const id = hash(deployment, service, String(prefix)).slice(0, bridgeHashHex);
   return {
-    name: `${tableName(provider)}_${deployment}_${service}_${shape.egress}_${shape.prefix}`,
+    name: `${tableName(provider)}_${deployment}_${service}_${prefix}`,
     bridge: `${bridgePrefix(provider)}${id}`,
   };
 }
@@ -95,17 +89,17 @@ export function namesOf(provider: string, workload: WorkloadName, shape: Network
  */
 export function findFree(
   pool: Subnet,
-  shape: NetworkShape,
+  prefix: number,
   taken: readonly Subnet[],
   workload: WorkloadName,
 ): Subnet | undefined {
-  const size = sizeOf(shape.prefix);
+  const size = sizeOf(prefix);
   const slots = sizeOf(pool.prefix) / size;
   if (slots < 1) return undefined;
   const near = taken.filter((subnet) => overlaps(subnet, pool));
   const first = Number.parseInt(workloadKey(workload).slice(0, 8), 16) % slots;
   for (let step = 0; step < slots; step += 1) {
-    const subnet = { base: pool.base + ((first + step) % slots) * size, prefix: shape.prefix };
+    const subnet = { base: pool.base + ((first + step) % slots) * size, prefix };
     if (!near.some((other) => overlaps(other, subnet))) return subnet;
   }
   return undefined;

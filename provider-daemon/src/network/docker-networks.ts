@@ -11,15 +11,13 @@ import {
   layOut,
   maxInstances,
   maxPeers,
-  type NetworkShape,
   namesOf,
   noRoom,
   prefixFor,
   tableName,
   workloadKey,
 } from './addressing.ts';
-import { type Firewall, NftFirewall, type Offers } from './firewall.ts';
-import type { FirewallNetwork } from './firewall-rules.ts';
+import { type Firewall, type FirewallChanges, NftFirewall } from './firewall.ts';
 import { type HostNetwork, IpHostNetwork } from './host.ts';
 import { formatSubnet, parseSubnet, type Subnet } from './ipv4.ts';
 import { DockerNetworkEngine, type NetworkEngine } from './network-engine.ts';
@@ -30,7 +28,6 @@ export const networkLabels = {
   provider: 'mu.provider',
   lease: 'mu.lease',
   service: 'mu.service',
-  egress: 'mu.egress',
 } as const;
 
 /** Where a network's bytes are counted. */
@@ -53,7 +50,6 @@ interface OwnNetwork {
   readonly id: string;
   readonly name: string;
   readonly workload: WorkloadName;
-  readonly shape: NetworkShape;
   readonly bridge: string;
   readonly subnet: Subnet;
 }
@@ -94,12 +90,10 @@ export class DockerNetworks implements Networks {
   }
 
   async standing(): Promise<readonly StandingNetwork[]> {
-    return (await this.#own()).map(({ workload, name, shape, subnet }) => ({
-      ...workload,
-      name,
-      gateway: layOut(subnet).gateway,
-      egress: shape.egress,
-    }));
+    return (await this.#own()).map(({ workload, name, subnet }) => {
+      const { gateway, peerAddresses } = layOut(subnet);
+      return { ...workload, name, gateway, peerAddresses };
+    });
   }
 
   ensure(workload: WorkloadName, wish: NetworkWish): Promise<WorkloadNetwork> {
@@ -113,30 +107,34 @@ export class DockerNetworks implements Networks {
         );
       }
       const own = await this.#own();
-      const fitting = own.find((network) => isOf(network, workload) && fits(network, { prefix, egress: wish.egress }));
-      const network = fitting ?? (await this.#make(workload, { prefix, egress: wish.egress }, own));
-      // Another container of this wish may be running for long: its rules may have gone meanwhile.
-      if (fitting !== undefined) await this.#apply(own);
-      await this.#removeOutgrown(workload, network);
-      const layout = layOut(network.subnet);
-      const peerAddresses = layout.peerAddresses.slice(0, peers);
-      await this.#options.host.addAddresses(network.bridge, peerAddresses);
-      return { name: network.name, gateway: layout.gateway, addresses: layout.addresses, peerAddresses };
+      const mine = own.filter((network) => isOf(network, workload));
+      // Sorted: the largest stands first.
+      const fitting = mine.find((network) => network.subnet.prefix <= prefix);
+      const network = fitting ?? (await this.#make(workload, prefix, own));
+      const all = fitting === undefined ? [...own, network] : own;
+      const egress = new Map([...mine, network].map(({ bridge }) => [bridge, wish.egress]));
+      await this.#apply(all, { egress });
+      const left = await this.#removeOutgrown(workload, network, all);
+      for (const { bridge, subnet } of left) {
+        await this.#options.host.addAddresses(bridge, layOut(subnet).peerAddresses.slice(0, peers));
+      }
+      const { gateway, addresses, peerAddresses } = layOut(network.subnet);
+      return { name: network.name, gateway, addresses, peerAddresses: peerAddresses.slice(0, peers) };
     });
   }
 
   offer(workload: WorkloadName, services: readonly OfferedService[]): Promise<void> {
     return this.#inTurn(async () => {
       const own = await this.#own();
-      const offers = new Map<string, OfferedService[]>();
+      const offered = new Map<string, OfferedService[]>();
       for (const { bridge, subnet } of own.filter((network) => isOf(network, workload))) {
         const here = hostAddresses(layOut(subnet));
-        offers.set(
+        offered.set(
           bridge,
           services.filter(({ address }) => here.has(address)),
         );
       }
-      const placed = new Set([...offers.values()].flat());
+      const placed = new Set([...offered.values()].flat());
       const lost = services.find((service) => !placed.has(service));
       if (lost !== undefined) {
         throw new WorkloadError(
@@ -144,7 +142,7 @@ export class DockerNetworks implements Networks {
           `${lost.address}:${lost.port} is not an address of the host in a network of ${workload.deployment}/${workload.service}`,
         );
       }
-      await this.#apply(own, offers);
+      await this.#apply(own, { services: offered });
     });
   }
 
@@ -169,19 +167,18 @@ export class DockerNetworks implements Networks {
   }
 
   /** Rules first: no packet of the new network ever meets a host without them. */
-  async #make(workload: WorkloadName, shape: NetworkShape, own: readonly OwnNetwork[]): Promise<OwnNetwork> {
+  async #make(workload: WorkloadName, prefix: number, own: readonly OwnNetwork[]): Promise<OwnNetwork> {
     const { engine, host, pool, provider } = this.#options;
     const taken = [
       ...(await engine.list()).flatMap(({ subnets }) => subnets.flatMap((text) => parseSubnet(text) ?? [])),
       ...(await host.routes()),
     ];
-    const names = namesOf(provider, workload, shape);
+    const names = namesOf(provider, workload, prefix);
     for (let attempt = 0; attempt < maxTries; attempt += 1) {
-      const subnet = findFree(pool, shape, taken, workload);
+      const subnet = findFree(pool, prefix, taken, workload);
       if (subnet === undefined) throw new WorkloadError('failed', noRoom(pool, taken));
-      const network: OwnNetwork = { id: '', ...names, workload, shape, subnet };
-      await this.#apply([...own, network]);
-      const made = await engine.create({
+      await this.#apply([...own, { id: '', ...names, workload, subnet }]);
+      const id = await engine.create({
         ...names,
         subnet: formatSubnet(subnet),
         gateway: layOut(subnet).gateway,
@@ -189,42 +186,43 @@ export class DockerNetworks implements Networks {
           [networkLabels.provider]: provider,
           [networkLabels.lease]: workload.deployment,
           [networkLabels.service]: workload.service,
-          [networkLabels.egress]: shape.egress,
         },
       });
-      if (made) return network;
+      if (id !== undefined) return { id, ...names, workload, subnet };
       taken.push(subnet);
     }
     throw new WorkloadError('failed', `the engine refused ${maxTries} subnets for network ${names.name}: see its log`);
   }
 
-  /** Networks of former wishes, once their last container has gone. */
-  async #removeOutgrown(workload: WorkloadName, current: OwnNetwork): Promise<void> {
-    const own = await this.#own();
+  /** Networks that became too small, once their last container has gone. @returns the workload's that stand then */
+  async #removeOutgrown(
+    workload: WorkloadName,
+    current: OwnNetwork,
+    all: readonly OwnNetwork[],
+  ): Promise<readonly OwnNetwork[]> {
+    const { engine } = this.#options;
     const gone: OwnNetwork[] = [];
-    for (const network of own) {
-      if (!isOf(network, workload) || network.name === current.name) continue;
-      if (await this.#options.engine.inUse(network.id)) continue;
-      await this.#options.engine.remove(network.id);
+    for (const network of all) {
+      if (!isOf(network, workload) || network === current || (await engine.inUse(network.id))) continue;
+      await engine.remove(network.id);
       gone.push(network);
     }
-    if (gone.length > 0) await this.#apply(own.filter((network) => !gone.includes(network)));
+    const left = all.filter((network) => !gone.includes(network));
+    if (gone.length > 0) await this.#apply(left);
+    return left.filter((network) => isOf(network, workload));
   }
 
-  async #apply(own: readonly OwnNetwork[], offers: Offers = new Map()): Promise<void> {
-    const networks = own.map(
-      ({ bridge, subnet, shape, workload }): FirewallNetwork => ({
-        bridge,
-        subnet: formatSubnet(subnet),
-        gateway: layOut(subnet).gateway,
-        egress: shape.egress,
-        counter: counterOf(workload),
-      }),
-    );
-    await this.#options.firewall.apply(networks, offers);
+  async #apply(own: readonly OwnNetwork[], changes: FirewallChanges = {}): Promise<void> {
+    const networks = own.map(({ bridge, subnet, workload }) => ({
+      bridge,
+      subnet: formatSubnet(subnet),
+      gateway: layOut(subnet).gateway,
+      counter: counterOf(workload),
+    }));
+    await this.#options.firewall.apply(networks, changes);
   }
 
-  /** Ascending by name: the same networks give the same rules. */
+  /** Ascending by name: the same networks give the same rules, and of a workload the largest stands first. */
   async #own(): Promise<readonly OwnNetwork[]> {
     const networks = await this.#options.engine.list();
     return networks
@@ -236,10 +234,7 @@ export class DockerNetworks implements Networks {
         if (labels[networkLabels.provider] !== this.#options.provider) return [];
         if (deployment === undefined || service === undefined || subnet === undefined || bridge === undefined)
           return [];
-        const egress = labels[networkLabels.egress] === 'public' ? 'public' : 'none';
-        return [
-          { id, name, bridge, subnet, workload: { deployment, service }, shape: { prefix: subnet.prefix, egress } },
-        ];
+        return [{ id, name, bridge, subnet, workload: { deployment, service } }];
       })
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
@@ -255,8 +250,5 @@ const counterOf = (workload: WorkloadName): string => `${counterPrefix}${workloa
 
 const isOf = (network: OwnNetwork, { deployment, service }: WorkloadName): boolean =>
   network.workload.deployment === deployment && network.workload.service === service;
-
-const fits = ({ shape }: OwnNetwork, wish: NetworkShape): boolean =>
-  shape.prefix <= wish.prefix && shape.egress === wish.egress;
 
 const hostAddresses = ({ gateway, peerAddresses }: Layout): ReadonlySet<string> => new Set([gateway, ...peerAddresses]);

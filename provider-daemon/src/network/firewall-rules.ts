@@ -1,8 +1,8 @@
 /**
  * The provider's nftables rules as text, from nothing but the networks: whoever reads the text knows what holds.
  *
- * One table in the family `inet` and one in `bridge`, both replaced whole in one transaction; only named counters and the
- * set of offered services outlive it. They begin before the chains of Docker's own iptables (priority 0) and only ever
+ * One table in the family `inet` and one in `bridge`, both replaced whole in one transaction; only named counters outlive
+ * it. The sets `open` and `services` are read back before: they say what holds where nobody has said otherwise yet. They begin before the chains of Docker's own iptables (priority 0) and only ever
  * drop: what they let pass, Docker's chains and the host's own firewall judge again. Docker lets containers of a bridge
  * out and answers in, so nothing has to be added to DOCKER-USER.
  */
@@ -101,6 +101,7 @@ function renderObjects(plan: FirewallPlan, table: string): string[] {
   const services = plan.services.map(
     ({ bridge, address, protocol, port }) => `"${bridge}" . ${address} . ${protocol} . ${port}`,
   );
+  const open = plan.networks.flatMap(({ bridge, egress }) => (egress === 'public' ? [`"${bridge}"`] : []));
   return [
     ...plan.staleCounters.map((name) => `delete counter ${table} ${name}`),
     ...counters.map((name) => {
@@ -110,6 +111,9 @@ function renderObjects(plan: FirewallPlan, table: string): string[] {
     `add set ${table} services { type ifname . ipv4_addr . inet_proto . inet_service; }`,
     `flush set ${table} services`,
     ...(services.length > 0 ? [`add element ${table} services ${set(services)}`] : []),
+    `add set ${table} open { type ifname; }`,
+    `flush set ${table} open`,
+    ...(open.length > 0 ? [`add element ${table} open ${set(open)}`] : []),
     `add set ${table} flows { type ifname; flags dynamic; size 65535; }`,
   ];
 }
@@ -143,7 +147,7 @@ function outward(plan: FirewallPlan, open: readonly FirewallNetwork[]): string[]
     'meta nfproto ipv6 drop',
     antiSpoofing(plan),
     'ct state invalid drop',
-    `iifname != ${set(open.map(({ bridge }) => `"${bridge}"`))} drop`,
+    'iifname != @open drop',
     `ip daddr ${set(reservedSubnets)} drop`,
     ...(plan.denied.length > 0 ? [`ip daddr ${set(plan.denied)} drop`] : []),
     'meta l4proto != { tcp, udp, icmp } drop',

@@ -4,15 +4,15 @@ import { type Count, type FirewallNetwork, type FirewallPlan, renderFirewall } f
 import type { OfferedService } from './networks.ts';
 import { type RunTool, runTool } from './run-tool.ts';
 
-/** Services by bridge. */
-export type Offers = ReadonlyMap<string, readonly OfferedService[]>;
+/** What is to change, by bridge. What is not named stays as it is, across restarts of the daemon too. */
+export interface FirewallChanges {
+  readonly egress?: ReadonlyMap<string, 'none' | 'public'>;
+  readonly services?: ReadonlyMap<string, readonly OfferedService[]>;
+}
 
 export interface Firewall {
-  /**
-   * Replaces all rules at once. Services of networks that `offers` does not name stay as they are: who offers them may
-   * not have spoken yet since this process was started.
-   */
-  apply(networks: readonly FirewallNetwork[], offers: Offers): Promise<void>;
+  /** Replaces all rules at once. A network that has not been spoken of has neither a way out nor services. */
+  apply(networks: ReadonlyArray<Omit<FirewallNetwork, 'egress'>>, changes?: FirewallChanges): Promise<void>;
   /** Bytes by counter, of all counters that stand; never falls while this object lives. */
   sentBytes(): Promise<ReadonlyMap<string, bigint>>;
 }
@@ -25,9 +25,10 @@ export interface NftOptions {
   readonly run?: RunTool;
 }
 
-/** What of the kernel's table outlives a change of its rules. */
+/** What is kept of the kernel's table when its rules change. */
 interface Standing {
-  readonly counts: ReadonlyMap<string, Count>;
+  readonly counters: readonly string[];
+  readonly open: ReadonlySet<string>;
   readonly services: FirewallPlan['services'];
 }
 
@@ -47,39 +48,46 @@ const serviceElement = z.object({
 export class NftFirewall implements Firewall {
   readonly #options: NftOptions;
   readonly #run: RunTool;
-  /** The highest counts that were seen: where somebody has flushed the host's rules, counting goes on from there. */
-  readonly #seen = new Map<string, Count>();
+  /** The last state that was read: where somebody has flushed the host's rules, everything goes on from there. */
+  readonly #counts = new Map<string, Count>();
+  #last: Standing | undefined;
 
   constructor(options: NftOptions) {
     this.#options = options;
     this.#run = options.run ?? runTool;
   }
 
-  async apply(networks: readonly FirewallNetwork[], offers: Offers): Promise<void> {
-    const { table, bridgePrefix, denied } = this.#options;
+  async apply(
+    networks: ReadonlyArray<Omit<FirewallNetwork, 'egress'>>,
+    { egress = new Map(), services = new Map() }: FirewallChanges = {},
+  ): Promise<void> {
     const standing = await this.#read();
     const bridges = new Set(networks.map((network) => network.bridge));
     const counters = new Set(networks.map((network) => network.counter));
-    const kept = standing.services.filter(({ bridge }) => bridges.has(bridge) && !offers.has(bridge));
-    const offered = [...offers].flatMap(([bridge, services]) =>
-      bridges.has(bridge) ? services.map((service) => ({ ...service, bridge })) : [],
-    );
-    for (const name of this.#seen.keys()) if (!counters.has(name)) this.#seen.delete(name);
-    const text = renderFirewall({
-      table,
-      bridgePrefix,
-      denied,
-      networks,
-      services: [...kept, ...offered],
-      counts: this.#seen,
-      staleCounters: [...standing.counts.keys()].filter((name) => !counters.has(name)),
-    });
-    await this.#run('nft', ['-f', '-'], { input: text });
+    for (const name of this.#counts.keys()) if (!counters.has(name)) this.#counts.delete(name);
+    const kept = standing.services.filter(({ bridge }) => bridges.has(bridge) && !services.has(bridge));
+    const offered = [...services].flatMap(([bridge, list]) => list.map((service) => ({ ...service, bridge })));
+    const plan: FirewallPlan = {
+      ...this.#options,
+      networks: networks.map((network) => ({
+        ...network,
+        egress: egress.get(network.bridge) ?? (standing.open.has(network.bridge) ? 'public' : 'none'),
+      })),
+      services: [...kept, ...offered.filter(({ bridge }) => bridges.has(bridge))],
+      counts: this.#counts,
+      staleCounters: standing.counters.filter((name) => !counters.has(name)),
+    };
+    await this.#run('nft', ['-f', '-'], { input: renderFirewall(plan) });
+    this.#last = {
+      counters: [...counters],
+      open: new Set(plan.networks.flatMap((network) => (network.egress === 'public' ? [network.bridge] : []))),
+      services: plan.services,
+    };
   }
 
   async sentBytes(): Promise<ReadonlyMap<string, bigint>> {
     await this.#read();
-    return new Map([...this.#seen].map(([name, { bytes }]) => [name, bytes]));
+    return new Map([...this.#counts].map(([name, { bytes }]) => [name, bytes]));
   }
 
   /** The table is made where it is missing: asking for one that is not there is an error like any other. */
@@ -87,24 +95,21 @@ export class NftFirewall implements Firewall {
     const { table } = this.#options;
     await this.#run('nft', ['add', 'table', 'inet', table]);
     const { nftables } = listing.parse(JSON.parse(await this.#run('nft', ['-j', 'list', 'table', 'inet', table])));
-    const counts = new Map<string, Count>();
-    const services: Array<FirewallPlan['services'][number]> = [];
-    for (const { counter, set } of nftables) {
-      if (counter !== undefined) counts.set(counter.name, toCount(counter));
-      if (set?.name !== 'services') continue;
-      for (const element of set.elem ?? []) {
-        const [bridge, address, protocol, port] = serviceElement.parse(element).concat;
-        services.push({ bridge, address, protocol, port });
-      }
+    const sets = new Map(nftables.flatMap(({ set }) => (set === undefined ? [] : [[set.name, set.elem ?? []]])));
+    const counters: string[] = [];
+    for (const { counter } of nftables) {
+      if (counter === undefined) continue;
+      const { name, packets, bytes } = counter;
+      counters.push(name);
+      if ((this.#counts.get(name)?.bytes ?? -1n) >= BigInt(bytes)) continue;
+      this.#counts.set(name, { packets: BigInt(packets), bytes: BigInt(bytes) });
     }
-    for (const [name, count] of counts) {
-      if ((this.#seen.get(name)?.bytes ?? -1n) < count.bytes) this.#seen.set(name, count);
-    }
-    return { counts, services };
+    const services = (sets.get('services') ?? []).map((element) => {
+      const [bridge, address, protocol, port] = serviceElement.parse(element).concat;
+      return { bridge, address, protocol, port };
+    });
+    const open = new Set((sets.get('open') ?? []).map((element) => z.string().parse(element)));
+    if (sets.size === 0 && this.#last !== undefined) return { ...this.#last, counters };
+    return { counters, open, services };
   }
 }
-
-const toCount = ({ packets, bytes }: { packets: number; bytes: number }): Count => ({
-  packets: BigInt(packets),
-  bytes: BigInt(bytes),
-});

@@ -62,13 +62,12 @@ function dial({ address, port }: InstanceAddress, signal: AbortSignal): Promise<
     const socket = connect({ host: address, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
     const settle = (outcome: () => void): void => {
       signal.removeEventListener('abort', abort);
-      socket.off('error', onError);
       outcome();
     };
+    // Stays for good: whoever takes the socket over listens a moment later.
     const onError = (cause: Error): void => settle(() => reject(cause));
     const abort = (): void =>
       settle(() => {
-        socket.on('error', () => {});
         socket.destroy();
         reject(new Error(`no connection to ${address}:${port} in time`));
       });

@@ -22,8 +22,8 @@ export interface NewEngineNetwork {
 
 export interface NetworkEngine {
   list(): Promise<readonly EngineNetwork[]>;
-  /** @returns false where the engine refuses, because the subnet or the bridge is another network's */
-  create(network: NewEngineNetwork): Promise<boolean>;
+  /** @returns its id; undefined where the engine refuses, because the subnet or the bridge is another network's */
+  create(network: NewEngineNetwork): Promise<string | undefined>;
   /** Whether any container belongs to it, stopped ones included. */
   inUse(id: string): Promise<boolean>;
   /** Nothing where it is gone already. */
@@ -56,9 +56,9 @@ export class DockerNetworkEngine implements NetworkEngine {
     }));
   }
 
-  async create({ name, bridge, subnet, gateway, labels }: NewEngineNetwork): Promise<boolean> {
+  async create({ name, bridge, subnet, gateway, labels }: NewEngineNetwork): Promise<string | undefined> {
     try {
-      await this.#docker.createNetwork({
+      const made = await this.#docker.createNetwork({
         Name: name,
         // Else two of the same name could stand side by side.
         CheckDuplicate: true,
@@ -74,9 +74,9 @@ export class DockerNetworkEngine implements NetworkEngine {
         },
         Labels: { ...labels },
       });
-      return true;
+      return made.id;
     } catch (cause) {
-      if (hasStatus(cause, 403) || hasStatus(cause, 409)) return false;
+      if (hasStatus(cause, 403) || hasStatus(cause, 409)) return undefined;
       throw cause;
     }
   }

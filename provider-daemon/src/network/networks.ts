@@ -38,7 +38,8 @@ export interface WorkloadNetwork {
 export interface StandingNetwork extends WorkloadName {
   readonly name: string;
   readonly gateway: string;
-  readonly egress: 'none' | 'public';
+  /** All that there could be; those of the peers that were wished, the first ones, are the host's. */
+  readonly peerAddresses: readonly string[];
 }
 
 export interface Networks {
@@ -48,9 +49,9 @@ export interface Networks {
    */
   refresh(): Promise<void>;
   /**
-   * Makes a workload's network, or finds it and makes it as it is wished. A wish that the one that stands cannot fulfil
-   * (more instances, another egress) gives another one beside it: new instances belong there, and the old network goes
-   * with the next call after its last container.
+   * Makes a workload's network, or finds it and makes it as it is wished; its egress changes in place. More instances or
+   * peers than the one that stands has room for give a larger one beside it: containers of the old one go on, new ones
+   * belong there, and the old network goes with the next call after its last container.
    * @throws WorkloadError `invalid` beyond the limits of a network, `failed` where the host or the engine cannot
    */
   ensure(workload: WorkloadName, wish: NetworkWish): Promise<WorkloadNetwork>;

@@ -18,7 +18,10 @@ export interface Volumes {
    * @returns the folder of the host that is given to the container
    * @throws WorkloadError `failed` where the disk has no room for it, `invalid` where it stands with another size
    */
-  ensure(id: VolumeId, options: { readonly bytes: number; readonly uid: number; readonly gid: number }): Promise<string>;
+  ensure(
+    id: VolumeId,
+    options: { readonly bytes: number; readonly uid: number; readonly gid: number },
+  ): Promise<string>;
   /** Bytes in use; 0 where it does not stand. */
   usedBytes(id: VolumeId): Promise<bigint>;
   /** The lease is over: its volumes are unmounted now and erased when `retentionMs` have passed. */
