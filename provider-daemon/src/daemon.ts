@@ -3,15 +3,20 @@
  * the chain; nothing is bid for, confirmed or ended before both have been read.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
+import type { Sender } from '@mu/client/chain/sender';
 import type { ProvedViews } from '@mu/client/light/connect';
 import type { PriceList } from '@mu/proto/provider';
 import type { Logger } from 'pino';
 import { type ApiServer, startApiServer } from './api/api-server.ts';
 import { LogBook } from './api/log-book.ts';
 import { Bidder } from './bidding/bidder.ts';
+import { hostProbe, offeredCapacity, readMachine } from './bidding/machine.ts';
+import { drainFile, offerOf } from './bidding/offer.ts';
+import { PriceScript } from './bidding/price-script.ts';
 import type { ProviderConfig } from './config/schema.ts';
 import { Gateway } from './gateway/gateway.ts';
 import {
@@ -75,6 +80,8 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
       parts.count();
       await parts.databases.close();
       await journal.close();
+      // Nobody waits for blocks any more; what is on its way is found on the chain after the next start.
+      parts.sender.close();
       client.disconnect();
     },
   };
@@ -95,6 +102,7 @@ interface Parts {
   readonly gateway: Gateway;
   readonly driver: WasmDriver;
   readonly databases: Databases;
+  readonly sender: Sender;
   readonly keeper: LeaseKeeper;
   readonly bidder: Bidder;
   readonly watch: MarketWatch;
@@ -171,18 +179,16 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     },
     log: log.child({ part: 'leases' }),
   });
+  const capacity = offeredCapacity(config.capacity, await readMachine(hostProbe, config.node.dataFolder));
+  const { script: program, scriptTimeoutMs: timeoutMs, scriptJobs: jobs } = config.pricing;
   const bidder = new Bidder({
     client,
     sender,
-    offer: () => ({
-      provider,
-      ...config.offer,
-      capacity: config.capacity,
-      rates: config.pricing,
-      maxCollateral: config.bidding.maxCollateral,
-      priceList: of.priceList,
-    }),
+    offer: () => offerOf(config, { provider, capacity, priceList: of.priceList }),
     leases: () => keeper.leases(),
+    denom: config.chain.denom,
+    draining: () => existsSync(drainFile(config.node.dataFolder)),
+    ...(program === '' ? {} : { script: new PriceScript({ program, timeoutMs, jobs }) }),
     log: log.child({ part: 'bidding' }),
   });
   const seen = { height: 0n };
@@ -191,7 +197,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   const count = (): void => {
     for (const lease of keeper.leases()) usage.count(lease, seen.height);
   };
-  return { gateway, driver, databases, keeper, bidder, watch, api, count };
+  return { gateway, driver, databases, sender, keeper, bidder, watch, api, count };
 }
 
 /** The provider's own listener: manifests come in here, logs go out. */
@@ -272,7 +278,7 @@ function marketWatch(
         await arrived;
         await keeper.height(height);
         if (complete) await keeper.sweep();
-        bidder.tick();
+        bidder.tick(height, complete);
       },
     },
   });

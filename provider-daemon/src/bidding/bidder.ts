@@ -1,98 +1,313 @@
-/** Bids: takes orders as they come, decides, and sends what was decided, each order once. */
-import type { ChainClient } from '@mu/client/chain/chain-client';
+/**
+ * Bids: takes orders as they come, decides those of a block together, and sends what was decided in few transactions. What
+ * it may do is decided by pure functions (`decide.ts`, `plan.ts`), where it stands with each order is the machine's
+ * (`bidding.ts`); this carries it out.
+ */
+import type { EncodeObject } from '@cosmjs/proto-signing';
+import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
-import type { Sender } from '@mu/client/chain/sender';
+import { type Sender, TxPendingError } from '@mu/client/chain/sender';
 import {
-  FulfillmentState,
   type Lease,
+  MsgCancelFulfillment,
   MsgSubmitFulfillment,
+  MsgSubmitFulfillmentResponse,
   type Order,
   type OrderId,
-  OrderState,
 } from '@mu/proto/market';
+import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Logger } from 'pino';
 import { orderKey } from '../watch/order-key.ts';
-import { type BiddingState, bidding, undecided } from './bidding.ts';
-import { decide, type Offer } from './decide.ts';
-import type { Taken } from './inventory.ts';
+import { inBatches, post, type Sendable } from './batches.ts';
+import {
+  type BiddingEvent,
+  type BiddingState,
+  bidding,
+  cancelable,
+  heldByBids,
+  unchecked,
+  undecided,
+} from './bidding.ts';
+import { type Offer, type Priced, priced, whyUnfit } from './decide.ts';
+import { type Holders, type Inventory, inventory } from './inventory.ts';
+import type { OwnOffer } from './offer.ts';
+import { checkBids, held, type RegistryFacts, registryFacts, unknownBids } from './own-bids.ts';
+import { type Decision, plan } from './plan.ts';
+import { type PriceAnswer, priceQuestion, readAnswer } from './price-question.ts';
+import type { PriceScript } from './price-script.ts';
 
 export interface BidderOptions {
+  /** the node itself: its newest state says how bids stand */
   readonly client: ChainClient;
-  readonly sender: Sender;
-  /** what is offered now: the price list may have changed */
-  readonly offer: () => Offer;
+  readonly sender: Pick<Sender, 'address' | 'send'>;
+  readonly offer: () => OwnOffer;
   /** live leases: what they take is not offered again */
   readonly leases: () => readonly Lease[];
+  /** denomination of collaterals */
+  readonly denom: string;
+  /** while true nothing is bid for, and open bids are taken back; asked at each block */
+  readonly draining: () => boolean;
+  /** decides prices in the place of the rates */
+  readonly script?: Pick<PriceScript, 'ask'>;
   readonly log: Logger;
 }
+
+/** What is sent about one order. */
+interface Outgoing extends Sendable {
+  readonly key: string;
+}
+
+type Bid = Extract<Decision, { bid: true }>;
 
 export class Bidder {
   readonly #options: BidderOptions;
   #state: BiddingState = new Map();
-  /** what open bids would take */
-  readonly #bidFor = new Map<string, readonly Taken[]>();
+  #heard: Order[] = [];
+  #registry: RegistryFacts | undefined;
+  /** orders by key that held something at the last block */
+  #holding: ReadonlySet<string> = new Set();
+  #turn: Promise<void> = Promise.resolve();
+  #isQueued = false;
+  /** all that stands is to be compared with the chain */
+  #compare = false;
+  readonly #posts = new Set<Promise<void>>();
 
   constructor(options: BidderOptions) {
     this.#options = options;
   }
 
-  /** Learns which bids stand, so that nothing is bid twice after a restart. */
+  /** Learns which bids stand, so that nothing is bid twice after a restart. @throws ChainError */
   async rebuild(): Promise<void> {
-    const { client, offer } = this.#options;
-    const { fulfillments } = await client.market.fulfillments({
-      provider: offer().provider,
-      state: FulfillmentState.FULFILLMENT_STATE_OPEN,
-    });
-    for (const { order, resources } of fulfillments) {
-      const key = orderKey(order as OrderId);
-      this.#state = bidding(this.#state, { type: 'known-bid', key });
-      this.#bidFor.set(key, resources);
-    }
+    await this.#compareAll();
   }
 
+  /** An order as the chain has it. It is looked at with the next block. */
   order(order: Order): void {
-    this.#state = bidding(this.#state, { type: 'order', order });
-    if (order.state !== OrderState.ORDER_STATE_OPEN) this.#bidFor.delete(orderKey(order.id as OrderId));
+    this.#heard.push(order);
   }
 
-  /** Decides what is undecided. */
-  tick(): void {
-    for (const order of undecided(this.#state)) this.#consider(order);
+  /**
+   * Everything of a block has been told, by the lease keeper heard too.
+   * @param complete all orders that are open have been told since the last call
+   */
+  tick(height: bigint, complete = false): void {
+    const heard = this.#heard;
+    this.#heard = [];
+    const keys = complete ? { heard: new Set(heard.map(({ id }) => orderKey(id as OrderId))) } : {};
+    this.#apply(...heard.map((order) => ({ type: 'order', order }) as const), { type: 'block', height, ...keys });
+    const holding = new Set([...this.#leased(), ...heldByBids(this.#state, new Set()).keys()]);
+    if ([...this.#holding].some((key) => !holding.has(key))) this.#apply({ type: 'room' });
+    this.#holding = holding;
+    this.#compare ||= complete;
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#turn = this.#turn.then(() => this.#round());
   }
 
-  #consider(order: Order): void {
-    const key = orderKey(order.id as OrderId);
-    const taken = [
-      ...this.#options.leases().flatMap(({ resources }) => resources),
-      ...[...this.#bidFor.values()].flat(),
-    ];
-    const decision = decide(order, this.#options.offer(), taken);
-    if (!decision.bid) {
-      this.#options.log.info({ order: key, reason: decision.reason }, 'no bid');
-      this.#state = bidding(this.#state, { type: 'skipped', key, reason: decision.reason });
-      return;
+  /** What is offered, held and free now. */
+  inventory(): Inventory {
+    return inventory(this.#options.offer().capacity, this.#holders());
+  }
+
+  /** Waits until what is under way has ended. */
+  async settled(): Promise<void> {
+    await this.#turn;
+    await Promise.all(this.#posts);
+  }
+
+  #apply(...events: readonly BiddingEvent[]): void {
+    this.#state = bidding(this.#state, ...events);
+  }
+
+  /** Orders by key that have a lease here. */
+  #leased(): ReadonlySet<string> {
+    return new Set(this.#options.leases().map(({ order }) => orderKey(order as OrderId)));
+  }
+
+  #holders(): Holders {
+    return {
+      leases: this.#options.leases().map(held),
+      bids: [...heldByBids(this.#state, this.#leased()).values()],
+    };
+  }
+
+  async #round(): Promise<void> {
+    this.#isQueued = false;
+    const { draining, log } = this.#options;
+    try {
+      if (this.#compare) await this.#compareAll();
+      await this.#check();
+      if (draining()) this.#takeBack();
+      else await this.#consider();
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'bidding waits for the next block');
     }
-    this.#state = bidding(this.#state, { type: 'bidding', key });
-    this.#bidFor.set(key, decision.resources);
-    this.#send(order, key, decision).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#options.log.warn({ order: key, reason }, 'bid failed');
-      this.#bidFor.delete(key);
-      this.#state = bidding(this.#state, { type: 'failed', key, reason });
+  }
+
+  async #compareAll(): Promise<void> {
+    const { client, offer } = this.#options;
+    const { provider } = offer();
+    this.#registry = await registryFacts(client, provider);
+    const known = new Set([...this.#leased(), ...heldByBids(this.#state, new Set()).keys()]);
+    this.#apply(...(await unknownBids(client, provider, known)));
+    this.#compare = false;
+  }
+
+  async #check(): Promise<void> {
+    const { client, offer } = this.#options;
+    this.#apply(...(await checkBids(client, offer().provider, unchecked(this.#state))));
+  }
+
+  /** Decides what is undecided, all of it against one inventory. */
+  async #consider(): Promise<void> {
+    const { client, sender, denom } = this.#options;
+    const offer = this.#offer();
+    const fit = this.#fitting(offer);
+    if (fit.length === 0) return;
+    const candidates = await this.#priced(fit, offer);
+    const balance = await client.balance(sender.address, denom);
+    // Meanwhile orders may have gone, and bids been made.
+    const waiting = undecided(this.#state);
+    const still = candidates.filter(({ order }) => waiting.has(orderKey(order.id as OrderId)));
+    const funds = balance - this.#onTheirWay();
+    const decisions = plan(still, offer, { ...this.#holders(), funds });
+    for (const decision of decisions) if (!decision.bid) this.#skip(decision.order, decision.reason, decision.lasting);
+    this.#bid(decisions.filter((decision) => decision.bid));
+  }
+
+  #offer(): Offer {
+    const own = this.#options.offer();
+    return { ...own, attestations: [], ...this.#registry };
+  }
+
+  #fitting(offer: Offer): Order[] {
+    return [...undecided(this.#state).values()].flatMap(({ order }) => {
+      const reason = whyUnfit(order, offer);
+      if (reason === undefined) return [order];
+      this.#skip(order, reason, 'ever');
+      return [];
     });
   }
 
-  async #send(order: Order, key: string, decision: Extract<ReturnType<typeof decide>, { bid: true }>): Promise<void> {
-    const { sender, offer, log } = this.#options;
-    const message = toEncodeObject(MsgSubmitFulfillment, {
-      sender: sender.address,
-      provider: offer().provider,
-      order: order.id,
-      resources: [...decision.resources],
-      priceListVersion: decision.priceListVersion,
-    });
-    const tx = await sender.sendAndWait([message]);
-    log.info({ order: key, height: tx.height, prices: decision.resources.map(({ price }) => price) }, 'bid submitted');
-    this.#state = bidding(this.#state, { type: 'bid', key });
+  async #priced(orders: readonly Order[], offer: Offer): Promise<Priced[]> {
+    const { script } = this.#options;
+    const byRates = orders.map((order) => priced(order, offer));
+    if (script === undefined) return byRates;
+    const now = this.inventory();
+    const asked = await Promise.all(
+      byRates.map(async (one): Promise<Priced[]> => {
+        const output = await script.ask(priceQuestion(one, offer, now));
+        const answer: PriceAnswer = 'failure' in output ? { refusal: output.failure } : readAnswer(output.text, one);
+        if ('prices' in answer) return [{ order: one.order, prices: answer.prices }];
+        this.#skip(one.order, answer.refusal, 'ever');
+        return [];
+      }),
+    );
+    return asked.flat();
   }
+
+  #skip(order: Order, reason: string, lasting: 'ever' | 'room'): void {
+    const key = orderKey(order.id as OrderId);
+    const before = undecided(this.#state).get(key)?.before;
+    this.#options.log[before === reason ? 'debug' : 'info']({ order: key, reason }, 'no bid');
+    this.#apply({ type: 'skipped', key, reason, lasting });
+  }
+
+  /** Collateral of bids that no block holds yet: the account's balance still shows it. */
+  #onTheirWay(): bigint {
+    let sum = 0n;
+    for (const one of this.#state.values()) if (one.at === 'sending') sum += one.bid.collateral;
+    return sum;
+  }
+
+  #bid(bids: readonly Bid[]): void {
+    const { sender, offer, log } = this.#options;
+    const { provider } = offer();
+    const outgoing = bids.map(({ order, resources, priceListVersion }) => {
+      const fields = { sender: sender.address, provider, order: order.id, resources: [...resources], priceListVersion };
+      const bytes = MsgSubmitFulfillment.encode(MsgSubmitFulfillment.fromPartial(fields)).finish().length;
+      return { key: orderKey(order.id as OrderId), message: toEncodeObject(MsgSubmitFulfillment, fields), bytes };
+    });
+    const byKey = new Map(bids.map((bid) => [orderKey(bid.order.id as OrderId), bid]));
+    this.#apply(...[...byKey].map(([key, bid]) => ({ type: 'sending', key, bid }) as const));
+    this.#post('bid failed', outgoing, (items, tx) => {
+      const { msgResponses } = TxMsgData.decode(tx.data);
+      for (const [at, { key }] of items.entries()) {
+        const { number } = MsgSubmitFulfillmentResponse.decode(msgResponses[at]?.value ?? new Uint8Array());
+        const { resources = [], collateral = 0n } = byKey.get(key) ?? {};
+        this.#apply({ type: 'bid', key, bid: { number, resources, collateral } });
+        const prices = resources.map(({ price }) => price);
+        log.info({ order: key, bid: number.toString(), height: tx.height, prices }, 'bid submitted');
+      }
+    });
+  }
+
+  /** Cancels what stands; what is on its way is canceled when it stands. */
+  #takeBack(): void {
+    const { sender, log } = this.#options;
+    const outgoing = [...cancelable(this.#state)].map(([key, { number }]) => {
+      const fields = { sender: sender.address, number };
+      const bytes = MsgCancelFulfillment.encode(MsgCancelFulfillment.fromPartial(fields)).finish().length;
+      return { key, message: toEncodeObject(MsgCancelFulfillment, fields), bytes };
+    });
+    this.#apply(...outgoing.map(({ key }) => ({ type: 'canceling', key, canceling: true }) as const));
+    this.#post('a bid could not be taken back', outgoing, (items, tx) => {
+      this.#apply(...items.map(({ key }) => ({ type: 'canceling', key, canceling: false }) as const));
+      log.info({ orders: items.map(({ key }) => key), height: tx.height }, 'bids taken back');
+    });
+  }
+
+  /** @param failure what is logged when it fails */
+  #post(
+    failure: string,
+    outgoing: readonly Outgoing[],
+    onDone: (items: readonly Outgoing[], tx: CommittedTx) => void,
+  ): void {
+    const { sender } = this.#options;
+    const to = {
+      send: (messages: readonly EncodeObject[]) => sender.send(messages),
+      onDone,
+      onFailed: (items: readonly Outgoing[], error: unknown) => this.#failed(failure, items, error),
+    };
+    for (const batch of inBatches(outgoing)) {
+      const posted: Promise<void> = post(batch, to).finally(() => this.#posts.delete(posted));
+      this.#posts.add(posted);
+    }
+  }
+
+  #failed(failure: string, items: readonly Outgoing[], error: unknown): void {
+    // The daemon stops: what is on its way is found on the chain after the start.
+    if (error instanceof TxPendingError) return;
+    const reason = reasonOf(error);
+    const lasting = lastingOf(error);
+    this.#options.log.warn({ orders: items.map(({ key }) => key), reason }, failure);
+    // The chain may know another price list, or bids that are not known here.
+    if (lasting !== 'ever') this.#compare = true;
+    for (const { key } of items) {
+      this.#apply({ type: 'canceling', key, canceling: false });
+      if (lasting === 'room') this.#apply({ type: 'skipped', key, reason, lasting });
+      else this.#apply({ type: 'failed', key, reason, again: lasting === 'soon' });
+    }
+  }
+}
+
+/** Refusals of x/market after which the same bid may be right: another price list, too many open bids or leases. */
+const priceListCode = 14;
+const boundCodes: readonly number[] = [17, 18];
+/** Of codespace `sdk`: insufficient funds. */
+const fundsCode = 5;
+
+/** When a refused bid is worth another try. */
+function lastingOf(error: unknown): 'ever' | 'room' | 'soon' {
+  if (!(error instanceof ChainError)) return 'soon';
+  if (error.codespace === 'market') {
+    if (error.code === priceListCode) return 'soon';
+    return boundCodes.includes(error.code) ? 'room' : 'ever';
+  }
+  return error.codespace === 'sdk' && error.code === fundsCode ? 'room' : 'soon';
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { isTable, path as pathKind } from './kinds.ts';
+import { isTable, optionalPath, path as pathKind } from './kinds.ts';
 import { keyLines, lineOf } from './places.ts';
 import {
   type NamedSetting,
@@ -144,7 +144,8 @@ export const configVariable = 'MU_PROVIDER_CONFIG';
 
 /** Paths are made absolute, from the folder of the config file. */
 function settled({ setting }: NamedSetting, value: unknown, file: string): unknown {
-  if (setting.kind !== pathKind || typeof value !== 'string') return value;
+  const isPath = setting.kind === pathKind || (setting.kind === optionalPath && value !== '');
+  if (!isPath || typeof value !== 'string') return value;
   return isAbsolute(value) ? value : resolve(dirname(file), value);
 }
 

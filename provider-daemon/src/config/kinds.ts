@@ -30,6 +30,9 @@ export function textLike(form: string, pattern: RegExp): Kind<string> {
 /** A folder or file; relative ones are taken from the config file's folder by the loader. */
 export const path: Kind<string> = textLike('a path', /^[^\0]{1,4096}$/);
 
+/** The same, or empty for none. */
+export const optionalPath: Kind<string> = textLike('a path, or empty', /^[^\0]{0,4096}$/);
+
 /** An address to listen on. */
 export const listenAddress: Kind<string> = textLike('an IP address or a host name', /^[A-Za-z0-9.:_-]{1,253}$/);
 
@@ -132,6 +135,16 @@ export const decimal: Kind<Dec> = {
   write: (value) => quoted(value.toPlain()),
 };
 
+/** A factor from 1 to 100, by which more is sold than there is. */
+export const factor: Kind<Dec> = {
+  ...decimal,
+  form: 'a decimal from 1 to 100 in quotes',
+  read: (value) => {
+    const dec = decimal.read(value);
+    return dec === undefined || dec.lt(Dec.one) || dec.gt(Dec.fromInt(100n)) ? undefined : dec;
+  },
+};
+
 /** A list of distinct values of a kind; in a text they are separated by commas. */
 export function listOf(kind: Kind<string>, least = 0): Kind<readonly string[]> {
   return {
@@ -209,6 +222,62 @@ function readPrice(metric: string, entry: unknown): PriceSetting | undefined {
   const known = { metric, price: decimal.read(price), per: perKind.read(per) };
   if (known.price === undefined || known.per === undefined || Object.keys(unknown).length > 0) return undefined;
   return { metric, price: known.price, per: known.per };
+}
+
+const gpuName = /^[a-z0-9][a-z0-9.-]{0,62}\/[a-z0-9][a-z0-9.-]{0,62}$/;
+
+/** Decimals by model of graphics processor: `"nvidia/a100" = "400"`, ascending; in a text `nvidia/a100=400,…`. */
+export const gpuPrices: Kind<readonly { readonly name: string; readonly price: Dec }[]> = {
+  form: 'a table of "vendor/model" = "umu as a decimal", in lower case',
+  read: (value) => {
+    if (!isTable(value)) return undefined;
+    const list = Object.entries(value).map(([name, text]) => ({ name, price: decimal.read(text) }));
+    const right = list.filter(
+      (one): one is { name: string; price: Dec } => one.price !== undefined && gpuName.test(one.name),
+    );
+    return right.length === list.length ? right.sort((a, b) => (a.name < b.name ? -1 : 1)) : undefined;
+  },
+  fromText: (text) =>
+    Object.fromEntries(text.split(',').flatMap((pair) => (pair === '' ? [] : [splitOnce(pair, '=')]))),
+  write: (value) => inlineTable(value.map(({ name, price }) => [name, decimal.write(price)])),
+};
+
+/** Equal graphics processors of the machine. */
+export interface GpuSetting {
+  readonly vendor: string;
+  readonly model: string;
+  /** At least 1. */
+  readonly count: number;
+}
+
+const gpuCount = whole(1, 1_024);
+
+/** A list of `{ vendor = "nvidia", model = "a100", count = 4 }`, each model once; in a text `nvidia/a100=4,…`. */
+export const gpus: Kind<readonly GpuSetting[]> = {
+  form: 'a list of { vendor, model, count }, names in lower case, counts from 1 to 1024, each model once',
+  read: (value) => {
+    const list = Array.isArray(value) ? value.map(readGpu) : [undefined];
+    if (!list.every((gpu) => gpu !== undefined)) return undefined;
+    return new Set(list.map(({ vendor, model }) => `${vendor}/${model}`)).size === list.length ? list : undefined;
+  },
+  fromText: (text) =>
+    text.split(',').flatMap((item) => {
+      const [name, amount] = splitOnce(item, '=');
+      const [vendor, model] = splitOnce(name, '/');
+      return item === '' ? [] : [{ vendor, model, count: gpuCount.fromText(amount) }];
+    }),
+  write: (value) =>
+    `[${value.map(({ vendor, model, count: amount }) => `{ vendor = ${quoted(vendor)}, model = ${quoted(model)}, count = ${amount} }`).join(', ')}]`,
+};
+
+function readGpu(value: unknown): GpuSetting | undefined {
+  if (!isTable(value)) return undefined;
+  const { vendor, model, count: amount, ...unknown } = value;
+  const read = gpuCount.read(amount);
+  if (typeof vendor !== 'string' || typeof model !== 'string' || read === undefined) return undefined;
+  return gpuName.test(`${vendor}/${model}`) && Object.keys(unknown).length === 0
+    ? { vendor, model, count: read }
+    : undefined;
 }
 
 function inlineTable(entries: readonly (readonly [string, string])[]): string {

@@ -23,6 +23,7 @@ const name = kind.textLike('lower-case letters, digits, "-" and "_", at most 64'
 const nodeId = kind.textLike('lower-case letters, digits and "-", at most 64', /^[a-z0-9-]{1,64}$/);
 const region = kind.textLike('a region that the chain knows', /^[a-z0-9][a-z0-9._-]{0,63}$/);
 const service = kind.textLike('a type of service like mu-function', /^[a-z0-9][a-z0-9._-]{0,63}$/);
+const account = kind.textLike('an address like mu1…', /^[a-z][a-z0-9]{1,100}$/);
 const trustedHash = kind.textLike('64 hex digits, or empty', /^([0-9a-fA-F]{64})?$/);
 const dec = (text: string): Dec => Dec.fromString(text);
 
@@ -141,11 +142,22 @@ export const schema = {
     },
   },
   capacity: {
-    doc: 'What may be leased of this machine.',
+    doc: 'What may be leased of this machine. More than it has is refused at the start.',
     settings: {
-      cpu: setting(kind.count(1n), 2000n, 'Thousandths of a core.'),
-      memory: setting(kind.size, 4n << 30n, 'Memory.'),
-      disk: setting(kind.size, 20n << 30n, 'Disk.'),
+      cpu: setting(kind.count(0n), 0n, 'Thousandths of a core; 0: all.'),
+      memory: setting(kind.size, 0n, 'Memory; 0: all.'),
+      disk: setting(
+        kind.size,
+        0n,
+        'Disk; 0: all that is free where the data folder is, and what it has of it already.',
+      ),
+      cpuOvercommit: setting(kind.factor, dec('1'), 'How often a core is sold: leases rarely use theirs at once.'),
+      memoryOvercommit: setting(
+        kind.factor,
+        dec('1'),
+        'How often memory is sold; above 1 leases may be killed for it.',
+      ),
+      gpus: setting(kind.gpus, [], 'Graphics processors; they are not looked for.'),
     },
   },
   workloads: {
@@ -165,7 +177,16 @@ export const schema = {
       cpu: setting(kind.decimal, dec('0.05'), 'For a thousandth of a core.'),
       memoryMib: setting(kind.decimal, dec('0.01'), 'For a MiB of memory.'),
       diskGib: setting(kind.decimal, dec('0.1'), 'For a GiB of disk.'),
+      gpu: setting(kind.decimal, dec('500'), 'For a graphics processor whose model is not among the next ones.'),
+      gpuModels: setting(kind.gpuPrices, [], 'For a graphics processor, by vendor and model.'),
       floor: setting(kind.decimal, dec('1'), 'The least that is asked for a replica.'),
+      script: setting(
+        kind.optionalPath,
+        '',
+        'A program that is asked for the price of each order instead, by JSON on stdin and stdout; empty: none.',
+      ),
+      scriptTimeoutMs: setting(kind.whole(10, 60_000), 2_000, 'Longest run of the program, in milliseconds.'),
+      scriptJobs: setting(kind.whole(1, 64), 4, 'How many of these programs run at a time.'),
     },
   },
   usage: {
@@ -179,6 +200,18 @@ export const schema = {
     doc: 'How bids are made and leases kept.',
     settings: {
       maxCollateral: setting(kind.count(0n), 100_000_000n, 'Most collateral that one bid may lock, in umu.'),
+      maxTotalCollateral: setting(
+        kind.count(0n),
+        10_000_000_000n,
+        'Most collateral that all open bids and leases together may lock, in umu.',
+      ),
+      maxOpenBids: setting(
+        kind.whole(1, 1_000_000),
+        500,
+        'Most bids that may be open at a time; the chain has a limit of its own.',
+      ),
+      allowOwners: setting(kind.listOf(account), [], 'Owners of deployments that alone are served; empty: everybody.'),
+      denyOwners: setting(kind.listOf(account), [], 'Owners of deployments that are not served.'),
       confirmEveryBlocks: setting(
         kind.count(1n),
         20n,

@@ -31,7 +31,8 @@ describe('the config', () => {
   it('has a default for all but chain id and regions', () => {
     const config = read(least);
     expect(config.chain).toMatchObject({ id: 'mu-1', rpcUrl: 'http://127.0.0.1:26657', denom: 'umu' });
-    expect(config.capacity).toEqual({ cpu: 2000n, memory: 4n << 30n, disk: 20n << 30n });
+    expect(config.capacity).toMatchObject({ cpu: 0n, memory: 0n, disk: 0n, gpus: [] });
+    expect(config.pricing.script).toBe('');
     expect(problemsOf('')).toEqual([
       expect.stringMatching(/^\/etc\/mu\/provider\.toml: chain\.id is missing/),
       expect.stringMatching(/^\/etc\/mu\/provider\.toml: offer\.regions is missing/),
@@ -45,8 +46,14 @@ attributes = { tier = "gold", "dc/row" = "7" }
 [capacity]
 memory = "512MiB"
 disk = 1024
+cpu_overcommit = "2.5"
+gpus = [{ vendor = "nvidia", model = "a100", count = 4 }]
 [pricing]
 cpu = "0.125"
+script = "price.sh"
+gpu_models = { "nvidia/t4" = "30", "nvidia/a100" = "400" }
+[bidding]
+deny_owners = ["mu1x"]
 [usage.prices]
 gateway-requests = { price = "0.5", per = 1000 }
 function-invocations = { price = "2", per = 1 }
@@ -58,7 +65,15 @@ allow_private_peers = true
       { key: 'tier', value: 'gold' },
     ]);
     expect(config.capacity).toMatchObject({ memory: 512n << 20n, disk: 1024n });
+    expect(config.capacity.cpuOvercommit.toPlain()).toBe('2.5');
+    expect(config.capacity.gpus).toEqual([{ vendor: 'nvidia', model: 'a100', count: 4 }]);
     expect(config.pricing.cpu.toPlain()).toBe('0.125');
+    expect(config.pricing.script).toBe('/etc/mu/price.sh');
+    expect(config.pricing.gpuModels.map(({ name, price }) => [name, price.toPlain()])).toEqual([
+      ['nvidia/a100', '400'],
+      ['nvidia/t4', '30'],
+    ]);
+    expect(config.bidding.denyOwners).toEqual(['mu1x']);
     expect(config.usage.prices.map(({ metric, price, per }) => [metric, price.toPlain(), per])).toEqual([
       ['function-invocations', '2', 1n],
       ['gateway-requests', '0.5', 1000n],
@@ -81,6 +96,8 @@ allow_private_peers = true
         MU_PROVIDER_OFFER_REGIONS: 'eu, us',
         MU_PROVIDER_OFFER_ATTRIBUTES: 'tier=gold,a=b=c',
         MU_PROVIDER_USAGE_PRICES: 'x=0.5/1000,y=2',
+        MU_PROVIDER_CAPACITY_GPUS: 'nvidia/a100=4, amd/mi300=1',
+        MU_PROVIDER_PRICING_GPU_MODELS: 'nvidia/a100=400',
       },
     });
     expect(config.offer.regions).toEqual(['eu', 'us']);
@@ -89,6 +106,11 @@ allow_private_peers = true
       { key: 'tier', value: 'gold' },
     ]);
     expect(config.usage.prices.map(({ per }) => per)).toEqual([1000n, 1n]);
+    expect(config.capacity.gpus.map(({ model, count }) => [model, count])).toEqual([
+      ['a100', 4],
+      ['mi300', 1],
+    ]);
+    expect(config.pricing.gpuModels.map(({ name }) => name)).toEqual(['nvidia/a100']);
   });
 
   it('names file and line of unknown keys and wrong values, all at once', () => {
@@ -106,6 +128,15 @@ allow_private_peers = true
     ['[usage.prices]\nx = { price = "-1", per = 1 }'],
     ['[usage.prices]\nx = { price = "1", per = 1, for = 2 }'],
     ['[capacity]\nmemory = "12 gigs"'],
+    ['[capacity]\ncpu_overcommit = "0.99"'],
+    ['[capacity]\nmemory_overcommit = "100.1"'],
+    ['[capacity]\ngpus = [{ vendor = "nvidia", model = "A100", count = 4 }]'],
+    ['[capacity]\ngpus = [{ vendor = "nvidia", model = "a100", count = 0 }]'],
+    ['[capacity]\ngpus = [{ vendor = "a", model = "b", count = 1 }, { vendor = "a", model = "b", count = 1 }]'],
+    ['[capacity]\ngpus = [{ vendor = "a", model = "b", count = 1, price = 2 }]'],
+    ['[pricing]\ngpu_models = { a100 = "1" }'],
+    ['[pricing]\nscript_timeout_ms = 5'],
+    ['[bidding]\nallow_owners = ["MU1X"]'],
     ['[host]\nuri = "http://a"'],
     ['[host]\nuri = "https://a/path"'],
     ['[gateway]\nuri = "https://user@a"'],
@@ -143,7 +174,8 @@ allow_private_peers = true
     const given = {
       chain: { id: 'mu-1', gasPrice: Dec.fromString('0.5') },
       offer: { regions: ['eu', 'us'], attributes: [{ key: 'dc/row', value: 'a "b"' }] },
-      capacity: { memory: 3n << 30n, disk: 1000n },
+      capacity: { memory: 3n << 30n, disk: 1000n, gpus: [{ vendor: 'a', model: 'b.1', count: 2 }] },
+      pricing: { gpuModels: [{ name: 'a/b.1', price: Dec.fromString('0.5') }], script: '/opt/price' },
       usage: { prices: [{ metric: 'gateway-requests', price: Dec.fromString('0.5'), per: 1000n }] },
       host: { port: 7443, uri: 'https://provider.example:7443' },
     };

@@ -1,0 +1,65 @@
+/** Graphics processors by vendor and model: which are held, and whether what is asked can be had. Pure. */
+import type { GpuRequest } from '@mu/proto/deployment';
+
+/** Equal processors of the machine; vendor and model in lower case. */
+export interface GpuPool {
+  readonly vendor: string;
+  readonly model: string;
+  readonly count: number;
+}
+
+/** What one replica asks for, and how many of these replicas there are. */
+export interface GpuWish {
+  readonly gpu: GpuRequest;
+  readonly replicas: number;
+}
+
+export interface GpuAllocation {
+  /** by pool, in the order of the pools */
+  readonly taken: readonly number[];
+  /** replicas that found no place */
+  readonly unplaced: number;
+}
+
+export function matches(pool: GpuPool, { vendor, model }: GpuRequest): boolean {
+  const same = (asked: string, had: string): boolean => asked === '' || asked.toLowerCase() === had;
+  return same(vendor, pool.vendor) && same(model, pool.model);
+}
+
+/** What a replica asks must come from one pool: who asks for two processors means two alike. */
+export function allocate(pools: readonly GpuPool[], wishes: readonly GpuWish[]): GpuAllocation {
+  const free = pools.map(({ count }) => count);
+  let unplaced = 0;
+  for (const { gpu, replicas } of [...wishes].sort(narrowestFirst)) {
+    for (let replica = 0; replica < replicas; replica += 1) {
+      const at = roomiest(pools, free, gpu);
+      if (at === undefined) {
+        unplaced += replicas - replica;
+        break;
+      }
+      free[at] = (free[at] ?? 0) - gpu.count;
+    }
+  }
+  return { taken: pools.map(({ count }, at) => count - (free[at] ?? 0)), unplaced };
+}
+
+/** The matching pool with most left; among equals the first. */
+function roomiest(pools: readonly GpuPool[], free: readonly number[], gpu: GpuRequest): number | undefined {
+  let best: number | undefined;
+  for (const [at, pool] of pools.entries()) {
+    const left = free[at] ?? 0;
+    if (matches(pool, gpu) && left >= gpu.count && (best === undefined || left > (free[best] ?? 0))) best = at;
+  }
+  return best;
+}
+
+/** Who asks for a model goes before who takes any, else the second may sit on the first one's only place. */
+function narrowestFirst(a: GpuWish, b: GpuWish): number {
+  const breadth = ({ gpu }: GpuWish): number => (gpu.model === '' ? 2 : 0) + (gpu.vendor === '' ? 1 : 0);
+  return breadth(a) - breadth(b) || b.gpu.count - a.gpu.count;
+}
+
+/** Without those that an allocation took. */
+export function remaining(pools: readonly GpuPool[], { taken }: GpuAllocation): GpuPool[] {
+  return pools.map((pool, at) => ({ ...pool, count: pool.count - (taken[at] ?? 0) }));
+}

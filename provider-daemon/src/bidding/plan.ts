@@ -1,0 +1,134 @@
+/**
+ * Which of several orders to bid for, when they do not all fit: decided together, against one inventory. Pure.
+ *
+ * The best goes first. Best is what asks most for each share of the machine that it takes: its price per block, divided by
+ * the largest part that it takes of any kind of resource (a replica with half of the memory and a tenth of the cores takes
+ * half of the machine, as nothing else of that size fits beside it). Among equals: the higher price, the older order, the
+ * lower id.
+ */
+import { parseAmount } from '@mu/lib/amounts';
+import type { Order, OrderId, ResourceOffer } from '@mu/proto/market';
+import { orderKey } from '../watch/order-key.ts';
+import { type Offer, type Priced, whyTooDear } from './decide.ts';
+import { matches } from './gpus.ts';
+import { collateralOf, gpuWishes, type Held, type Holders, kinds, lacking, sumResources } from './inventory.ts';
+
+/** What the deciding rests on beside the offer. */
+export interface Standing extends Holders {
+  /** umu that the sender can lock */
+  readonly funds: bigint;
+}
+
+export type Decision =
+  | {
+      readonly bid: true;
+      readonly order: Order;
+      readonly resources: readonly ResourceOffer[];
+      /** in umu, of the whole bid */
+      readonly collateral: bigint;
+      readonly priceListVersion: bigint;
+    }
+  | {
+      readonly bid: false;
+      readonly order: Order;
+      readonly reason: string;
+      /** `room`: worth another look when something that is held comes back */
+      readonly lasting: 'ever' | 'room';
+    };
+
+/** One decision for each candidate, the best first. */
+export function plan(candidates: readonly Priced[], offer: Offer, standing: Standing): Decision[] {
+  const bids: Held[] = [...standing.bids];
+  let spent = 0n;
+  return ranked(candidates, offer).map((candidate) => {
+    const { order } = candidate;
+    const dear = whyTooDear(candidate);
+    if (dear !== undefined) return { bid: false, order, reason: dear, lasting: 'ever' };
+    const decided = fit(candidate, offer, { leases: standing.leases, bids, funds: standing.funds - spent });
+    if (decided.bid) {
+      bids.push({ resources: decided.resources, collateral: decided.collateral });
+      spent += decided.collateral;
+    }
+    return decided;
+  });
+}
+
+function fit({ order, prices }: Priced, offer: Offer, standing: Standing): Decision {
+  const groups = order.spec?.resources ?? [];
+  const collateral = groups.reduce((sum, group) => sum + parseAmount(group.collateral) * BigInt(group.count), 0n);
+  if (collateral > offer.maxCollateral) {
+    const reason = `collateral of ${collateral} umu is above the configured most (bidding.max_collateral)`;
+    return { bid: false, order, reason, lasting: 'ever' };
+  }
+  const alone = lacking(offer.capacity, { leases: [], bids: [] }, groups);
+  if (alone.length > 0) {
+    return { bid: false, order, reason: `more ${alone.join(', ')} than is offered in all`, lasting: 'ever' };
+  }
+  const reason = whyNoRoom(order, collateral, offer, standing);
+  if (reason !== undefined) return { bid: false, order, reason, lasting: 'room' };
+  const resources = groups.map(({ compute, collateral: each, count }, at) => ({
+    compute,
+    price: prices[at]?.atomicsString() ?? '',
+    collateral: each,
+    count,
+  }));
+  return { bid: true, order, resources, collateral, priceListVersion: offer.priceList?.version ?? 0n };
+}
+
+function whyNoRoom(order: Order, collateral: bigint, offer: Offer, standing: Standing): string | undefined {
+  const short = lacking(offer.capacity, standing, order.spec?.resources ?? []);
+  if (short.length > 0) return `not enough ${short.join(', ')} left`;
+  if (standing.bids.length >= offer.maxOpenBids) {
+    return `${standing.bids.length} bids are open (bidding.max_open_bids)`;
+  }
+  const locked = collateralOf(standing.leases) + collateralOf(standing.bids) + collateral;
+  if (locked > offer.maxTotalCollateral) {
+    return `${locked} umu of collateral would be locked in all (bidding.max_total_collateral)`;
+  }
+  return collateral > standing.funds
+    ? `the operator's account has ${standing.funds} umu left for a collateral of ${collateral}`
+    : undefined;
+}
+
+function ranked(candidates: readonly Priced[], offer: Offer): Priced[] {
+  const judged = candidates.map((candidate) => ({
+    candidate,
+    price: totalOf(candidate),
+    worth: worthOf(candidate, offer),
+    key: orderKey(candidate.order.id as OrderId),
+  }));
+  return judged
+    .sort(
+      (a, b) =>
+        compare(b.worth, a.worth) ||
+        compare(b.price, a.price) ||
+        compare(a.candidate.order.createdHeight, b.candidate.order.createdHeight) ||
+        (a.key < b.key ? -1 : 1),
+    )
+    .map(({ candidate }) => candidate);
+}
+
+const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** What is asked for all replicas, in 10⁻¹⁸ umu per block. */
+function totalOf({ order, prices }: Priced): bigint {
+  return (order.spec?.resources ?? []).reduce(
+    (sum, { count }, at) => sum + BigInt(prices[at]?.atomicsString() ?? 0) * BigInt(count),
+    0n,
+  );
+}
+
+/** Price over the largest share, in 10⁻¹⁸ umu per block for the whole of what is offered. */
+function worthOf(candidate: Priced, { capacity }: Offer): bigint {
+  const groups = candidate.order.spec?.resources ?? [];
+  const wanted = sumResources(groups);
+  const total = totalOf(candidate);
+  const shares = kinds.map((kind): readonly [bigint, bigint] => [wanted[kind], capacity[kind]]);
+  for (const { gpu, replicas } of gpuWishes(groups)) {
+    const had = capacity.gpus.filter((pool) => matches(pool, gpu)).reduce((sum, { count }) => sum + count, 0);
+    shares.push([BigInt(gpu.count * replicas), BigInt(had)]);
+  }
+  // total ÷ max(wanted ÷ had) = min(total × had ÷ wanted)
+  const worths = shares.flatMap(([asked, had]) => (asked === 0n ? [] : [(total * had) / asked]));
+  return worths.reduce((least, worth) => (worth < least ? worth : least), worths[0] ?? total);
+}
