@@ -128,7 +128,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   });
   const gateway = new Gateway({
     ...(config.gateway.domain === '' ? {} : { domain: config.gateway.domain }),
-    bodyLimitBytes: Number(config.gateway.maxBody),
+    limits: { bodyBytes: Number(config.gateway.maxBody) },
     onLog,
   });
   const databases = new Databases(join(config.node.dataFolder, 'databases'));

@@ -2,9 +2,10 @@
  * Which lease answers at a label of the gateway. A label is made of deployment and service, so while a lease is handed over
  * to another one of the same provider both have the same: the one that started last answers, and when it ends, the other.
  */
+
+import type { Quantity } from '../usage/counters.ts';
 import type { Gateway } from './gateway.ts';
 import type { GatewayService } from './routes.ts';
-import type { Quantity } from '../usage/counters.ts';
 
 interface Claim {
   readonly lease: string;

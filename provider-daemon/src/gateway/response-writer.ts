@@ -1,13 +1,12 @@
 /** Turns a function's stdout into an HTTP response while it comes. */
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
+import { answersWithBody, type Call } from './call.ts';
 import { CgiError, type CgiHead, CgiHeadReader } from './cgi-response.ts';
-
-/** Statuses whose responses have no body. */
-const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
+import type { Field } from './headers.ts';
 
 export class ResponseWriter {
-  readonly #response: ServerResponse;
+  readonly #call: Call;
   readonly #count: (bytes: number) => void;
   readonly #reader = new CgiHeadReader();
   #head: CgiHead | undefined;
@@ -15,8 +14,8 @@ export class ResponseWriter {
   #bodyBytes = 0;
 
   /** `count` is told of the bytes of the body as they are sent. */
-  constructor(response: ServerResponse, count: (bytes: number) => void) {
-    this.#response = response;
+  constructor(call: Call, count: (bytes: number) => void) {
+    this.#call = call;
     this.#count = count;
   }
 
@@ -53,18 +52,15 @@ export class ResponseWriter {
     if (head === undefined) throw new CgiError(this.#reader.isEmpty ? 'no output' : 'no empty line after its headers');
     const short = head.contentLength !== undefined && this.#bodyBytes < head.contentLength;
     // A body shorter than announced leaves the client waiting for the rest: cut, as after a trap.
-    if (short && this.#sendsBody(head)) this.#response.destroy();
-    else this.#response.end();
+    if (short && this.#sendsBody(head)) this.#call.cut();
+    else this.#call.end();
   }
 
   #begin(head: CgiHead): void {
     this.#head = head;
-    const headers: [string, string | string[]][] = [...head.headers].map(([name, values]) => [
-      name,
-      values.length === 1 ? values[0]! : [...values],
-    ]);
-    if (head.contentLength !== undefined) headers.push(['content-length', String(head.contentLength)]);
-    this.#response.writeHead(head.status, Object.fromEntries(headers));
+    const fields: Field[] = [...head.headers].flatMap(([name, values]) => values.map((value): Field => [name, value]));
+    if (head.contentLength !== undefined) fields.push(['content-length', String(head.contentLength)]);
+    this.#call.begin(head.status, fields);
   }
 
   #body(chunk: Uint8Array): Promise<void> | undefined {
@@ -73,19 +69,19 @@ export class ResponseWriter {
     // More than announced would be read as the beginning of another response.
     const part = chunk.length > room ? chunk.subarray(0, room) : chunk;
     this.#bodyBytes += part.length;
-    if (part.length === 0 || !this.#sendsBody(head) || this.#response.destroyed) return undefined;
+    if (part.length === 0 || !this.#sendsBody(head) || this.#call.closed) return undefined;
     this.#count(part.length);
-    if (this.#response.write(part)) return undefined;
-    return drained(this.#response);
+    if (this.#call.output.write(part)) return undefined;
+    return drained(this.#call.output);
   }
 
   #sendsBody(head: CgiHead): boolean {
-    return this.#response.req.method !== 'HEAD' && !bodiless.has(head.status);
+    return answersWithBody(this.#call.method, head.status);
   }
 }
 
 /** The client has taken what there was, or is gone. */
-async function drained(response: ServerResponse): Promise<void> {
+async function drained(response: Writable): Promise<void> {
   const given = new AbortController();
   const { signal } = given;
   const ignore = () => {};

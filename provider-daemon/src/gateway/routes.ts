@@ -11,14 +11,14 @@ export type RouteTarget =
 export interface RouteSpec {
   /** `/a/b`, or `/a/...` for `/a` and all below it; `/...` is everything. */
   readonly path: string;
-  /** HEAD follows GET by itself; `*` is any method. */
+  /** HEAD follows GET by itself; none: every method. */
   readonly methods: readonly string[];
   readonly to: RouteTarget;
 }
 
 /** The one route of a connection with scope global and protocol http: all of the host belongs to a workload. */
 export function wholeRoute(name: string, port: number): RouteSpec {
-  return { path: '/...', methods: ['*'], to: { kind: 'workload', name, port } };
+  return { path: '/...', methods: [], to: { kind: 'workload', name, port } };
 }
 
 /** What one MuGateway of one deployment serves. */
@@ -32,10 +32,8 @@ export interface GatewayService {
   readonly functions: ReadonlyMap<string, Pick<CallableWorkload, 'spec' | 'invoke'>>;
   /** Where workloads answer, by the name of their service; a route to one that is not here answers 503. */
   readonly upstreams?: ReadonlyMap<string, UpstreamPool>;
-  /** Host names of the tenant's own; each is served once its TXT record shows `id`. */
+  /** Host names of the tenant's own, each proved (hosts.ts). */
   readonly hosts?: readonly string[];
-  /** The deployment on the chain, `<owner>/<dseq>`: needed where there are `hosts`. */
-  readonly id?: string;
 }
 
 /** A route that matches a path; `rest` is the path below it, in segments as they were sent. */
@@ -88,7 +86,7 @@ export class RouteTable {
 
 function choose(routes: readonly RouteSpec[], method: string, found: (route: RouteSpec) => RouteMatch) {
   const asked = method === 'HEAD' ? ['HEAD', 'GET'] : [method];
-  const route = routes.find(({ methods }) => methods.includes('*') || asked.some((name) => methods.includes(name)));
+  const route = routes.find(({ methods }) => methods.length === 0 || asked.some((name) => methods.includes(name)));
   if (route !== undefined) return found(route);
   const methods = new Set(routes.flatMap((one) => one.methods));
   if (methods.has('GET')) methods.add('HEAD');

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { GatewayService } from '../../src/gateway/routes.ts';
 import { GatewayClaims } from '../../src/gateway/gateway-claims.ts';
+import type { GatewayService } from '../../src/gateway/routes.ts';
 
 /** A gateway that counts one request a call of `hit`. */
 function fake() {
