@@ -118,6 +118,8 @@ export interface InstanceStatus {
   readonly lastEnd?: string;
   /** Where it is reached from this machine; a function's has none. */
   readonly address?: string;
+  /** What is to be known beside: `the container engine has not answered since …`. */
+  readonly note?: string;
 }
 
 /** What an instance takes now. */

@@ -1,0 +1,21 @@
+/** Time as the container driver sees it; tests give their own. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Resolves when so much time has passed, or at once when the signal aborts; never throws. */
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export const realClock: Clock = {
+  now: () => Date.now(),
+  wait: async (ms, signal) => {
+    await delay(ms, undefined, { ref: false, ...(signal === undefined ? {} : { signal }) }).catch(() => {});
+  },
+};
+
+/** Back-off: `first`, twice that, and so on up to `most`. @param attempt from 0 */
+export function backOffMs(attempt: number, { first, most }: { first: number; most: number }): number {
+  return Math.min(most, first * 2 ** Math.min(attempt, 30));
+}

@@ -1,0 +1,62 @@
+/** Reads what the engine's API sends: JSON lines, events, progress, figures. */
+import type { Readable } from 'node:stream';
+import type { EngineEvent, PullProgress, RawStats } from './engine.ts';
+
+/** A line of the engine's is at most so long; events and progress are a few hundred bytes. */
+const maxLineBytes = 1024 * 1024;
+
+/** The JSON values of a stream, one a line. @throws Error where a line is none, or too long */
+export async function* jsonLines(stream: Readable): AsyncGenerator<unknown> {
+  let pending = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    pending += decoder.decode(chunk as Uint8Array, { stream: true });
+    const lines = pending.split('\n');
+    pending = lines.pop() ?? '';
+    if (pending.length > maxLineBytes) throw new Error('a line of the container engine is too long');
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line);
+  }
+  if (pending.trim() !== '') yield JSON.parse(pending);
+}
+
+export function eventOf(line: unknown): EngineEvent {
+  const { Action, Actor } = line as { Action?: string; Actor?: { ID?: string; Attributes?: Record<string, string> } };
+  return { action: Action ?? '', id: Actor?.ID ?? '', labels: Actor?.Attributes ?? {} };
+}
+
+export function progressOf(line: unknown): PullProgress {
+  const { id, status, progressDetail } = line as {
+    id?: string;
+    status?: string;
+    progressDetail?: { current?: number; total?: number };
+  };
+  return {
+    layer: id,
+    status: status ?? '',
+    current: progressDetail?.current ?? 0,
+    total: progressDetail?.total ?? 0,
+  };
+}
+
+interface StatsAnswer {
+  readonly cpu_stats?: { readonly cpu_usage?: { readonly total_usage?: number } };
+  readonly memory_stats?: { readonly usage?: number; readonly stats?: unknown };
+  readonly networks?: Readonly<Record<string, { readonly rx_bytes: number; readonly tx_bytes: number }>>;
+}
+
+/**
+ * Memory is what counts against the limit without the page cache that can be given back: cgroup v1 calls that
+ * `total_inactive_file`, v2 `inactive_file`.
+ */
+export function statsOf(answer: StatsAnswer): RawStats {
+  const { cpu_stats: cpu, memory_stats: memory, networks } = answer;
+  const parts = (memory?.stats ?? {}) as Record<string, number>;
+  const cache = parts['total_inactive_file'] ?? parts['inactive_file'] ?? 0;
+  const cards = Object.values(networks ?? {});
+  return {
+    cpuNanos: cpu?.cpu_usage?.total_usage ?? 0,
+    memoryBytes: Math.max(0, (memory?.usage ?? 0) - cache),
+    receivedBytes: cards.reduce((sum, card) => sum + card.rx_bytes, 0),
+    sentBytes: cards.reduce((sum, card) => sum + card.tx_bytes, 0),
+  };
+}

@@ -1,0 +1,103 @@
+/** Containers of one workload at the engine: what a version needs, what is there, and making one more. */
+import type { WorkloadNetwork } from '../../network/networks.ts';
+import { type ContainerSpec, WorkloadError, type WorkloadName } from '../driver.ts';
+import { createBody, restrictions, userOf } from './create-options.ts';
+import type { ReadyImage } from './images.ts';
+import { type ContainerPlace, containerName, labelFilters, placeOf, specHashOf } from './names.ts';
+import type { ContainerParts } from './parts.ts';
+
+/** A version with all that its containers need, which is here. */
+export interface Target {
+  readonly spec: ContainerSpec;
+  readonly specHash: string;
+  readonly image: ReadyImage;
+  readonly network: WorkloadNetwork;
+}
+
+/** A container that is at the engine, running or not. */
+export interface FoundContainer {
+  readonly id: string;
+  readonly place: ContainerPlace;
+  readonly address: string;
+}
+
+export class Fleet {
+  readonly #parts: ContainerParts;
+  readonly #workload: WorkloadName;
+
+  constructor(parts: ContainerParts, workload: WorkloadName) {
+    this.#parts = parts;
+    this.#workload = workload;
+  }
+
+  /** Image first: where it cannot be had, nothing has changed. @throws WorkloadError */
+  async prepare(spec: ContainerSpec): Promise<Target> {
+    const { images, networks, provider, log } = this.#parts;
+    const { image: source } = spec.artifact;
+    const key = await images.keyOf(source);
+    const tell = (line: string): void => log(this.#workload, 'system', line);
+    const image = await images.ensure(this.#workload, source, { key, tell });
+    // Each may stand twice while it is replaced.
+    const network = await networks.ensure(this.#workload, { instances: spec.count * 2, egress: spec.egress });
+    return { spec, specHash: specHashOf(provider, spec, key), image, network };
+  }
+
+  /** All of this workload, by the labels. */
+  async find(): Promise<FoundContainer[]> {
+    const found = await this.#parts.engine.list(labelFilters(this.#parts.provider, this.#workload));
+    return found.flatMap(({ id, labels }) => {
+      const place = placeOf(labels);
+      return place === undefined ? [] : [{ id, place, address: place.address }];
+    });
+  }
+
+  /** Mounts an instance’s volumes. @returns the folders by name */
+  async mount({ spec, image }: Target, instance: number): Promise<Map<string, string>> {
+    const user = userOf(spec, image.user);
+    const folders = new Map<string, string>();
+    for (const { name, bytes } of spec.volumes) {
+      const id = { ...this.#workload, instance, name };
+      folders.set(name, await this.#parts.volumes.ensure(id, { bytes, ...user }));
+    }
+    return folders;
+  }
+
+  /** Makes a container and does not start it. @throws WorkloadError */
+  async make(target: Target, instance: number): Promise<FoundContainer> {
+    const { engine, provider, hasIpv6 } = this.#parts;
+    const place = { ...this.#workload, instance, specHash: target.specHash };
+    const address = this.#freeAddress(target, await this.find());
+    const { name, gateway } = target.network;
+    const body = createBody(target.spec, {
+      provider,
+      place,
+      image: target.image.name,
+      imageUser: target.image.user,
+      imageVolumes: target.image.volumes,
+      network: { name, gateway, address },
+      volumeFolders: await this.mount(target, instance),
+      hasIpv6,
+    });
+    const id = await engine.create(containerName(place), body);
+    return { id, place, address };
+  }
+
+  /** Ends and removes a container that nobody here has a picture of. */
+  async discard({ id }: FoundContainer): Promise<void> {
+    await this.#parts.engine.stop(id, restrictions.stopSeconds);
+    await this.#parts.engine.remove(id);
+    this.#parts.marks.remove(`log-${id}`);
+  }
+
+  #freeAddress({ network }: Target, taken: readonly FoundContainer[]): string {
+    const used = new Set(taken.map(({ address }) => address));
+    const free = network.addresses.find((address) => !used.has(address));
+    if (free !== undefined) return free;
+    throw new WorkloadError('failed', `no address is free in the network ${network.name}`);
+  }
+}
+
+/** A container of this version, which is in its network as that is now. */
+export function fits({ specHash, network }: Target, { place, address }: FoundContainer): boolean {
+  return place.specHash === specHash && network.addresses.includes(address);
+}

@@ -1,0 +1,63 @@
+/** Names and labels by which a provider finds what is its own on the engine. */
+import { createHash } from 'node:crypto';
+import type { ContainerSpec, WorkloadName } from '../driver.ts';
+
+/** Whose container, for which lease and service, which instance, of which spec, at which address. */
+export const label = {
+  provider: 'mu.provider',
+  lease: 'mu.lease',
+  service: 'mu.service',
+  instance: 'mu.instance',
+  spec: 'mu.spec',
+  address: 'mu.address',
+} as const;
+
+/** Counted up where containers must be made anew though their specs have not changed. */
+const format = 1;
+const hashChars = 16;
+
+/** Where one container belongs. */
+export interface ContainerPlace extends WorkloadName {
+  readonly instance: number;
+  readonly specHash: string;
+}
+
+/** What of an image decides which one it is: its digest, or the hash of its archive. */
+export type ImageKey = string;
+
+/**
+ * The part of a spec that a container is made from. Count, ports, peers, egress and health are left out: they change
+ * without making the containers anew.
+ * @param provider keeps apart providers that share an engine
+ */
+export function specHashOf(provider: string, spec: ContainerSpec, image: ImageKey): string {
+  const { memoryBytes, cpu, env, command, user, volumes } = spec;
+  const sortedEnv = Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parts = [format, provider, image, memoryBytes, cpu, sortedEnv, command ?? null, user ?? null, volumes];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, hashChars);
+}
+
+/** One container has one name: creating it twice fails. */
+export function containerName({ deployment, service, instance, specHash }: ContainerPlace): string {
+  return `mu-${deployment}-${service}-${instance}-${specHash}`;
+}
+
+/** Filters that find a provider's containers, all of them or those of one workload. */
+export function labelFilters(provider: string, workload?: WorkloadName): string[] {
+  const mine = `${label.provider}=${provider}`;
+  if (workload === undefined) return [mine];
+  return [mine, `${label.lease}=${workload.deployment}`, `${label.service}=${workload.service}`];
+}
+
+/** @returns undefined where labels are not those of a container of ours */
+export function placeOf(labels: Readonly<Record<string, string>>): (ContainerPlace & { address: string }) | undefined {
+  const [deployment, service, specHash] = [labels[label.lease], labels[label.service], labels[label.spec]];
+  const instance = Number(labels[label.instance]);
+  if (deployment === undefined || service === undefined || specHash === undefined) return undefined;
+  if (!Number.isSafeInteger(instance) || instance < 0) return undefined;
+  return { deployment, service, instance, specHash, address: labels[label.address] ?? '' };
+}
+
+export function keyOf({ deployment, service }: WorkloadName): string {
+  return `${deployment}/${service}`;
+}
