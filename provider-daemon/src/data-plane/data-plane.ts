@@ -1,16 +1,19 @@
 /** What is served on this machine: functions, the gateway's doors, and what both count. */
 import type { Gateway } from '../gateway/gateway.ts';
 import { GatewayClaims } from '../gateway/gateway-claims.ts';
+import type { Quantity } from '../usage/counters.ts';
 import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../workloads/driver.ts';
 import { FunctionSet } from './function-set.ts';
 import { InstancePool } from './instance-pool.ts';
-import type { LeaseTotals, Plane, ServedGateway, ServedLease, ServedWorkload } from './plane.ts';
+import { LeaseWays, type LeaseWaysOptions } from './lease-ways.ts';
+import type { LeaseTotals, Plane, ServedGateway, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
 import type { Totals } from './totals.ts';
 
 interface Serving {
   readonly functions: FunctionSet;
   /** By the workload's name; they live as long as the lease is served, so that connections keep their pool. */
   readonly pools: Map<string, InstancePool>;
+  readonly ways: LeaseWays;
   labels: readonly string[];
 }
 
@@ -18,6 +21,7 @@ export interface DataPlaneOptions {
   readonly driver: WorkloadDriver<FunctionSpec, CallableWorkload>;
   readonly gateway: Pick<Gateway, 'setRoutes' | 'takeUsage' | 'remove'>;
   readonly totals: Totals;
+  readonly ways: LeaseWaysOptions;
 }
 
 export class DataPlane implements Plane {
@@ -32,22 +36,21 @@ export class DataPlane implements Plane {
     this.#claims = new GatewayClaims(options.gateway);
   }
 
+  open(lease: string, ways: ServedWays): Promise<void> {
+    return this.#inTurn(lease, () => this.#servingOf(lease).ways.open(ways));
+  }
+
   serve(wish: ServedLease): Promise<void> {
     return this.#inTurn(wish.lease, async () => {
-      const known = this.#leases.get(wish.lease);
-      const serving = known ?? {
-        functions: new FunctionSet(wish.lease, this.#options.driver),
-        pools: new Map<string, InstancePool>(),
-        labels: [],
-      };
+      const serving = this.#servingOf(wish.lease);
       await serving.functions.apply(wish.functions);
-      this.#leases.set(wish.lease, serving);
       placeAll(serving, wish.workloads);
-      for (const gateway of wish.gateways) this.#open(wish, gateway, serving);
+      await serving.ways.set(wish);
+      for (const gateway of wish.gateways) this.#openDoor(wish.lease, gateway, serving);
       const kept = wish.gateways.map(({ label }) => label);
       for (const label of serving.labels) if (!kept.includes(label)) this.#claims.release(wish.lease, label);
       serving.labels = kept;
-      await serving.functions.prune(wish.functions);
+      await serving.functions.prune();
     });
   }
 
@@ -62,10 +65,11 @@ export class DataPlane implements Plane {
     return this.#inTurn(lease, async () => {
       const serving = this.#leases.get(lease);
       if (serving === undefined) return;
-      this.#leases.delete(lease);
       for (const label of serving.labels) this.#claims.release(lease, label);
-      await serving.functions.prune([]);
-      this.#options.totals.add(lease, [...serving.functions.takeUsage(), ...this.#claims.takeUsage(lease)]);
+      await serving.ways.close();
+      await serving.functions.stop();
+      this.#options.totals.add(lease, this.#usedBy(lease, serving));
+      this.#leases.delete(lease);
     });
   }
 
@@ -85,14 +89,28 @@ export class DataPlane implements Plane {
   /** Adds what was used since the last call to the totals, and brings them to the disk. */
   count(): void {
     const { totals } = this.#options;
-    for (const [lease, { functions }] of this.#leases)
-      totals.add(lease, [...functions.takeUsage(), ...this.#claims.takeUsage(lease)]);
+    for (const [lease, serving] of this.#leases) totals.add(lease, this.#usedBy(lease, serving));
     totals.flush();
   }
 
-  #open(wish: ServedLease, { label, service, routes, hosts }: ServedGateway, { functions, pools }: Serving): void {
-    this.#claims.serve(wish.lease, label, {
-      deployment: wish.lease,
+  #usedBy(lease: string, { functions, ways }: Serving): Quantity[] {
+    return [...functions.takeUsage(), ...ways.takeUsage(), ...this.#claims.takeUsage(lease)];
+  }
+
+  #servingOf(lease: string): Serving {
+    const serving = this.#leases.get(lease) ?? {
+      functions: new FunctionSet(lease, this.#options.driver),
+      pools: new Map<string, InstancePool>(),
+      ways: new LeaseWays(this.#options.ways),
+      labels: [],
+    };
+    this.#leases.set(lease, serving);
+    return serving;
+  }
+
+  #openDoor(lease: string, { label, service, routes, hosts }: ServedGateway, { functions, pools }: Serving): void {
+    this.#claims.serve(lease, label, {
+      deployment: lease,
       service,
       routes,
       functions: functions.workloads(),
@@ -112,7 +130,8 @@ export class DataPlane implements Plane {
   }
 }
 
-function placeAll({ pools }: Serving, workloads: readonly ServedWorkload[]): void {
+function placeAll({ pools, ways }: Serving, workloads: readonly ServedWorkload[]): void {
+  ways.place(workloads);
   for (const { service, instances } of workloads) {
     const pool = pools.get(service) ?? new InstancePool();
     pools.set(service, pool);

@@ -1,7 +1,7 @@
 /** The daemon's end of the link: a `Plane` behind a socket. */
 import { createConnection, type Socket } from 'node:net';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
-import type { LeaseTotals, Plane, ServedLease, ServedWorkload } from './plane.ts';
+import type { LeaseTotals, Plane, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
 import type { PlaneGreeting } from './plane-server.ts';
 import { encode, type LogEvent, MessageReader, type Reply } from './wire.ts';
 
@@ -62,6 +62,10 @@ export class PlaneClient implements Plane {
   /** Asks the data plane to finish what is under way and to end. */
   async stop(): Promise<void> {
     await this.#ask('stop');
+  }
+
+  async open(lease: string, ways: ServedWays): Promise<void> {
+    await this.#ask('open', lease, ways);
   }
 
   async serve(lease: ServedLease): Promise<void> {

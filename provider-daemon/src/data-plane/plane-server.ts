@@ -112,6 +112,7 @@ export class PlaneServer {
     const own: Readonly<Record<string, (...given: never[]) => Promise<unknown>>> = {
       hello: async () => ({ version: wireVersion, pid: process.pid, ...greeting }) satisfies PlaneGreeting,
       stop: onStop,
+      open: plane.open.bind(plane),
       serve: plane.serve.bind(plane),
       place: plane.place.bind(plane),
       withdraw: plane.withdraw.bind(plane),

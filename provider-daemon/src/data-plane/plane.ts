@@ -55,8 +55,14 @@ export interface ServedNames {
   readonly egress: 'none' | 'public';
 }
 
+/** Ways between the workloads of a lease, and to them from outside. */
+export interface ServedWays {
+  readonly relays: readonly ServedRelay[];
+  readonly names: readonly ServedNames[];
+}
+
 /** All that is served for one lease. */
-export interface ServedLease {
+export interface ServedLease extends ServedWays {
   /** Its number, as text. */
   readonly lease: string;
   /** `<owner>/<dseq>`: what the owner of a host name proves it with. */
@@ -64,8 +70,6 @@ export interface ServedLease {
   readonly functions: readonly ServedFunction[];
   readonly gateways: readonly ServedGateway[];
   readonly workloads: readonly ServedWorkload[];
-  readonly relays: readonly ServedRelay[];
-  readonly names: readonly ServedNames[];
 }
 
 /** A total of one metric of one service; as text, since JSON's numbers end at 2⁵³. */
@@ -84,11 +88,17 @@ export interface LeaseTotals {
 /** What the data plane is to serve, and what came of it. */
 export interface Plane {
   /**
+   * Opens ways beside those that stand, before the workloads are there that need them; `serve` closes what it does not
+   * name.
+   * @throws WorkloadError `failed` where an address cannot be listened at
+   */
+  open(lease: string, ways: ServedWays): Promise<void>;
+  /**
    * Serves a lease, or replaces what is served for it: all of it, or, where it throws, as before.
    * @throws WorkloadError where a function does not start
    */
   serve(lease: ServedLease): Promise<void>;
-  /** The instances of a lease's workloads have changed; nothing where the lease is not served. */
+  /** The instances of a lease's workloads have changed; nothing where nothing was opened for the lease. */
   place(lease: string, workloads: readonly ServedWorkload[]): Promise<void>;
   /** No longer serves a lease; its totals stay. */
   withdraw(lease: string): Promise<void>;

@@ -10,6 +10,8 @@ export interface PlaneSettings {
     readonly domain: string;
     readonly maxBodyBytes: number;
   };
+  /** Asked, in this order, for names that workloads with a way out look up. */
+  readonly resolvers: readonly { readonly address: string; readonly port: number }[];
   readonly functions: { readonly maxInstances: number };
   /** Without a daemon for so long it ends. */
   readonly orphanMs: number;

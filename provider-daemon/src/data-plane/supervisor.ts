@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
-import type { LeaseTotals, Plane, ServedLease, ServedWorkload } from './plane.ts';
+import type { LeaseTotals, Plane, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
 import { PlaneClient, PlaneGone } from './plane-client.ts';
 import { type PlaneSettings, planeFiles, settingsDigest } from './settings.ts';
 import { wireVersion } from './wire.ts';
@@ -49,6 +49,10 @@ export class PlaneSupervisor implements Plane {
   /** Where the gateway listens. */
   get gateway(): { readonly host: string; readonly port: number } {
     return this.#gateway;
+  }
+
+  async open(lease: string, ways: ServedWays): Promise<void> {
+    await (await this.#client).open(lease, ways);
   }
 
   async serve(lease: ServedLease): Promise<void> {

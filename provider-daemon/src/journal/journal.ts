@@ -8,6 +8,7 @@ import { fromBase64, toBase64 } from '@mu/lib/bytes';
 import { UsageReport } from '@mu/proto/billing';
 import { open } from 'lmdb';
 import * as z from 'zod';
+import type { Quantity } from '../usage/counters.ts';
 import type { UsageState } from '../usage/report.ts';
 import { createTable, JournalError, numberKey, type Table, type TableForm } from './table.ts';
 
@@ -56,7 +57,7 @@ export interface Journal {
 }
 
 /** Version of what stands in the files. */
-const format = 1;
+const format = 2;
 
 /** Opens the journal, or makes it. @throws JournalError when it is of another chain, node or version */
 export function openJournal(folder: string, owner: JournalOwner): Journal {
@@ -107,20 +108,28 @@ const manifestForm: TableForm<ManifestKey, ManifestRecord> = {
   read: (value) => manifestSchema.parse(value),
 };
 
+const quantities = z.array(
+  z.strictObject({ service: z.string(), metric: z.string(), quantity: integer.transform(BigInt) }),
+);
+const written = (items: readonly Quantity[]) =>
+  items.map(({ service, metric, quantity }) => ({ service, metric, quantity: String(quantity) }));
+
 const usageSchema = z.strictObject({
   sequence: integer.transform(BigInt),
   to_height: integer.transform(BigInt),
-  counted: z.array(z.strictObject({ service: z.string(), metric: z.string(), quantity: integer.transform(BigInt) })),
+  counted: quantities,
+  seen: quantities,
   pending: z.strictObject({ report: base64, signature: base64 }).optional(),
 });
 
 const usageForm: TableForm<bigint, UsageState> = {
   name: 'usage',
   key: numberKey,
-  write: ({ sequence, toHeight, counted, pending }) => ({
+  write: ({ sequence, toHeight, counted, seen, pending }) => ({
     sequence: String(sequence),
     to_height: String(toHeight),
-    counted: counted.map(({ service, metric, quantity }) => ({ service, metric, quantity: String(quantity) })),
+    counted: written(counted),
+    seen: written(seen),
     ...(pending === undefined
       ? {}
       : {
@@ -131,11 +140,12 @@ const usageForm: TableForm<bigint, UsageState> = {
         }),
   }),
   read: (value) => {
-    const { sequence, to_height, counted, pending } = usageSchema.parse(value);
+    const { sequence, to_height, counted, seen, pending } = usageSchema.parse(value);
     return {
       sequence,
       toHeight: to_height,
       counted,
+      seen,
       pending:
         pending === undefined
           ? undefined

@@ -124,6 +124,7 @@ export class LeaseKeeper {
   /** A block: confirms what is due, reports what is due. */
   async height(height: bigint): Promise<void> {
     this.#height = height;
+    await this.#options.runner.poll();
     const due: Entry[] = [];
     for (const entry of this.#entries.values()) {
       const effects = this.#play(entry, { type: 'height', height });
@@ -135,11 +136,13 @@ export class LeaseKeeper {
   }
 
   /**
-   * Erases manifests of deployments of which no lease lives here any more: those that ended while the daemon was away.
-   * The chain is asked for each, as a lease may have been made that the watch has not told of yet.
+   * Ends and erases what is left of leases that ended while the daemon was away: workloads, and manifests of deployments
+   * of which no lease lives here any more. For manifests the chain is asked, as a lease may have been made that the watch
+   * has not told of yet. Only when all live leases are known.
    */
   async sweep(): Promise<void> {
-    const { manifests, client, provider, log } = this.#options;
+    const { manifests, client, provider, runner, usage, log } = this.#options;
+    await runner.sweep(new Set(this.#entries.keys()), new Set(usage.owing()));
     for (const record of manifests.list()) {
       if (this.#serves(record)) continue;
       const { owner, dseq } = record;
@@ -180,7 +183,7 @@ export class LeaseKeeper {
     const { runner, journal, log } = this.#options;
     const { lease } = entry.place;
     try {
-      const endpoints = await runner.start(entry.place, revision, this.#height);
+      const endpoints = await runner.start(entry.place, entry.life.lease, { revision, height: this.#height });
       journal.leases.put(lease, { lease, revision, endpoints });
       log.info({ lease: lease.toString(), revision: revision.toString(), endpoints }, 'workloads run');
       this.#play(entry, { type: 'started', revision, endpoints });
@@ -231,7 +234,7 @@ export class LeaseKeeper {
     for (const number of this.#options.usage.owing()) {
       if (this.#entries.has(number)) continue;
       const { lease } = await this.#options.client.market.lease({ number });
-      if (lease !== undefined && lease.closedHeight > 0n) await this.#options.usage.finish(lease);
+      if (lease !== undefined && lease.closedHeight > 0n) await this.#options.usage.settle(lease);
     }
   }
 

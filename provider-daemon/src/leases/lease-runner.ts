@@ -1,160 +1,210 @@
-/** Runs what a lease's manifest describes: functions, their routes at the gateway, databases; and counts what they use. */
-import type { ManifestFunction, ManifestGateway, ManifestService } from '@mu/client/manifest/head';
+/** Runs what a lease's manifest describes: containers here, functions and doors at the data plane; and counts what they use. */
 import { openSection } from '@mu/client/manifest/sections';
-import { deploymentLabel } from '@mu/lib/base32';
-import type { Gateway } from '../gateway/gateway.ts';
+import type { Lease } from '@mu/proto/market';
+import type { Plane, ServedWays, ServedWorkload } from '../data-plane/plane.ts';
 import type { ManifestKey, ManifestStore, StoredManifest } from '../manifests/manifest-store.ts';
+import type { Networks } from '../network/networks.ts';
 import type { Quantity } from '../usage/counters.ts';
-import type { Workload, WorkloadDriver } from '../workloads/driver.ts';
+import { type ContainerSpec, type ServingWorkload, type WorkloadDriver, WorkloadError } from '../workloads/driver.ts';
+import { WorkloadSet } from '../workloads/workload-set.ts';
 import type { Databases } from './databases.ts';
-import { GatewayClaims } from './gateway-claims.ts';
+import { localWays } from './local-ways.ts';
+import { checkRoom, type LeasePlace, type LeasePlan, planOf } from './plan.ts';
 
-/** A lease and the place of its services in the manifest. */
-export interface LeasePlace {
-  readonly lease: bigint;
-  readonly owner: string;
-  readonly dseq: bigint;
-  /** name of the infrastructure */
-  readonly infrastructure: string;
-}
+export type { LeasePlace } from './plan.ts';
 
-interface Running {
-  readonly place: LeasePlace;
-  readonly revision: bigint;
-  readonly functions: ReadonlyMap<string, Workload>;
-  /** gateway services by their label */
-  readonly gateways: ReadonlyMap<string, string>;
-  readonly databases: readonly string[];
-  readonly endpoints: readonly string[];
-  /** the last block whose stored bytes are counted */
-  countedTo: bigint;
+/** What runs containers on this machine. */
+export interface ContainerHost {
+  readonly driver: WorkloadDriver<ContainerSpec, ServingWorkload>;
+  readonly networks: Networks;
 }
 
 export interface LeaseRunnerOptions {
-  readonly driver: WorkloadDriver;
-  readonly gateway: Gateway;
+  readonly plane: Plane;
+  /** Undefined on a machine without an engine. */
+  readonly containers: ContainerHost | undefined;
   readonly manifests: ManifestStore;
   readonly databases: Databases;
   /** public address of the gateway, `http://host:port` */
   readonly gatewayUri: string;
   /** deployments answer at `<label>.<domain>`; empty: at the path `/~<label>` */
   readonly domain: string;
+  /** Something that is tried again later did not work. */
+  readonly onTrouble: (lease: bigint, error: unknown) => void;
+}
+
+interface Running {
+  readonly place: LeasePlace;
+  readonly plan: LeasePlan;
+  readonly containers: WorkloadSet<ContainerSpec, ServingWorkload> | undefined;
+  readonly endpoints: readonly string[];
+  /** the last block whose stored bytes are counted */
+  countedTo: bigint;
 }
 
 export class LeaseRunner {
   readonly #options: LeaseRunnerOptions;
   readonly #running = new Map<bigint, Running>();
-  /** of workloads that have stopped, not yet taken */
+  /** of workloads that have stopped, and not yet taken */
   readonly #left = new Map<bigint, Quantity[]>();
-
-  readonly #claims: GatewayClaims;
+  /** Totals of the data plane, as it told them last. */
+  #totals = new Map<string, readonly Quantity[]>();
 
   constructor(options: LeaseRunnerOptions) {
     this.#options = options;
-    this.#claims = new GatewayClaims(options.gateway);
   }
 
   /**
    * Starts a revision; what ran before for the lease is replaced only when all of it has started.
    * @returns the addresses at which it answers
-   * @throws WorkloadError, ManifestError or Refusal: nothing of it runs then
+   * @throws WorkloadError, ManifestError or Refusal: what ran before runs on then
    */
-  async start(place: LeasePlace, revision: bigint, height: bigint): Promise<readonly string[]> {
-    const key: ManifestKey = { owner: place.owner, dseq: place.dseq, revision };
-    const manifest = this.#options.manifests.load(key);
-    if (manifest === undefined) throw new Error(`the manifest of revision ${revision} is not held`);
-    const services = manifest.head.workloads.find((one) => one.infrastructure === place.infrastructure)?.services ?? [];
-    const functions = await this.#startFunctions(place, manifest, services);
+  async start(
+    place: LeasePlace,
+    lease: Pick<Lease, 'resources'>,
+    at: { readonly revision: bigint; readonly height: bigint },
+  ): Promise<readonly string[]> {
+    const plan = this.#planOf(place, at.revision);
+    checkRoom(plan.containers, lease);
     const before = this.#running.get(place.lease);
-    const running = this.#open(place, revision, { services, functions, height });
-    this.#running.set(place.lease, running);
-    if (before !== undefined) await this.#end(before, running.gateways);
-    return running.endpoints;
+    const containers = before?.containers ?? this.#containerSet(place.lease, plan);
+    const ways = await this.#ways(plan);
+    await this.#options.plane.open(place.lease.toString(), ways);
+    await containers?.apply(plan.containers);
+    try {
+      await this.#serve(place, plan, { containers, ways });
+    } catch (error) {
+      await containers?.apply(before?.plan.containers ?? []);
+      await containers?.prune(before?.plan.containers ?? []);
+      throw error;
+    }
+    for (const service of plan.databases) this.#options.databases.table(place.lease, service);
+    const endpoints = plan.gateways.map(({ label }) => this.#endpointOf(label));
+    this.#running.set(place.lease, { place, plan, containers, endpoints, countedTo: at.height });
+    await containers?.prune(plan.containers);
+    return endpoints;
   }
 
-  /** Stops a lease's workloads. What they used stays to be taken. */
+  /** Stops a lease's workloads. What they used stays to be taken; volumes and databases stay. */
   async stop(lease: bigint): Promise<void> {
     const running = this.#running.get(lease);
     if (running === undefined) return;
     this.#running.delete(lease);
-    await this.#end(running, new Map());
+    await this.#options.plane.withdraw(lease.toString());
+    await running.containers?.prune([]);
+    this.#left.set(lease, [...(this.#left.get(lease) ?? []), ...containerUsage(running)]);
+    await this.poll();
   }
 
-  /** Erases what a lease that is over has stored. */
+  /** Erases what a lease that is over has stored, and what was counted for it. */
   async erase(place: LeasePlace, databases: readonly string[]): Promise<void> {
     for (const service of databases) await this.#options.databases.erase(place.lease, service);
+    await this.#forget(place.lease);
+  }
+
+  /**
+   * Ends what runs for leases that are none of these: what a crash, or a lease that ended while the daemon was away, has
+   * left. To be called only when all live leases are known.
+   * @param owing leases with usage that has yet to be reported: what was counted for them stays
+   */
+  async sweep(live: ReadonlySet<bigint>, owing: ReadonlySet<bigint>): Promise<void> {
+    const { plane, containers } = this.#options;
+    const isOrphan = (name: string): boolean => !live.has(BigInt(name));
+    for (const lease of (await plane.served()).filter(isOrphan)) await plane.withdraw(lease);
+    for (const lease of this.#totals.keys()) {
+      if (isOrphan(lease) && !owing.has(BigInt(lease))) await this.#forget(BigInt(lease));
+    }
+    if (containers === undefined) return;
+    for (const name of await containers.driver.found())
+      if (isOrphan(name.deployment)) await containers.driver.remove(name);
+    for (const name of await containers.networks.list()) {
+      if (isOrphan(name.deployment)) await containers.networks.remove(name);
+    }
   }
 
   /** Names of the databases that run for a lease. */
   databasesOf(lease: bigint): readonly string[] {
-    return this.#running.get(lease)?.databases ?? [];
+    return this.#running.get(lease)?.plan.databases ?? [];
   }
 
-  endpoints(lease: bigint): readonly string[] {
-    return this.#running.get(lease)?.endpoints ?? [];
+  /** Asks the data plane for its totals: what `totals` tells from now on. */
+  async poll(): Promise<void> {
+    const all = await this.#options.plane.totals();
+    this.#totals = new Map(
+      all.map(({ lease, totals }) => [
+        lease,
+        totals.map(({ service, metric, total }) => ({ service, metric, quantity: BigInt(total) })),
+      ]),
+    );
   }
 
-  /** What a lease used since the last call, up to the block of this height. */
+  /** What the data plane counted for a lease since it was first served, as of the last `poll`. */
+  totals(lease: bigint): readonly Quantity[] {
+    return this.#totals.get(lease.toString()) ?? [];
+  }
+
+  /** What else a lease used since the last call, up to the block of this height. */
   takeUsage(lease: bigint, height: bigint): Quantity[] {
     const left = this.#left.get(lease) ?? [];
     this.#left.delete(lease);
     const running = this.#running.get(lease);
-    return running === undefined ? left : [...left, ...this.#usageOf(running, height)];
+    if (running === undefined) return left;
+    return [...left, ...containerUsage(running), ...this.#databaseUsage(running, height)];
   }
 
-  async #startFunctions(
-    place: LeasePlace,
-    manifest: StoredManifest,
-    services: readonly ManifestService[],
-  ): Promise<Map<string, Workload>> {
-    const started = new Map<string, Workload>();
-    const key = manifest.keys.get(place.infrastructure);
-    const secrets = key === undefined ? {} : openSection(manifest.head, place.infrastructure, key).env;
-    try {
-      for (const service of services.filter((one): one is ManifestFunction => one.type === 'MuFunction')) {
-        const workload = await this.#options.driver.start({
-          deployment: place.lease.toString(),
-          service: service.name,
-          artifact: { kind: 'wasm', bytes: manifest.readFile(service.file) },
-          memoryBytes: service.memory,
-          timeoutMs: service.timeout_ms,
-          env: secrets[service.name] ?? {},
-        });
-        started.set(service.name, workload);
-      }
-    } catch (error) {
-      await Promise.all([...started.values()].map((workload) => workload.stop()));
-      throw error;
-    }
-    return started;
+  async #forget(lease: bigint): Promise<void> {
+    await this.#options.plane.forget(lease.toString());
+    this.#totals.delete(lease.toString());
   }
 
-  #open(
-    place: LeasePlace,
-    revision: bigint,
-    parts: { services: readonly ManifestService[]; functions: ReadonlyMap<string, Workload>; height: bigint },
-  ): Running {
-    const { services, functions, height } = parts;
-    const gateways = new Map<string, string>();
-    for (const service of services.filter((one): one is ManifestGateway => one.type === 'MuGateway')) {
-      const label = deploymentLabel(place.owner, place.dseq, service.name);
-      const routes = service.routes.map(({ path, methods, function: name }) => ({
-        path,
-        methods: [methods].flat(),
-        to: { kind: 'function' as const, name },
-      }));
-      this.#claims.serve(place.lease, label, {
-        deployment: place.lease.toString(),
-        service: service.name,
-        routes,
-        functions,
-      });
-      gateways.set(label, service.name);
+  #planOf(place: LeasePlace, revision: bigint): LeasePlan {
+    const key: ManifestKey = { owner: place.owner, dseq: place.dseq, revision };
+    const manifest = this.#options.manifests.load(key);
+    if (manifest === undefined) throw new Error(`the manifest of revision ${revision} is not held`);
+    const secrets = secretsOf(manifest, place.infrastructure);
+    return planOf({ place, head: manifest.head, secrets, fileOf: (path) => manifest.fileOf(path) });
+  }
+
+  #containerSet(lease: bigint, { containers }: LeasePlan): WorkloadSet<ContainerSpec, ServingWorkload> | undefined {
+    const host = this.#options.containers;
+    if (host === undefined) {
+      if (containers.length === 0) return undefined;
+      throw new WorkloadError('invalid', 'this provider runs no containers');
     }
-    const databases = services.filter(({ type }) => type === 'MuDb').map(({ name }) => name);
-    for (const service of databases) this.#options.databases.table(place.lease, service);
-    const endpoints = [...gateways.keys()].map((label) => this.#endpointOf(label));
-    return { place, revision, functions, gateways, databases, endpoints, countedTo: height };
+    const watched = new WeakSet<ServingWorkload>();
+    const set = new WorkloadSet<ContainerSpec, ServingWorkload>(host.driver, (workload) => {
+      this.#tell(lease, set);
+      if (!watched.has(workload)) workload.onChange(() => this.#tell(lease, set));
+      watched.add(workload);
+    });
+    return set;
+  }
+
+  /** Tells the data plane of every instance that comes, goes, or changes its health. */
+  #tell(lease: bigint, containers: WorkloadSet<ContainerSpec, ServingWorkload>): void {
+    this.#options.plane
+      .place(lease.toString(), instancesOf(containers))
+      .catch((error: unknown) => this.#options.onTrouble(lease, error));
+  }
+
+  async #ways(plan: LeasePlan): Promise<ServedWays> {
+    const host = this.#options.containers;
+    return host === undefined ? { relays: [], names: [] } : localWays(plan, host.networks);
+  }
+
+  async #serve(
+    place: LeasePlace,
+    plan: LeasePlan,
+    { containers, ways }: { containers: Running['containers']; ways: ServedWays },
+  ): Promise<void> {
+    await this.#options.plane.serve({
+      lease: place.lease.toString(),
+      deployment: `${place.owner}/${place.dseq}`,
+      functions: plan.functions,
+      gateways: plan.gateways,
+      workloads: instancesOf(containers),
+      ...ways,
+    });
   }
 
   #endpointOf(label: string): string {
@@ -164,35 +214,35 @@ export class LeaseRunner {
     return `${protocol}//${label}.${domain}${port === '' ? '' : `:${port}`}`;
   }
 
-  /** @param kept gateways that go on under a newer revision */
-  async #end(running: Running, kept: ReadonlyMap<string, string>): Promise<void> {
+  #databaseUsage(running: Running, height: bigint): Quantity[] {
     const { lease } = running.place;
-    const used: Quantity[] = [];
-    for (const label of running.gateways.keys()) if (!kept.has(label)) this.#claims.release(lease, label);
-    used.push(...this.#claims.takeUsage(lease));
-    await Promise.all([...running.functions.values()].map((workload) => workload.stop()));
-    for (const [service, workload] of running.functions) used.push(...functionUsage(service, workload));
-    this.#left.set(lease, [...(this.#left.get(lease) ?? []), ...used]);
-  }
-
-  #usageOf(running: Running, height: bigint): Quantity[] {
-    const used: Quantity[] = [];
-    for (const [service, workload] of running.functions) used.push(...functionUsage(service, workload));
-    used.push(...this.#claims.takeUsage(running.place.lease));
     const blocks = height > running.countedTo ? height - running.countedTo : 0n;
-    for (const service of running.databases) {
-      const bytes = this.#options.databases.storedBytes(running.place.lease, service);
-      used.push({ service, metric: 'database-byte-blocks', quantity: bytes * blocks });
-    }
     running.countedTo += blocks;
-    return used.filter(({ quantity }) => quantity > 0n);
+    return running.plan.databases.map((service) => {
+      const bytes = this.#options.databases.storedBytes(lease, service);
+      return { service, metric: 'database-byte-blocks', quantity: bytes * blocks };
+    });
   }
 }
 
-function functionUsage(service: string, workload: Workload): Quantity[] {
-  const { invocations, megabyteMilliseconds } = workload.takeUsage();
-  return [
-    { service, metric: 'function-invocations', quantity: invocations },
-    { service, metric: 'function-megabyte-milliseconds', quantity: megabyteMilliseconds },
-  ];
+function secretsOf(manifest: StoredManifest, infrastructure: string) {
+  const key = manifest.keys.get(infrastructure);
+  return key === undefined ? { env: {} } : openSection(manifest.head, infrastructure, key);
+}
+
+function instancesOf(containers: Running['containers']): ServedWorkload[] {
+  return [...(containers?.workloads() ?? [])].map(([service, workload]) => ({
+    service,
+    instances: workload
+      .status()
+      .flatMap(({ address, state }) => (address === undefined ? [] : [{ address, ready: state === 'ready' }])),
+  }));
+}
+
+function containerUsage({ containers }: Running): Quantity[] {
+  return (containers?.takeUsage() ?? []).map(({ service, used }) => ({
+    service,
+    metric: 'egress-bytes',
+    quantity: used.egressBytes,
+  }));
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { ManifestFile } from '@mu/client/manifest/head';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
 import { equalBytes, fromHex, toHex } from '@mu/lib/bytes';
+import { sha256 } from '@mu/lib/hashes';
 import { syncFolder, writeNewFile } from '../identity/files.ts';
 import type { ManifestKey, ManifestRecord, Table } from '../journal/journal.ts';
 import { PieceHasher } from './piece-hasher.ts';
@@ -21,8 +22,16 @@ export interface StoredManifest extends Manifest {
   readonly infrastructures: readonly string[];
   /** Section keys by infrastructure: secret. */
   readonly keys: ReadonlyMap<string, Uint8Array>;
-  /** The bytes of a file that the infrastructures here use. @throws Refusal `wrong_file` when the disk has changed it */
-  readFile(path: string): Uint8Array;
+  /** A file that the infrastructures here use, where it lies. @throws Refusal `wrong_file` when the disk has changed it */
+  fileOf(path: string): HeldFile;
+}
+
+/** A file of a manifest on this machine. */
+export interface HeldFile {
+  /** Absolute. */
+  readonly path: string;
+  /** SHA-256, hex. */
+  readonly sha256: string;
 }
 
 export interface ManifestStoreOptions {
@@ -83,7 +92,7 @@ export class ManifestStore {
       ...manifest,
       infrastructures: record.infrastructures,
       keys: new Map(Object.entries(keys).map(([infrastructure, hex]) => [infrastructure, fromHex(hex)])),
-      readFile: (path) => readChecked(manifest, folder, path),
+      fileOf: (path) => checkedFile(manifest, folder, path),
     };
   }
 
@@ -160,14 +169,15 @@ async function writeFileChecked(file: string, entry: ManifestFile, chunks: Async
   }
 }
 
-function readChecked(manifest: Manifest, folder: string, path: string): Uint8Array {
+function checkedFile(manifest: Manifest, folder: string, path: string): HeldFile {
   const entry = manifest.head.files.find((file) => file.path === path);
   if (entry === undefined) throw new Refusal('wrong_file', `the manifest has no file ${path}`);
-  const bytes = new Uint8Array(readFileSync(join(folder, fileName(manifest, path))));
+  const file = join(folder, fileName(manifest, path));
+  const bytes = new Uint8Array(readFileSync(file));
   const hasher = new PieceHasher(entry.piece_size);
   hasher.update(bytes);
   checkRoot(entry, hasher);
-  return bytes;
+  return { path: file, sha256: toHex(sha256(bytes)) };
 }
 
 function checkRoot(entry: ManifestFile, hasher: PieceHasher): void {

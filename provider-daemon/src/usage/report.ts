@@ -15,12 +15,32 @@ export interface UsageState {
   readonly toHeight: bigint;
   /** used since then, and not carried by the pending report */
   readonly counted: readonly Quantity[];
+  /** totals of the data plane that `counted` and the reports before it contain */
+  readonly seen: readonly Quantity[];
   /** signed and perhaps sent, not known to be taken */
   readonly pending: { readonly report: UsageReport; readonly signature: Uint8Array } | undefined;
 }
 
 export function freshUsage(lease: Lease): UsageState {
-  return { sequence: 0n, toHeight: lease.createdHeight, counted: [], pending: undefined };
+  return { sequence: 0n, toHeight: lease.createdHeight, counted: [], seen: [], pending: undefined };
+}
+
+/**
+ * Counts what came since the last time: increments as they are, and of totals what they have grown by. A total below the
+ * one that was seen began anew: all of it is new. Both stand in one entry of the journal, so whenever the daemon ends,
+ * nothing is counted twice.
+ */
+export function addCounts(state: UsageState, used: readonly Quantity[], totals: readonly Quantity[]): UsageState {
+  const counters = new Counters(state.counted);
+  for (const { service, metric, quantity } of used) counters.add(service, metric, quantity);
+  for (const { service, metric, quantity } of totals) {
+    const before = state.seen.find((one) => one.service === service && one.metric === metric)?.quantity ?? 0n;
+    counters.add(service, metric, quantity >= before ? quantity - before : quantity);
+  }
+  const kept = state.seen.filter(
+    (one) => !totals.some(({ service, metric }) => one.service === service && one.metric === metric),
+  );
+  return { ...state, counted: counters.items(), seen: [...kept, ...totals] };
 }
 
 /**
@@ -87,7 +107,7 @@ export function reconciled(
   if (state.pending !== undefined && state.pending.report.sequence === chain.sequence) return taken(state);
   if (state.pending === undefined && chain.sequence > state.sequence) {
     // The disk lags behind the chain: what it counted may be what the chain was told. Rather lose it than bill it twice.
-    return { sequence: chain.sequence, toHeight: chain.toHeight, counted: [], pending: undefined };
+    return { ...state, sequence: chain.sequence, toHeight: chain.toHeight, counted: [], pending: undefined };
   }
   return state;
 }

@@ -2,6 +2,7 @@
  * Counts usage onto the disk and reports it. Every report is on the disk before it is sent, and leaves it when the chain
  * has taken it; what a crash can lose is what was used since the last count.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
@@ -11,7 +12,7 @@ import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import type { Journal } from '../journal/journal.ts';
 import { Counters, type Quantity } from './counters.ts';
-import { freshUsage, nextReport, reconciled, taken, type UsageState } from './report.ts';
+import { addCounts, freshUsage, nextReport, reconciled, taken, type UsageState } from './report.ts';
 
 export interface UsageReporterOptions {
   readonly client: ChainClient;
@@ -21,7 +22,10 @@ export interface UsageReporterOptions {
   readonly sign: (report: UsageReport) => Uint8Array;
   /** Merkle root of the request lines since the last report, 32 bytes */
   readonly takeLogRoot: (lease: bigint) => Uint8Array;
-  readonly takeUsage: (lease: bigint, height: bigint) => Quantity[];
+  /** what was used since the last call */
+  readonly takeUsage: (lease: bigint, height: bigint) => readonly Quantity[];
+  /** what the data plane has counted since it first served the lease */
+  readonly totals: (lease: bigint) => readonly Quantity[];
   readonly reportEveryBlocks: bigint;
   readonly log: Logger;
 }
@@ -38,12 +42,12 @@ export class UsageReporter {
 
   /** Adds what a lease has used to what stands on the disk. */
   count(lease: Lease, height: bigint): void {
-    const used = this.#options.takeUsage(lease.number, height);
-    if (used.length === 0) return;
+    const used = this.#options.takeUsage(lease.number, height).filter(({ quantity }) => quantity > 0n);
+    const totals = this.#options.totals(lease.number);
     const state = this.#state(lease);
-    const counters = new Counters(state.counted);
-    for (const { service, metric, quantity } of used) counters.add(service, metric, quantity);
-    this.#options.journal.usage.put(lease.number, { ...state, counted: counters.items() });
+    const told = new Counters(state.seen).items();
+    if (used.length === 0 && isDeepStrictEqual(new Counters(totals).items(), told)) return;
+    this.#options.journal.usage.put(lease.number, addCounts(state, used, totals));
   }
 
   /** Reports a live lease when it is time. */
@@ -54,9 +58,17 @@ export class UsageReporter {
     this.#report(lease, state, height);
   }
 
-  /** The last report of a lease that is over. */
+  /** The last report of a lease that has just ended. */
   async finish(lease: Lease): Promise<void> {
     this.count(lease, lease.closedHeight);
+    await this.settle(lease);
+  }
+
+  /**
+   * The last report of a lease that ended while nobody looked: of what stood on the disk by then. What was used since may
+   * have been used after its end, and is nobody's to pay.
+   */
+  async settle(lease: Lease): Promise<void> {
     this.#report(lease, await this.#known(lease), lease.closedHeight);
   }
 

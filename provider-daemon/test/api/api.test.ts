@@ -24,6 +24,7 @@ import { signRequest } from '@mu/client/tenant/request';
 import { module, seeded } from '../../../client/test/manifest/fixture.ts';
 import { maxBodyBytes } from '../../src/api/handlers.ts';
 import { initIdentity, tlsCredentials } from '../../src/identity/identity.ts';
+import { moduleOf } from '../manifests/fixture.ts';
 import { counted } from '../support/surroundings.ts';
 import { createWorld, type World } from './fixture.ts';
 
@@ -54,7 +55,7 @@ describe('a manifest over TLS', () => {
     expect(await send()).toEqual({ revision: 1n, infrastructures: ['main'] });
     expect(world.taken).toMatchObject([{ owner: world.owner, dseq: 17n, revision: 1n }]);
     const stored = world.store.load({ owner: world.owner, dseq: 17n, revision: 1n });
-    expect(stored?.readFile('functions/simple_backend.wasm')).toEqual(module);
+    expect(moduleOf(stored)).toEqual(module);
   });
 
   it('is refused where this provider has no live lease, or the deployment does not exist', async () => {

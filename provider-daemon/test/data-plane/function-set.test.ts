@@ -40,10 +40,9 @@ async function says(): Promise<Record<string, string>> {
 test('brings functions to what is wished; what is no longer wished runs until it is pruned, and pays what it used', async () => {
   await set.apply([wish('a', 'one'), wish('b', 'two')]);
   expect(await says()).toEqual({ a: 'one', b: 'two' });
-  const next = [wish('a', 'three')];
-  await set.apply(next);
+  await set.apply([wish('a', 'three')]);
   expect(await says()).toEqual({ a: 'three', b: 'two' });
-  await set.prune(next);
+  await set.prune();
   expect(await says()).toEqual({ a: 'three' });
   const calls = set.takeUsage().filter(({ metric }) => metric === 'function-invocations');
   expect(calls.map(({ service, quantity }) => [service, quantity])).toEqual([

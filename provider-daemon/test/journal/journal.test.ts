@@ -14,6 +14,7 @@ const state: UsageState = {
   sequence: 3n,
   toHeight: 2n ** 60n,
   counted: [{ service: 'gw', metric: 'gateway-requests', quantity: 2n ** 64n - 1n }],
+  seen: [{ service: 'gw', metric: 'gateway-requests', quantity: 2n ** 70n }],
   pending: {
     report: UsageReport.fromPartial({
       lease: 7n,

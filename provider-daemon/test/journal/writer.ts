@@ -6,7 +6,7 @@ const [folder = ''] = process.argv.slice(2);
 const journal = openJournal(folder, { chainId: 'mu-1', provider: 'mu1p', nodeId: 'node-1' });
 for (let i = 1n; ; i += 1n) {
   journal.atomically(() => {
-    journal.usage.put(7n, { sequence: i, toHeight: i, counted: [], pending: undefined });
+    journal.usage.put(7n, { sequence: i, toHeight: i, counted: [], seen: [], pending: undefined });
     journal.leases.put(7n, { lease: 7n, revision: i, endpoints: ['x'.repeat(2000)] });
   });
   writeSync(1, `${i}\n`);

@@ -70,7 +70,9 @@ beforeEach(() => {
     },
   };
   const runner = {
-    start(place: { lease: bigint }, revision: bigint) {
+    poll: async () => {},
+    sweep: async () => {},
+    start(place: { lease: bigint }, _lease: Lease, { revision }: { revision: bigint }) {
       ran.push(`start ${place.lease}/${revision}`);
       return Promise.resolve(['http://a']);
     },

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { build, owner } from '../../../client/test/manifest/fixture.ts';
+import { DataPlane } from '../../src/data-plane/data-plane.ts';
+import { Totals } from '../../src/data-plane/totals.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { type Journal, openJournal } from '../../src/journal/journal.ts';
 import { Databases } from '../../src/leases/databases.ts';
@@ -20,6 +22,7 @@ let journal: Journal;
 let databases: Databases;
 let gateway: Gateway;
 let driver: NullDriver;
+let totals: Totals;
 let runner: LeaseRunner;
 let origin: string;
 /** what a function sees of its caller and its environment */
@@ -44,7 +47,18 @@ beforeEach(async () => {
     index: journal.manifests,
     random: counted().random,
   });
-  runner = new LeaseRunner({ driver, gateway, manifests, databases, gatewayUri: origin, domain: '' });
+  totals = new Totals(join(folder, 'totals'));
+  runner = new LeaseRunner({
+    plane: new DataPlane({ driver, gateway, totals, ways: { upstreams: [] } }),
+    containers: undefined,
+    manifests,
+    databases,
+    gatewayUri: origin,
+    domain: '',
+    onTrouble: (_lease, error) => {
+      throw error;
+    },
+  });
   const built = build();
   const { chunks, sha256 } = arriving(bodyOf(built));
   await receiveDelivery({ chunks, sha256 }, factsOf(built), manifests);
@@ -53,56 +67,70 @@ beforeEach(async () => {
 afterEach(async () => {
   await gateway.close();
   await driver.close();
+  await totals.close();
   await databases.close();
   await journal.close();
   rmSync(folder, { recursive: true });
 });
 
+const start = (revision: bigint, height: bigint) => runner.start(place, { resources: [] }, { revision, height });
+
+/** What the lease has used in all, by service and metric. */
+async function used(height: bigint): Promise<Record<string, bigint>> {
+  await runner.poll();
+  const all = [...runner.totals(7n), ...runner.takeUsage(7n, height)].filter(({ quantity }) => quantity > 0n);
+  return Object.fromEntries(all.map(({ service, metric, quantity }) => [`${service} ${metric}`, quantity]));
+}
+
 const login = (endpoint: string): Promise<Response> => fetch(`${endpoint}/login`, { method: 'POST', body: 'body' });
 
 test('a manifest that is held answers at an address that any restart gives again, with the environment of its section', async () => {
-  const [endpoint] = (await runner.start(place, 1n, 100n)) as [string];
+  const [endpoint] = (await start(1n, 100n)) as [string];
   expect(endpoint).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/~[a-z2-7]{16}$/);
   const response = await login(endpoint);
   expect([response.status, await response.text()]).toEqual([200, 'four']);
   expect(seen[0]).toMatchObject({ REQUEST_METHOD: 'POST', VAR1: 'value1', VAR2: 'value2' });
   await runner.stop(place.lease);
   expect((await login(endpoint)).status).toBe(404);
-  expect(await runner.start(place, 1n, 101n)).toEqual([endpoint]);
+  expect(await start(1n, 101n)).toEqual([endpoint]);
 });
 
-test('what is used is given once: calls, running time, requests, bytes, and stored bytes by block', async () => {
-  const [endpoint] = (await runner.start(place, 1n, 100n)) as [string];
+test('what is used adds up: calls, running time, requests, bytes, and stored bytes by block', async () => {
+  const [endpoint] = (await start(1n, 100n)) as [string];
   await login(endpoint);
   await login(endpoint);
   await databases.table(7n, 'main_db').put(Buffer.from('key'), Buffer.from('value'));
-  const used = Object.fromEntries(
-    runner.takeUsage(7n, 110n).map(({ service, metric, quantity }) => [`${service} ${metric}`, quantity]),
-  );
-  expect(used).toEqual({
+  const counted = {
     'simple_backend function-invocations': 2n,
     // 128 MiB for 1 ms each
     'simple_backend function-megabyte-milliseconds': 256n,
     'main_gw gateway-requests': 2n,
     // four bytes in, four bytes out
     'main_gw gateway-bytes': 16n,
-    // 8 bytes of key and value for 10 blocks
-    'main_db database-byte-blocks': 80n,
-  });
-  expect(runner.takeUsage(7n, 110n)).toEqual([]);
+  };
+  // 8 bytes of key and value for 10 blocks
+  expect(await used(110n)).toEqual({ ...counted, 'main_db database-byte-blocks': 80n });
+  expect(await used(110n)).toEqual(counted);
   await login(endpoint);
   await runner.stop(7n);
-  const last = runner.takeUsage(7n, 111n).filter(({ quantity }) => quantity > 0n);
-  expect(last.map(({ metric }) => metric).sort()).toEqual([
-    'function-invocations',
-    'function-megabyte-milliseconds',
-    'gateway-bytes',
-    'gateway-requests',
-  ]);
+  expect(await used(111n)).toMatchObject({ 'main_gw gateway-requests': 3n, 'simple_backend function-invocations': 3n });
+});
+
+test('what is left of leases that are over ends, and its counts go when nothing is owed for them', async () => {
+  const [endpoint] = (await start(1n, 100n)) as [string];
+  await login(endpoint);
+  await runner.poll();
+  await runner.sweep(new Set([7n]), new Set());
+  expect((await login(endpoint)).status).toBe(200);
+  await runner.sweep(new Set(), new Set([7n]));
+  expect((await login(endpoint)).status).toBe(404);
+  expect(await used(100n)).toMatchObject({ 'main_gw gateway-requests': 2n });
+  await runner.sweep(new Set(), new Set());
+  expect(await used(100n)).toEqual({});
 });
 
 test('a database keeps what it stores over a stop, and loses it when the lease is over', async () => {
-  await runner.start(place, 1n, 100n);
+  await start(1n, 100n);
   await databases.table(7n, 'main_db').put(Buffer.from('a'), Buffer.from('b'));
   await runner.stop(7n);
   expect(databases.storedBytes(7n, 'main_db')).toBe(2n);
@@ -111,7 +139,7 @@ test('a database keeps what it stores over a stop, and loses it when the lease i
 });
 
 test('a revision that is not held starts nothing and leaves what runs', async () => {
-  const [endpoint] = (await runner.start(place, 1n, 100n)) as [string];
-  await expect(runner.start(place, 2n, 101n)).rejects.toThrow('revision 2 is not held');
+  const [endpoint] = (await start(1n, 100n)) as [string];
+  await expect(start(2n, 101n)).rejects.toThrow('revision 2 is not held');
   expect((await login(endpoint)).status).toBe(200);
 });

@@ -1,9 +1,11 @@
 /** A deployment with two infrastructures, of which this provider serves `main`, and its delivery in bytes. */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import { bundleFor, type DeliveryBundle } from '@mu/client/manifest/bundle';
 import { deliveryBody } from '@mu/client/provider/delivery-body';
 import { concatBytes } from '@mu/lib/bytes';
+import type { StoredManifest } from '../../src/manifests/manifest-store.ts';
 import type { DeploymentFacts } from '../../src/manifests/verify-delivery.ts';
 
 export function factsOf(built: BuiltManifest, change: Partial<DeploymentFacts> = {}): DeploymentFacts {
@@ -37,4 +39,11 @@ export function arriving(body: Uint8Array, options: { breakAt?: number; chunk?: 
 
 export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(bytes).digest());
+}
+
+/** The module of the sample's function, as it lies on the disk. */
+export function moduleOf(stored: StoredManifest | undefined): Uint8Array | undefined {
+  return stored === undefined
+    ? undefined
+    : new Uint8Array(readFileSync(stored.fileOf('functions/simple_backend.wasm').path));
 }

@@ -14,7 +14,7 @@ import { receiveDelivery } from '../../src/manifests/receive.ts';
 import { Refusal } from '../../src/manifests/refusal.ts';
 import { type DeliveredHead, type DeploymentFacts, verifyDelivery } from '../../src/manifests/verify-delivery.ts';
 import { counted } from '../support/surroundings.ts';
-import { arriving, bodyOf, factsOf } from './fixture.ts';
+import { arriving, bodyOf, factsOf, moduleOf } from './fixture.ts';
 
 const built = build();
 const bundle = bundleFor(built, ['main']);
@@ -113,7 +113,7 @@ describe('a delivery', () => {
     const stored = store.load(key)!;
     expect(stored.head).toEqual(built.head);
     expect(stored.keys).toEqual(bundle.keys);
-    expect(stored.readFile('functions/simple_backend.wasm')).toEqual(module);
+    expect(moduleOf(stored)).toEqual(module);
     const [name = ''] = readdirSync(folder);
     for (const file of readdirSync(join(folder, name))) {
       expect(statSync(join(folder, name, file)).mode & 0o777).toBe(0o600);
@@ -122,7 +122,7 @@ describe('a delivery', () => {
 
   it('may come in any chunks', async () => {
     await receive(arriving(bodyOf(built), { chunk: 1009 }));
-    expect(store.load(key)?.readFile('functions/simple_backend.wasm')).toEqual(module);
+    expect(moduleOf(store.load(key))).toEqual(module);
   });
 
   it('is refused with nothing stored when head or lease are wrong', async () => {
@@ -185,7 +185,7 @@ describe('a delivery', () => {
     const bytes = readFileSync(at('file-0'));
     bytes[5]! ^= 1;
     writeFileSync(at('file-0'), bytes);
-    expect(() => store.load(key)?.readFile('functions/simple_backend.wasm')).toThrow(Refusal);
+    expect(() => moduleOf(store.load(key))).toThrow(Refusal);
     writeFileSync(at('head.json'), '{}');
     expect(() => store.load(key)).toThrow(/hash/);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Lease } from '@mu/proto/market';
 import { Counters } from '../../src/usage/counters.ts';
-import { freshUsage, nextReport, reconciled, taken, type UsageState } from '../../src/usage/report.ts';
+import { addCounts, freshUsage, nextReport, reconciled, taken, type UsageState } from '../../src/usage/report.ts';
 
 const lease = Lease.fromPartial({
   number: 3n,
@@ -77,6 +77,7 @@ describe('after a restart', () => {
       sequence: 1n,
       toHeight: 20n,
       pending: undefined,
+      seen: [],
       counted,
     });
   });
@@ -88,7 +89,33 @@ describe('after a restart', () => {
       sequence: 4n,
       toHeight: 40n,
       counted: [],
+      seen: [],
       pending: undefined,
     });
+  });
+});
+
+describe('totals of the data plane', () => {
+  const total = (quantity: bigint) => [{ service: 'gw', metric: 'requests', quantity }];
+  const requests = (state: UsageState) => state.counted.find(({ metric }) => metric === 'requests')?.quantity;
+
+  test('are counted by what they have grown, whoever was restarted meanwhile', () => {
+    const first = addCounts(freshUsage(lease), [], total(5n));
+    const second = addCounts(first, [], total(5n));
+    const third = addCounts(second, [], total(8n));
+    expect([first, second, third].map(requests)).toEqual([5n, 5n, 8n]);
+    expect(requests(addCounts({ ...third, counted: [] }, [], total(9n)))).toBe(1n);
+  });
+  test('that began anew are all new', () => {
+    expect(requests(addCounts(addCounts(freshUsage(lease), [], total(50n)), [], total(2n)))).toBe(52n);
+  });
+  test('that are not told of now are remembered', () => {
+    const away = addCounts(addCounts(freshUsage(lease), [], total(5n)), [], []);
+    expect(requests(addCounts(away, [], total(6n)))).toBe(6n);
+  });
+  test('and increments add up', () => {
+    const state = addCounts(freshUsage(lease), counted, total(1n));
+    expect(state.counted).toHaveLength(3);
+    expect(addCounts(state, counted, total(1n)).counted.find(({ service }) => service === 'web')?.quantity).toBe(16n);
   });
 });

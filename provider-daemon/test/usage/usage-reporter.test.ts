@@ -58,6 +58,8 @@ let folder: string;
 let journal: Journal;
 let chain: FakeChain;
 let used: Quantity[];
+/** of the data plane */
+let totals: Quantity[];
 
 function reporter(): UsageReporter {
   return new UsageReporter({
@@ -67,6 +69,7 @@ function reporter(): UsageReporter {
     nodeId: 'node-1',
     sign: () => new Uint8Array(64),
     takeUsage: () => used.splice(0),
+    totals: () => totals,
     takeLogRoot: () => new Uint8Array(32),
     reportEveryBlocks: 5n,
     log: pino({ level: 'silent' }),
@@ -90,6 +93,7 @@ beforeEach(() => {
   journal = openJournal(join(folder, 'journal'), owner);
   chain = new FakeChain();
   used = [];
+  totals = [];
 });
 
 afterEach(async () => {
@@ -136,6 +140,31 @@ test('a crash after the chain took a report, before the answer came, neither los
     [3n, 21n, 25n],
   ]);
   expect(billed()).toBe(15n);
+});
+
+test('a daemon that is killed between two blocks counts the totals of the data plane once', async () => {
+  const total = (quantity: bigint) => [{ service: 'web', metric: 'gateway-requests', quantity }];
+  totals = total(3n);
+  const node = reporter();
+  node.count(lease, 11n);
+  const restarted = reporter();
+  restarted.count(lease, 11n);
+  for (let height = 12n; height <= 15n; height += 1n) await block(restarted, height, 0n);
+  expect(billed()).toBe(3n);
+  totals = total(4n);
+  const again = reporter();
+  for (let height = 16n; height <= 20n; height += 1n) await block(again, height, 0n);
+  expect(billed()).toBe(4n);
+});
+
+test('a lease that ended while nobody looked pays what stood on the disk, not what came after', async () => {
+  const node = reporter();
+  await block(node, 12n, 4n);
+  used.push({ service: 'web', metric: 'gateway-requests', quantity: 100n });
+  totals = [{ service: 'web', metric: 'gateway-requests', quantity: 100n }];
+  await node.settle({ ...lease, closedHeight: 13n });
+  await chain.idle;
+  expect(billed()).toBe(4n);
 });
 
 test('a report that the chain refuses for good does not block the later ones', async () => {

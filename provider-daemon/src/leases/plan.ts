@@ -1,0 +1,198 @@
+/** What a manifest asks of this machine: pure, from the head and the opened section to what drivers and data plane run. */
+import type {
+  ManifestFunction,
+  ManifestGateway,
+  ManifestHead,
+  ManifestRoute,
+  ManifestService,
+  ManifestWorkload,
+  SectionContent,
+} from '@mu/client/manifest/head';
+import { deploymentLabel } from '@mu/lib/base32';
+import type { Lease } from '@mu/proto/market';
+import type { ServedFunction, ServedGateway } from '../data-plane/plane.ts';
+import { type RouteSpec, wholeRoute } from '../gateway/routes.ts';
+import type { HeldFile } from '../manifests/manifest-store.ts';
+import { type ContainerSpec, type ImageSource, WorkloadError } from '../workloads/driver.ts';
+
+/** A lease and the place of its services in the manifest. */
+export interface LeasePlace {
+  readonly lease: bigint;
+  readonly owner: string;
+  readonly dseq: bigint;
+  /** name of the infrastructure */
+  readonly infrastructure: string;
+}
+
+/** A way between two workloads of a lease. */
+export interface LocalConnection {
+  readonly caller: string;
+  readonly callee: string;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+export interface LeasePlan {
+  readonly functions: readonly ServedFunction[];
+  readonly containers: readonly ContainerSpec[];
+  readonly gateways: readonly ServedGateway[];
+  readonly databases: readonly string[];
+  readonly connections: readonly LocalConnection[];
+}
+
+export interface PlanInput {
+  readonly place: LeasePlace;
+  readonly head: ManifestHead;
+  readonly secrets: SectionContent;
+  /** A file of the manifest. @throws Refusal where the disk has changed it */
+  readonly fileOf: (path: string) => HeldFile;
+}
+
+export function planOf(input: PlanInput): LeasePlan {
+  const services = servicesOf(input);
+  const workloads = services.filter((one): one is ManifestWorkload => one.type === 'Workload');
+  const connections = workloads.flatMap((callee) => connectionsTo(callee, workloads, input.place.infrastructure));
+  return {
+    functions: services
+      .filter((one): one is ManifestFunction => one.type === 'MuFunction')
+      .map((one) => functionOf(one, input)),
+    containers: calleesFirst(workloads, connections).map((one) => containerOf(one, input, connections)),
+    gateways: [
+      ...services
+        .filter((one): one is ManifestGateway => one.type === 'MuGateway')
+        .map((one) => gatewayOf(one, input.place)),
+      ...workloads.flatMap((one) => doorsOf(one, input.place)),
+    ],
+    databases: services.filter(({ type }) => type === 'MuDb').map(({ name }) => name),
+    connections,
+  };
+}
+
+/**
+ * A lease's containers fit into what was bought.
+ * @throws WorkloadError `invalid` with what is too much
+ */
+export function checkRoom(containers: readonly ContainerSpec[], { resources }: Pick<Lease, 'resources'>): void {
+  for (const [kind, wants] of Object.entries(wantedOf(containers))) {
+    const has = resources.reduce(
+      (sum, { compute, count }) => sum + BigInt(compute?.[kind as 'cpu' | 'memory' | 'disk'] ?? 0) * BigInt(count),
+      0n,
+    );
+    if (wants > has) throw new WorkloadError('invalid', `the workloads take ${wants} of ${kind}, the lease has ${has}`);
+  }
+}
+
+/** CPU in thousandths of a core, memory and disk in bytes, of all instances together. */
+function wantedOf(containers: readonly ContainerSpec[]): Record<'cpu' | 'memory' | 'disk', bigint> {
+  const sum = { cpu: 0n, memory: 0n, disk: 0n };
+  for (const { cpu, memoryBytes, volumes, count } of containers) {
+    const times = BigInt(count);
+    sum.cpu += BigInt(cpu) * times;
+    sum.memory += BigInt(memoryBytes) * times;
+    sum.disk += BigInt(volumes.reduce((bytes, volume) => bytes + volume.bytes, 0)) * times;
+  }
+  return sum;
+}
+
+function servicesOf({ head, place }: PlanInput): readonly ManifestService[] {
+  return head.workloads.find((one) => one.infrastructure === place.infrastructure)?.services ?? [];
+}
+
+function functionOf(service: ManifestFunction, { secrets, fileOf }: PlanInput): ServedFunction {
+  const { path, sha256 } = fileOf(service.file);
+  const { name, memory, timeout_ms: timeoutMs } = service;
+  return { service: name, file: path, sha256, memoryBytes: memory, timeoutMs, env: secrets.env[name] ?? {} };
+}
+
+function containerOf(
+  service: ManifestWorkload,
+  input: PlanInput,
+  connections: readonly LocalConnection[],
+): ContainerSpec {
+  const { name, compute, health, command, user } = service;
+  const peers = connections.filter(({ caller }) => caller === name).map(({ callee }) => callee);
+  return {
+    deployment: input.place.lease.toString(),
+    service: name,
+    artifact: { kind: 'image', image: imageOf(service, input) },
+    cpu: compute.cpu,
+    memoryBytes: compute.memory,
+    count: service.count,
+    env: input.secrets.env[name] ?? {},
+    ports: service.connections.map(({ port, protocol }) => ({ port, protocol: protocol === 'udp' ? 'udp' : 'tcp' })),
+    egress: service.egress,
+    volumes: service.volumes.map((volume) => ({ name: volume.name, path: volume.path, bytes: volume.size })),
+    peers: [...new Set(peers)].sort(),
+    ...(command === undefined ? {} : { command }),
+    ...(user === undefined ? {} : { user }),
+    ...(health === undefined
+      ? {}
+      : { health: { path: health.path, port: health.port, intervalMs: health.interval_ms } }),
+  };
+}
+
+function imageOf({ name, image }: ManifestWorkload, { secrets, fileOf }: PlanInput): ImageSource {
+  if ('archive' in image) return { from: 'archive', path: fileOf(image.archive).path, name: image.archive };
+  const credentials = secrets.registries?.[name];
+  return { from: 'registry', reference: image.registry, ...(credentials === undefined ? {} : { credentials }) };
+}
+
+function gatewayOf({ name, routes }: ManifestGateway, place: LeasePlace): ServedGateway {
+  return { label: labelOf(place, name), service: name, hosts: [], routes: routes.map(routeOf) };
+}
+
+function routeOf(route: ManifestRoute): RouteSpec {
+  const to =
+    'function' in route
+      ? ({ kind: 'function', name: route.function } as const)
+      : ({ kind: 'workload', name: route.workload, port: route.port } as const);
+  return { path: route.path, methods: route.methods, to };
+}
+
+/** A global http connection has a door of its own: names have no dot, so its label is nobody else's. */
+function doorsOf({ name, connections }: ManifestWorkload, place: LeasePlace): ServedGateway[] {
+  return connections
+    .filter(({ scope, protocol }) => scope === 'global' && protocol === 'http')
+    .map((one) => ({
+      label: labelOf(place, `${name}.${one.name}`),
+      service: name,
+      hosts: [],
+      routes: [wholeRoute(name, one.port)],
+    }));
+}
+
+const labelOf = ({ owner, dseq }: LeasePlace, door: string): string => deploymentLabel(owner, dseq, door);
+
+/** Whoever may call a workload from within its own infrastructure (design §6, Overlay). */
+function connectionsTo(
+  callee: ManifestWorkload,
+  workloads: readonly ManifestWorkload[],
+  infrastructure: string,
+): LocalConnection[] {
+  return callee.connections.flatMap(({ port, protocol, scope, from }) =>
+    workloads
+      .filter(({ name }) => name !== callee.name)
+      .filter(({ name }) => from === undefined || from.includes(scope === 'datacenter' ? infrastructure : name))
+      .map(({ name }) => ({ caller: name, callee: callee.name, port, protocol: protocol === 'udp' ? 'udp' : 'tcp' })),
+  );
+}
+
+/** Whoever is called comes up before its callers, so that they find it; in a circle the stack's order holds. */
+function calleesFirst(
+  workloads: readonly ManifestWorkload[],
+  connections: readonly LocalConnection[],
+): ManifestWorkload[] {
+  const ordered: ManifestWorkload[] = [];
+  const seen = new Set<string>();
+  const visit = (workload: ManifestWorkload): void => {
+    if (seen.has(workload.name)) return;
+    seen.add(workload.name);
+    for (const { caller, callee } of connections) {
+      const next = caller === workload.name ? workloads.find(({ name }) => name === callee) : undefined;
+      if (next !== undefined) visit(next);
+    }
+    ordered.push(workload);
+  };
+  for (const workload of workloads) visit(workload);
+  return ordered;
+}
