@@ -2,7 +2,12 @@
  * Networks of containers (design §7): a small bridge per workload, from the provider's configured pool. Its only
  * neighbour is the data plane; everything else, the host's own addresses and IPv6 included, is dropped.
  */
-import type { WorkloadName } from '../workloads/driver.ts';
+import type { ContainerSpec, WorkloadName } from '../workloads/driver.ts';
+
+/** The wish for a workload. The same spec gives the same network. */
+export function wishOf({ count, egress, peers }: Pick<ContainerSpec, 'count' | 'egress' | 'peers'>): NetworkWish {
+  return { instances: count, egress, peers: peers?.length ?? 0 };
+}
 
 /** What a workload may reach. */
 export interface NetworkWish {
