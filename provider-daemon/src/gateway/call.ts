@@ -43,6 +43,8 @@ export interface Call {
   hint(fields: readonly Field[]): void;
   /** Sends the head of the answer. @throws Error for what cannot be sent; then nothing has been sent */
   begin(status: number, fields: readonly Field[]): void;
+  /** Sends what `begin` has said, where no part of the body follows soon. */
+  flush(): void;
   /** Completes the answer. What remains of the request's body is thrown away for a while, then the connection ends. */
   end(trailers?: readonly Field[]): void;
   /** Ends the answer so that the client sees it as not complete. */

@@ -34,6 +34,8 @@ export class Door {
   readonly #http1: HttpServer;
   readonly #http2: Http2Server;
   readonly #listening: Server[] = [];
+  /** The last request of a connection of HTTP/1.1. */
+  readonly #latest = new WeakMap<Socket, Call>();
   #opening: Connection | undefined;
   /** By both addresses of the socket below: TLS stands on top of a connection that was admitted before. */
   readonly #handshakes = new Map<string, Connection>();
@@ -176,7 +178,10 @@ export class Door {
   #take(call: Http1Call, socket: Socket, upgrade?: UpgradeRequest): void {
     const connection = this.#options.connections.of(socket);
     if (connection === undefined) call.cut();
-    else this.#begin(call, connection, upgrade);
+    else {
+      this.#latest.set(socket, call);
+      this.#begin(call, connection, upgrade);
+    }
   }
 
   #begin(call: Call, connection: Connection, upgrade?: UpgradeRequest): void {
@@ -189,8 +194,14 @@ export class Door {
 
   /** What node's parser refuses: the client is told where nothing was sent yet, and the connection ends. */
   #notHttp(error: NodeJS.ErrnoException, socket: Socket): void {
-    const connection = this.#options.connections.of(socket);
-    if (!socket.writable || (connection?.calls ?? 0) > 0) socket.destroy();
+    const calls = this.#options.connections.of(socket)?.calls ?? 0;
+    const latest = this.#latest.get(socket);
+    // Behind an answer that has begun, or before another that is still to come, nothing can be said.
+    const isFirst = calls === 0 || (calls === 1 && latest?.status === 0);
+    // Refused already, for what its headers said: the refusal is on its way.
+    const isRefused = calls === 1 && latest?.last === true && latest.status >= 400;
+    if (isRefused) setImmediate(() => socket.destroySoon());
+    else if (!socket.writable || !isFirst) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') endWith(socket, 431, 'Request Header Fields Too Large');
     else if (error.code === 'ECONNRESET') socket.destroy();
     else endWith(socket, 400, 'Bad Request');

@@ -98,6 +98,10 @@ export class Http1Call implements Call {
     this.#status = status;
   }
 
+  flush(): void {
+    if (!this.closed && !this.#response.writableEnded) this.#response.flushHeaders();
+  }
+
   /** For an upgrade: this status was written by other means. */
   upgraded(status: number): void {
     this.#status = status;

@@ -102,6 +102,9 @@ export class Http2Call implements Call {
     this.#status = status;
   }
 
+  /** HTTP/2 sends a head by itself. */
+  flush(): void {}
+
   end(trailers: readonly Field[] = []): void {
     if (this.closed) return;
     const stream = this.#stream;

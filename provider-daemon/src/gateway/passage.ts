@@ -167,6 +167,10 @@ export class Passage {
       this.#timer?.refresh();
     });
     answer.pipe(call.output, { end: false });
+    // With its first bytes where they are here already; else by itself, as for events that come later.
+    setImmediate(() => {
+      if (call.answerBytes === 0) call.flush();
+    });
   }
 
   #failed(error: Error): void {
