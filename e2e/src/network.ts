@@ -65,6 +65,7 @@ export class Network {
   readonly options: NetworkOptions;
   readonly #programs = new Map<string, Program>();
   readonly #running = new Set<Promise<unknown>>();
+  readonly #providerHomes: string[] = [];
   readonly #stopped = new AbortController();
   #rpc = '';
   #genesisHash = '';
@@ -197,6 +198,7 @@ export class Network {
       operator: string;
       gatewayUri: string;
     };
+    this.#providerHomes.push(home);
     return { name: options.name, home, ...made };
   }
 
@@ -255,6 +257,7 @@ export class Network {
     await Promise.allSettled(this.#running);
     const programs = [...this.#programs.values()].reverse();
     for (const program of programs) await program.stop();
+    for (const home of this.#providerHomes) await stopProvider(home);
     if (this.#localnet !== undefined) await stopNetwork(this.#localnet);
     if (!keepFolder) rmSync(this.options.folder, { recursive: true, force: true });
   }
@@ -295,6 +298,11 @@ export class Network {
     this.#programs.set(name, program);
     return program;
   }
+}
+
+/** Ends what a provider leaves behind when its daemon ends: the data plane, and containers. */
+export async function stopProvider(home: string): Promise<void> {
+  await must(runCommand(bin.provider, ['--home', home, 'stop', '--workloads']));
 }
 
 /** @throws Error with what the command wrote when it failed */

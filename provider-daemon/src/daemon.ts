@@ -18,7 +18,8 @@ import { hostProbe, offeredCapacity, readMachine } from './bidding/machine.ts';
 import { drainFile, offerOf } from './bidding/offer.ts';
 import { PriceScript } from './bidding/price-script.ts';
 import type { ProviderConfig } from './config/schema.ts';
-import { Gateway } from './gateway/gateway.ts';
+import { planeSettings } from './data-plane/settings.ts';
+import { PlaneSupervisor } from './data-plane/supervisor.ts';
 import {
   type Identity,
   loadIdentity,
@@ -28,6 +29,7 @@ import {
 } from './identity/identity.ts';
 import { type Journal, openJournal } from './journal/journal.ts';
 import { ChainFacts } from './leases/chain-facts.ts';
+import { Containers } from './leases/container-host.ts';
 import { Databases } from './leases/databases.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
@@ -39,16 +41,19 @@ import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
 import { MarketWatch } from './watch/market-watch.ts';
 import type { WorkloadLog } from './workloads/driver.ts';
-import { WasmDriver } from './workloads/wasm-driver.ts';
 
 export interface Daemon {
   readonly gatewayUri: string;
   readonly hostPort: number;
-  /** Stops taking requests, ends workloads, and leaves everything on disk as it must be found again. */
-  stop(): Promise<void>;
+  /**
+   * Leaves everything on disk as it must be found again. Containers run on; the data plane serves on where it is to be
+   * left, else it finishes what is under way and ends.
+   */
+  stop(plane: 'leave' | 'end'): Promise<void>;
 }
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const around = { now: Date.now, random };
 /** Usage is brought to the disk so often: a crash loses no more. */
 const countEveryMs = 1_000;
@@ -63,21 +68,20 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
   const priceList = await registeredPrices(client, provider);
   const parts = await build(config, { identity, journal, client, views, priceList, log });
   await parts.bidder.rebuild();
-  const { address, port } = config.gateway;
-  await parts.gateway.listen({ host: address, port });
   parts.watch.start();
-  const counting = setInterval(() => parts.count(), countEveryMs);
+  const counting = setInterval(() => void parts.count(), countEveryMs);
   log.info({ provider, gateway: gatewayUri(config), host_port: parts.api.port }, 'provider is ready');
   return {
     gatewayUri: gatewayUri(config),
     hostPort: parts.api.port,
-    async stop() {
+    async stop(plane) {
       clearInterval(counting);
       await parts.watch.stop();
       await parts.keeper.settled();
-      await Promise.all([parts.gateway.close(), parts.api.close()]);
-      await parts.driver.close();
-      parts.count();
+      await parts.api.close();
+      await parts.count();
+      await parts.containers?.close();
+      await (plane === 'end' ? parts.plane.end() : parts.plane.leave());
       await parts.databases.close();
       await journal.close();
       // Nobody waits for blocks any more; what is on its way is found on the chain after the next start.
@@ -99,8 +103,8 @@ interface Foundation {
 }
 
 interface Parts {
-  readonly gateway: Gateway;
-  readonly driver: WasmDriver;
+  readonly plane: PlaneSupervisor;
+  readonly containers: Containers | undefined;
   readonly databases: Databases;
   readonly sender: Sender;
   readonly keeper: LeaseKeeper;
@@ -108,7 +112,7 @@ interface Parts {
   readonly watch: MarketWatch;
   readonly api: ApiServer;
   /** Brings what was used to the disk. */
-  count(): void;
+  count(): Promise<void>;
 }
 
 async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
@@ -121,16 +125,13 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     if (stream === 'request') requests.append(lease, line);
     logs.append(lease, { service, stream, line });
   };
-  const driver = await WasmDriver.create({
-    maxInstances: config.workloads.maxInstances,
-    log: onLog,
-    logger: (line) => log.info({ part: 'wasm' }, line),
-  });
-  const gateway = new Gateway({
-    ...(config.gateway.domain === '' ? {} : { domain: config.gateway.domain }),
-    limits: { bodyBytes: Number(config.gateway.maxBody) },
+  const plane = await PlaneSupervisor.start({
+    settings: planeSettings(config),
     onLog,
+    log: log.child({ part: 'data-plane' }),
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   });
+  const containers = await Containers.open({ config, provider, onLog, log: log.child({ part: 'containers' }) });
   const databases = new Databases(join(config.node.dataFolder, 'databases'));
   const manifests = new ManifestStore({
     folder: join(config.node.dataFolder, 'manifests'),
@@ -138,12 +139,15 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     random,
   });
   const runner = new LeaseRunner({
-    driver,
-    gateway,
+    plane,
+    containers,
+    volumeRetentionMs: config.containers.volumeRetentionHours * 3_600_000,
     manifests,
     databases,
     gatewayUri: gatewayUri(config),
     domain: config.gateway.domain,
+    onTrouble: (lease, error) =>
+      log.warn({ lease: lease.toString(), reason: reasonOf(error) }, 'the data plane was not told of a change'),
   });
   const sender = await senderOf(config, client, 'operator');
   const usage = new UsageReporter({
@@ -154,6 +158,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     sign: (report) => signUsageReport(identity, report),
     takeLogRoot: (lease) => requests.takeRoot(lease),
     takeUsage: (lease, height) => runner.takeUsage(lease, height),
+    totals: (lease) => runner.totals(lease),
     reportEveryBlocks: config.usage.reportEveryBlocks,
     log: log.child({ part: 'usage' }),
   });
@@ -194,10 +199,15 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   const seen = { height: 0n };
   const watch = marketWatch(config, { client: views.settled, provider, keeper, bidder, seen, log });
   const api = await startApi(config, { identity, facts, manifests, logs, keeper, seen, log });
-  const count = (): void => {
-    for (const lease of keeper.leases()) usage.count(lease, seen.height);
+  const count = async (): Promise<void> => {
+    try {
+      await runner.poll();
+      for (const lease of keeper.leases()) usage.count(lease, seen.height);
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'usage cannot be counted now, it will be counted later');
+    }
   };
-  return { gateway, driver, databases, sender, keeper, bidder, watch, api, count };
+  return { plane, containers, databases, sender, keeper, bidder, watch, api, count };
 }
 
 /** The provider's own listener: manifests come in here, logs go out. */
@@ -257,11 +267,7 @@ function marketWatch(
     regions: config.offer.regions,
     pollMs: config.chain.pollMs,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    onTrouble: (error) =>
-      log.warn(
-        { reason: error instanceof Error ? error.message : String(error) },
-        'the node does not answer as it should; trying again',
-      ),
+    onTrouble: (error) => log.warn({ reason: reasonOf(error) }, 'the node does not answer as it should; trying again'),
     listener: {
       order: (order) => bidder.order(order),
       lease(lease) {

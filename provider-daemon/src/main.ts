@@ -69,10 +69,21 @@ async function start(_flags: object, command: Command): Promise<void> {
   const log = pino({ level: config.node.logLevel, base: { node: config.node.id } }, pino.destination(2));
   const daemon = await startDaemon(config, log);
   print({ gateway: daemon.gatewayUri, host_port: daemon.hostPort });
-  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ask());
-  await asked;
-  await daemon.stop();
+  const { promise: asked, resolve: ask } = Promise.withResolvers<'leave' | 'end'>();
+  // A service manager that restarts the daemon lets the data plane serve on; Ctrl-C is a person who wants it all to end.
+  process.once('SIGTERM', () => ask('leave'));
+  process.once('SIGINT', () => ask('end'));
+  await daemon.stop(await asked);
+}
+
+/** Ends what outlives the daemon, which must have ended before. */
+async function stop(options: { readonly workloads: boolean }, command: Command): Promise<void> {
+  const [{ stopAll }, { loadIdentity }] = await Promise.all([
+    import('./setup/stop.ts'),
+    import('./identity/identity.ts'),
+  ]);
+  const config = configOf(command);
+  print(await stopAll(config, loadIdentity(identityFolder(config)).name.provider, options));
 }
 
 /** What the chain knows of this provider, and what its own listener says. */
@@ -122,6 +133,11 @@ function program(): Command {
     .description('enter provider, prices and node on the chain; what stands there is left')
     .action(register);
   provider.command('start').description('bid, serve and report until SIGTERM').action(start);
+  provider
+    .command('stop')
+    .description('end the data plane, which serves on after the daemon')
+    .option('--workloads', 'remove containers and their networks too; volumes stay', false)
+    .action(stop);
   provider.command('status').description('what the chain knows of this provider').action(status);
   return provider;
 }

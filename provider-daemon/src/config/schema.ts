@@ -24,6 +24,8 @@ const nodeId = kind.textLike('lower-case letters, digits and "-", at most 64', /
 const region = kind.textLike('a region that the chain knows', /^[a-z0-9][a-z0-9._-]{0,63}$/);
 const service = kind.textLike('a type of service like mu-function', /^[a-z0-9][a-z0-9._-]{0,63}$/);
 const account = kind.textLike('an address like mu1…', /^[a-z][a-z0-9]{1,100}$/);
+const subnet = kind.textLike('an address or a subnet like 10.0.0.0/8', /^\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?$/);
+const resolver = kind.textLike('an address and a port like 1.1.1.1:53', /^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$/);
 const trustedHash = kind.textLike('64 hex digits, or empty', /^([0-9a-fA-F]{64})?$/);
 const dec = (text: string): Dec => Dec.fromString(text);
 
@@ -129,6 +131,11 @@ export const schema = {
         'Deployments answer at <label>.<domain>; empty: at the path /~<label>/.',
       ),
       maxBody: setting(kind.size, 10n << 20n, 'Largest body of a request.'),
+      orphanMinutes: setting(
+        kind.whole(1, 525_600),
+        60,
+        'It is served so long without a daemon that watches the chain; then the data plane ends.',
+      ),
     },
   },
   network: {
@@ -158,6 +165,31 @@ export const schema = {
         'How often memory is sold; above 1 leases may be killed for it.',
       ),
       gpus: setting(kind.gpus, [], 'Graphics processors; they are not looked for.'),
+    },
+  },
+  containers: {
+    doc: 'How containers run, where mu-workload is among the offered services. Needs Docker and nftables, as root.',
+    settings: {
+      socket: setting(kind.path, '/var/run/docker.sock', 'Socket of the engine.'),
+      networkPool: setting(
+        subnet,
+        '10.213.0.0/16',
+        'Addresses of the networks of workloads; nothing else on this machine may use them.',
+      ),
+      deniedNetworks: setting(
+        kind.listOf(subnet),
+        [],
+        'Further addresses that no workload may reach: your own public ones. Private ones are never reached.',
+      ),
+      resolvers: setting(
+        kind.listOf(resolver),
+        ['1.1.1.1:53', '9.9.9.9:53'],
+        'Asked for names by workloads with egress: public.',
+      ),
+      maxImage: setting(kind.size, 4n << 30n, 'Largest image, compressed.'),
+      maxImageUnpacked: setting(kind.size, 10n << 30n, 'Largest image on the disk.'),
+      volumeRetentionHours: setting(kind.whole(0, 8760), 24, 'Volumes are kept so long after their lease.'),
+      allowPrivateRegistries: setting(kind.yesNo, false, 'Pull from private addresses; for local networks only.'),
     },
   },
   workloads: {

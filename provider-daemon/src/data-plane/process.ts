@@ -26,7 +26,11 @@ export async function runDataPlane(folder: string): Promise<void> {
   const log: PlaneServer['log'] = (workload, stream, line) => server?.log(workload, stream, line);
   const driver = await WasmDriver.create({ maxInstances: settings.functions.maxInstances, log, logger: say });
   const { domain, maxBodyBytes, address, port } = settings.gateway;
-  const gateway = new Gateway({ ...(domain === '' ? {} : { domain }), limits: { bodyBytes: maxBodyBytes }, onLog: log });
+  const gateway = new Gateway({
+    ...(domain === '' ? {} : { domain }),
+    limits: { bodyBytes: maxBodyBytes },
+    onLog: log,
+  });
   const plane = new DataPlane({ driver, gateway, totals, ways: { upstreams: settings.resolvers } });
   const at = await gateway.listen({ host: address, port });
   const greeting = { settings: settingsDigest(settings), gateway: at };

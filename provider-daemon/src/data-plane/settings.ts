@@ -1,5 +1,7 @@
 /** What the data plane's process is started with: plain data in a file that only its user reads. */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { ProviderConfig } from '../config/schema.ts';
 
 export interface PlaneSettings {
   /** Where it keeps its totals and its socket. */
@@ -24,3 +26,22 @@ export function settingsDigest(settings: PlaneSettings): string {
 
 /** Files in its folder. */
 export const planeFiles = { socket: 'socket', settings: 'settings.json', log: 'log', totals: 'totals' } as const;
+
+/** The settings that a provider's config says. */
+export function planeSettings({ node, gateway, containers, workloads }: ProviderConfig): PlaneSettings {
+  return {
+    folder: join(node.dataFolder, 'data-plane'),
+    gateway: {
+      address: gateway.address,
+      port: gateway.port,
+      domain: gateway.domain,
+      maxBodyBytes: Number(gateway.maxBody),
+    },
+    resolvers: containers.resolvers.map((text) => {
+      const [address = '', port] = text.split(':');
+      return { address, port: Number(port) };
+    }),
+    functions: { maxInstances: workloads.maxInstances },
+    orphanMs: gateway.orphanMinutes * 60_000,
+  };
+}

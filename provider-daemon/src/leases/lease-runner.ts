@@ -3,26 +3,22 @@ import { openSection } from '@mu/client/manifest/sections';
 import type { Lease } from '@mu/proto/market';
 import type { Plane, ServedWays, ServedWorkload } from '../data-plane/plane.ts';
 import type { ManifestKey, ManifestStore, StoredManifest } from '../manifests/manifest-store.ts';
-import type { Networks } from '../network/networks.ts';
 import type { Quantity } from '../usage/counters.ts';
-import { type ContainerSpec, type ServingWorkload, type WorkloadDriver, WorkloadError } from '../workloads/driver.ts';
+import { type ContainerSpec, type ServingWorkload, WorkloadError } from '../workloads/driver.ts';
 import { WorkloadSet } from '../workloads/workload-set.ts';
+import type { Containers } from './container-host.ts';
 import type { Databases } from './databases.ts';
 import { localWays } from './local-ways.ts';
 import { checkRoom, type LeasePlace, type LeasePlan, planOf } from './plan.ts';
 
 export type { LeasePlace } from './plan.ts';
 
-/** What runs containers on this machine. */
-export interface ContainerHost {
-  readonly driver: WorkloadDriver<ContainerSpec, ServingWorkload>;
-  readonly networks: Networks;
-}
-
 export interface LeaseRunnerOptions {
   readonly plane: Plane;
-  /** Undefined on a machine without an engine. */
-  readonly containers: ContainerHost | undefined;
+  /** Undefined where no containers are offered. */
+  readonly containers: Pick<Containers, 'host' | 'here'> | undefined;
+  /** Volumes are kept so long after their lease, in milliseconds. */
+  readonly volumeRetentionMs: number;
   readonly manifests: ManifestStore;
   readonly databases: Databases;
   /** public address of the gateway, `http://host:port` */
@@ -96,9 +92,10 @@ export class LeaseRunner {
     await this.poll();
   }
 
-  /** Erases what a lease that is over has stored, and what was counted for it. */
+  /** Erases what a lease that is over has stored, its volumes after a while, and what was counted for it. */
   async erase(place: LeasePlace, databases: readonly string[]): Promise<void> {
     for (const service of databases) await this.#options.databases.erase(place.lease, service);
+    await this.#options.containers?.here?.volumes.retire(place.lease.toString(), this.#options.volumeRetentionMs);
     await this.#forget(place.lease);
   }
 
@@ -108,18 +105,18 @@ export class LeaseRunner {
    * @param owing leases with usage that has yet to be reported: what was counted for them stays
    */
   async sweep(live: ReadonlySet<bigint>, owing: ReadonlySet<bigint>): Promise<void> {
-    const { plane, containers } = this.#options;
+    const { plane, containers, volumeRetentionMs } = this.#options;
     const isOrphan = (name: string): boolean => !live.has(BigInt(name));
     for (const lease of (await plane.served()).filter(isOrphan)) await plane.withdraw(lease);
     for (const lease of this.#totals.keys()) {
       if (isOrphan(lease) && !owing.has(BigInt(lease))) await this.#forget(BigInt(lease));
     }
-    if (containers === undefined) return;
-    for (const name of await containers.driver.found())
-      if (isOrphan(name.deployment)) await containers.driver.remove(name);
-    for (const name of await containers.networks.list()) {
-      if (isOrphan(name.deployment)) await containers.networks.remove(name);
-    }
+    const host = containers?.here;
+    if (host === undefined) return;
+    for (const name of await host.driver.found()) if (isOrphan(name.deployment)) await host.driver.remove(name);
+    for (const lease of (await host.volumes.list()).filter(isOrphan))
+      await host.volumes.retire(lease, volumeRetentionMs);
+    await host.volumes.sweep();
   }
 
   /** Names of the databases that run for a lease. */
@@ -166,11 +163,9 @@ export class LeaseRunner {
   }
 
   #containerSet(lease: bigint, { containers }: LeasePlan): WorkloadSet<ContainerSpec, ServingWorkload> | undefined {
-    const host = this.#options.containers;
-    if (host === undefined) {
-      if (containers.length === 0) return undefined;
-      throw new WorkloadError('invalid', 'this provider runs no containers');
-    }
+    if (containers.length === 0) return undefined;
+    const host = this.#options.containers?.host();
+    if (host === undefined) throw new WorkloadError('invalid', 'this provider runs no containers');
     const watched = new WeakSet<ServingWorkload>();
     const set = new WorkloadSet<ContainerSpec, ServingWorkload>(host.driver, (workload) => {
       this.#tell(lease, set);
@@ -188,7 +183,7 @@ export class LeaseRunner {
   }
 
   async #ways(plan: LeasePlan): Promise<ServedWays> {
-    const host = this.#options.containers;
+    const host = plan.containers.length === 0 ? undefined : this.#options.containers?.host();
     return host === undefined ? { relays: [], names: [] } : localWays(plan, host.networks);
   }
 

@@ -3,8 +3,7 @@
  * the caller's own network, at which the data plane listens on the peer's behalf, and a name in the caller's resolver.
  */
 import type { ServedNames, ServedRelay, ServedWays } from '../data-plane/plane.ts';
-import type { Networks, OfferedService } from '../network/networks.ts';
-import type { ContainerSpec } from '../workloads/driver.ts';
+import { type Networks, type OfferedService, wishOf } from '../network/networks.ts';
 import type { LeasePlan } from './plan.ts';
 
 /** Makes the callers' networks, and opens the ways in them. */
@@ -25,11 +24,6 @@ export async function localWays(plan: LeasePlan, networks: Networks): Promise<Se
     names.push({ address: gateway, names: Object.fromEntries(addresses), egress: caller.egress });
   }
   return { relays, names };
-}
-
-/** The network of a workload. The same wish gives the same network. */
-export function wishOf({ count, egress, peers }: Pick<ContainerSpec, 'count' | 'egress' | 'peers'>) {
-  return { instances: count, egress, peers: peers?.length ?? 0 };
 }
 
 const offerOf = ({ listen, protocol }: ServedRelay): OfferedService => ({ ...listen, protocol });

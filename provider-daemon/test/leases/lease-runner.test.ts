@@ -51,6 +51,7 @@ beforeEach(async () => {
   runner = new LeaseRunner({
     plane: new DataPlane({ driver, gateway, totals, ways: { upstreams: [] } }),
     containers: undefined,
+    volumeRetentionMs: 0,
     manifests,
     databases,
     gatewayUri: origin,
