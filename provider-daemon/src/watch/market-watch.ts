@@ -32,6 +32,8 @@ export interface MarketWatchOptions {
 }
 
 const pageSize = 200n;
+/** Queries at a time. */
+const maxAsked = 32;
 /** A longer gap is cheaper to page than to follow. */
 const maxFollowedBlocks = 50n;
 /** Now and then all is paged again: no missed event lasts longer than this. */
@@ -110,16 +112,23 @@ export class MarketWatch {
       ...results.results.flatMap((result) => result.events),
     ];
     const touched = touchedBy(events);
-    for (const id of touched.orders.values()) {
-      const found = await unlessGone(client.market.order(id));
+    const orders = await eachOf([...touched.orders.values()], (id) => unlessGone(client.market.order(id)));
+    for (const found of orders) {
       if (found?.order !== undefined && regions.includes(found.order.spec?.region ?? '')) listener.order(found.order);
     }
-    for (const number of touched.leases) {
-      const found = await unlessGone(client.market.lease({ number }));
-      if (found?.lease?.provider === provider) listener.lease(found.lease);
-    }
+    const leases = await eachOf([...touched.leases], (number) => unlessGone(client.market.lease({ number })));
+    for (const found of leases) if (found?.lease?.provider === provider) listener.lease(found.lease);
     for (const id of touched.deployments) listener.deployment(id);
   }
+}
+
+/** Answers in the order of the questions, some of them asked at a time: a block may touch hundreds of records. */
+async function eachOf<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = [];
+  for (let at = 0; at < items.length; at += maxAsked) {
+    answers.push(...(await Promise.all(items.slice(at, at + maxAsked).map(ask))));
+  }
+  return answers;
 }
 
 interface Paged {
