@@ -48,8 +48,12 @@ export interface FirewallPlan {
   readonly staleCounters: readonly string[];
 }
 
-/** @returns the input of `nft -f -` */
+/** @returns the input of `nft -f -`; without any network it leaves nothing behind */
 export function renderFirewall(plan: FirewallPlan): string {
+  if (plan.networks.length === 0) {
+    const tables = [`inet ${plan.table}`, `bridge ${plan.table}`];
+    return tables.map((table) => `add table ${table}\ndelete table ${table}\n`).join('');
+  }
   return `${[...renderInet(plan), ...renderBridge(plan)].join('\n')}\n`;
 }
 
@@ -74,7 +78,7 @@ function renderInet(plan: FirewallPlan): string[] {
     ...chain('input', `filter hook input priority ${early}`, [
       `iifname ${ours} jump to_host`,
       // The host answers for its addresses on any interface: a neighbour with a route must not get at ours.
-      ...(subnets.length > 0 ? [`iifname != "lo" ip daddr ${set(subnets)} drop`] : []),
+      `iifname != "lo" ip daddr ${set(subnets)} drop`,
     ]),
     ...chain('forward', `filter hook forward priority ${early}`, [
       `iifname ${ours} jump outward`,
@@ -119,10 +123,8 @@ function renderObjects(plan: FirewallPlan, table: string): string[] {
 }
 
 /** A bridge that is not known has no addresses, so everything from it is dropped. */
-function antiSpoofing(plan: FirewallPlan): string {
-  return plan.networks.length === 0
-    ? 'drop'
-    : `iifname . ip saddr != ${set(plan.networks.map(({ bridge, subnet }) => `"${bridge}" . ${subnet}`))} drop`;
+function antiSpoofing({ networks }: FirewallPlan): string {
+  return `iifname . ip saddr != ${set(networks.map(({ bridge, subnet }) => `"${bridge}" . ${subnet}`))} drop`;
 }
 
 function toHost(plan: FirewallPlan): string[] {
@@ -132,9 +134,7 @@ function toHost(plan: FirewallPlan): string[] {
     antiSpoofing(plan),
     'ct state invalid drop',
     'ct state established,related accept',
-    ...(resolvers.length > 0
-      ? [`iifname . ip daddr ${set(resolvers)} meta l4proto { tcp, udp } th dport 53 accept`]
-      : []),
+    `iifname . ip daddr ${set(resolvers)} meta l4proto { tcp, udp } th dport 53 accept`,
     'iifname . ip daddr . meta l4proto . th dport @services accept',
     'drop',
   ];
@@ -164,20 +164,13 @@ function outward(plan: FirewallPlan, open: readonly FirewallNetwork[]): string[]
 function renderBridge(plan: FirewallPlan): string[] {
   const table = `bridge ${plan.table}`;
   const subnets = set(plan.networks.map((network) => network.subnet));
-  const rules =
-    plan.networks.length === 0
-      ? []
-      : [
-          ...['ip saddr', 'ip daddr', 'arp saddr ip', 'arp daddr ip'].map(
-            (field) => `add rule ${table} forward ${field} ${subnets} drop`,
-          ),
-          `add rule ${table} input arp saddr ip ${subnets} arp daddr ip != ${subnets} drop`,
-        ];
+  const drops = ['ip saddr', 'ip daddr', 'arp saddr ip', 'arp daddr ip'];
   return [
     `add table ${table}`,
     `flush table ${table}`,
     `add chain ${table} forward { type filter hook forward priority ${early}; policy accept; }`,
     `add chain ${table} input { type filter hook input priority ${early}; policy accept; }`,
-    ...rules,
+    ...drops.map((field) => `add rule ${table} forward ${field} ${subnets} drop`),
+    `add rule ${table} input arp saddr ip ${subnets} arp daddr ip != ${subnets} drop`,
   ];
 }

@@ -36,6 +36,7 @@ interface Standing {
 const listing = z.object({
   nftables: z.array(
     z.object({
+      table: z.object({ family: z.string(), name: z.string() }).optional(),
       counter: z.object({ name: z.string(), packets: z.int(), bytes: z.int() }).optional(),
       set: z.object({ name: z.string(), elem: z.array(z.unknown()).optional() }).optional(),
     }),
@@ -90,11 +91,13 @@ export class NftFirewall implements Firewall {
     return new Map([...this.#counts].map(([name, { bytes }]) => [name, bytes]));
   }
 
-  /** The table is made where it is missing: asking for one that is not there is an error like any other. */
+  /** Asking for a table that is not there is an error like any other, so it is looked for first. */
   async #read(): Promise<Standing> {
     const { table } = this.#options;
-    await this.#run('nft', ['add', 'table', 'inet', table]);
-    const { nftables } = listing.parse(JSON.parse(await this.#run('nft', ['-j', 'list', 'table', 'inet', table])));
+    const list = async (...what: string[]) =>
+      listing.parse(JSON.parse(await this.#run('nft', ['-j', 'list', ...what]))).nftables;
+    const stands = (await list('tables')).some((entry) => entry.table?.family === 'inet' && entry.table.name === table);
+    const nftables = stands ? await list('table', 'inet', table) : [];
     const sets = new Map(nftables.flatMap(({ set }) => (set === undefined ? [] : [[set.name, set.elem ?? []]])));
     const counters: string[] = [];
     for (const { counter } of nftables) {

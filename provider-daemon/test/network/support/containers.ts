@@ -1,44 +1,6 @@
 /** Containers of one small image that hold every right over their network: what holds them back is the network alone. */
-import { readFile } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import tar from 'tar-stream';
-import type { Surroundings } from './namespaces.ts';
-
-const applets = [
-  'sh',
-  'nc',
-  'ping',
-  'nslookup',
-  'ip',
-  'grep',
-  'printf',
-  'timeout',
-  'echo',
-  'sleep',
-  'wc',
-  'sysctl',
-  'arping',
-];
-
-/** @returns the image's name */
-export async function importImage(docker: Docker, surroundings: Surroundings): Promise<string> {
-  const pack = tar.pack();
-  pack.entry({ name: 'bin/busybox', mode: 0o755 }, await readFile('/bin/busybox'));
-  for (const name of applets) pack.entry({ name: `bin/${name}`, type: 'symlink', linkname: 'busybox' });
-  pack.entry({ name: 'bin/greet', mode: 0o755 }, '#!/bin/sh\necho mu-greeting\n');
-  pack.finalize();
-  const repo = `mu-network-test-${process.pid}`;
-  const progress = (await docker.importImage(Readable.from(pack), {
-    repo,
-    tag: 'latest',
-  })) as unknown as NodeJS.ReadableStream;
-  await new Promise<void>((resolve, reject) => {
-    docker.modem.followProgress(progress, (cause) => (cause ? reject(cause) : resolve()));
-  });
-  surroundings.later(() => docker.getImage(repo).remove());
-  return repo;
-}
+import type { DockerBench } from '../../support/docker.ts';
 
 export interface Placed {
   readonly id: string;
@@ -53,11 +15,12 @@ export interface Place {
 }
 
 /** Starts a container that greets at port 80. */
-export async function place(docker: Docker, surroundings: Surroundings, where: Place): Promise<Placed> {
+export async function place({ docker, label }: DockerBench, where: Place): Promise<Placed> {
   const { image, network, publish } = where;
   const container = await docker.createContainer({
+    Labels: { ...label },
     Image: image,
-    Cmd: ['nc', '-ll', '-p', '80', '-e', '/bin/greet'],
+    Cmd: ['nc', '-ll', '-p', '80', '-e', 'echo', 'mu-greeting'],
     ExposedPorts: { '80/tcp': {} },
     HostConfig: {
       // To change its addresses and to send what it likes.
@@ -73,7 +36,6 @@ export async function place(docker: Docker, surroundings: Surroundings, where: P
           NetworkingConfig: { EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: network.address } } } },
         }),
   });
-  surroundings.later(() => container.remove({ force: true }));
   await container.start();
   const { NetworkSettings } = await container.inspect();
   const address = Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? '';

@@ -13,11 +13,10 @@ import { listenTcp } from '../../../src/network/relay.ts';
 import { Resolver } from '../../../src/network/resolver.ts';
 import { runTool } from '../../../src/network/run-tool.ts';
 import type { WorkloadName } from '../../../src/workloads/driver.ts';
-import { importImage, type Placed, place } from './containers.ts';
+import type { DockerBench } from '../../support/docker.ts';
+import { type Placed, place } from './containers.ts';
 import { type FarMachine, runNumber, type Surroundings } from './namespaces.ts';
 
-const provider = `mu1test${process.pid}`;
-export const table = tableName(provider);
 const publicBase = runNumber * 16;
 const third = 100 + runNumber;
 
@@ -41,6 +40,8 @@ export const other: WorkloadName = { deployment: '43', service: 'api' };
 
 export interface World {
   readonly docker: Docker;
+  /** Of nftables. */
+  readonly table: string;
   readonly networks: DockerNetworks;
   readonly publicMachine: FarMachine;
   readonly privateMachine: FarMachine;
@@ -65,7 +66,9 @@ export interface Stand {
   readonly bridgeIpv6: string;
 }
 
-export async function makeWorld(docker: Docker, surroundings: Surroundings): Promise<World> {
+export async function makeWorld(bench: DockerBench, surroundings: Surroundings): Promise<World> {
+  const { docker, name: provider } = bench;
+  const table = tableName(provider);
   const { publicMachine, privateMachine } = await makeFar(surroundings);
   const [hostPort] = await surroundings.greeter([0], undefined);
   const another = (): DockerNetworks =>
@@ -73,11 +76,11 @@ export async function makeWorld(docker: Docker, surroundings: Surroundings): Pro
   const networks = another();
   surroundings.later(() => runTool('nft', ['delete', 'table', 'inet', table]));
   surroundings.later(() => runTool('nft', ['delete', 'table', 'bridge', table]));
-  const image = await importImage(docker, surroundings);
+  const image = await bench.importBusybox();
   const publishedPort = 20_000 + (process.pid % 10_000);
-  const operator = await place(docker, surroundings, { image, publish: publishedPort });
+  const operator = await place(bench, { image, publish: publishedPort });
   const build = (workload: WorkloadName, egress: 'none' | 'public'): Promise<Stand> =>
-    makeStand({ docker, surroundings, networks, image }, workload, egress);
+    makeStand({ bench, surroundings, networks, image }, workload, egress);
   const stand = {
     other: await build(other, 'none'),
     quiet: await build(quiet, 'none'),
@@ -94,7 +97,7 @@ export async function makeWorld(docker: Docker, surroundings: Surroundings): Pro
     .flatMap(([, addresses]) => addresses ?? [])
     .find(({ family }) => family === 'IPv4')?.address;
   return {
-    ...{ docker, networks, publicMachine, privateMachine, stand, operator, publishedPort, another },
+    ...{ docker, networks, publicMachine, privateMachine, table, stand, operator, publishedPort, another },
     hostPort: hostPort!,
     hostAddress: hostAddress ?? far.host,
   };
@@ -126,16 +129,16 @@ async function makeFar(surroundings: Surroundings) {
 }
 
 interface Around {
-  readonly docker: Docker;
+  readonly bench: DockerBench;
   readonly surroundings: Surroundings;
   readonly networks: DockerNetworks;
   readonly image: string;
 }
 
 async function makeStand(around: Around, workload: WorkloadName, egress: 'none' | 'public'): Promise<Stand> {
-  const { docker, surroundings, networks, image } = around;
+  const { bench, surroundings, networks, image } = around;
+  const provider = bench.name;
   const network = await networks.ensure(workload, { instances: 1, egress, peers: 1 });
-  surroundings.later(() => networks.remove(workload));
   const { gateway, addresses, peerAddresses } = network;
   await networks.offer(workload, [{ address: peerAddresses[0]!, port: 5432, protocol: 'tcp' }]);
   const resolver = await Resolver.listen({
@@ -146,8 +149,8 @@ async function makeStand(around: Around, workload: WorkloadName, egress: 'none' 
   });
   surroundings.later(() => resolver.close());
   const [first, second] = addresses.map((address) => ({ image, network: { name: network.name, address, gateway } }));
-  const prober = await place(docker, surroundings, first!);
-  const sibling = await place(docker, surroundings, second!);
+  const prober = await place(bench, first!);
+  const sibling = await place(bench, second!);
   const { bridge } = namesOf(provider, workload, 29);
   if (!bridge.startsWith(bridgePrefix(provider))) throw new Error(`bridge ${bridge} has another prefix than the rules`);
   return { network, prober, sibling, bridgeIpv6: await linkLocalOf(bridge) };
