@@ -76,6 +76,8 @@ export class Connections {
   /** TLS is agreed on: from now on this socket stands for the connection. */
   secured(connection: Connection, socket: Socket): void {
     if (!this.#bySocket.delete(connection.socket)) return;
+    // The end of the connection below is not told above where nothing is being read.
+    connection.socket.once('close', () => socket.destroy());
     connection.socket = socket;
     this.#bySocket.set(socket, connection);
     socket.once('close', () => this.#forget(connection));

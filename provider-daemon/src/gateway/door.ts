@@ -57,8 +57,8 @@ export class Door {
   /** Takes connections in TLS 1.2 and 1.3. */
   listenSecure(certificates: CertificateSource, host: string, port: number): Promise<{ host: string; port: number }> {
     const { limits, connections } = this.#options;
+    // Half of a TLS connection cannot stay open: node tells nothing of its end then.
     const server = createTlsServer({
-      allowHalfOpen: true,
       noDelay: true,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
