@@ -23,11 +23,12 @@ export interface LeaseFacts {
 /** What a tenant may know of its lease here. */
 export interface LeaseStatus {
   /** Where its workloads stand. */
-  readonly work: 'waiting' | 'starting' | 'running' | 'failed';
+  readonly work: 'waiting' | 'starting' | 'running' | 'updating' | 'failed' | 'paused';
   /** Revision of the manifest that this is about; 0 before one came. */
   readonly revision: bigint;
-  /** Why it failed. */
+  /** Why the last start failed, and of which revision: the one before may run still. */
   readonly reason?: string;
+  readonly failedRevision?: bigint;
   readonly endpoints: readonly string[];
 }
 

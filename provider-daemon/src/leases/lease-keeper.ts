@@ -20,7 +20,16 @@ import type { LeaseStatus } from '../api/sources.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ManifestRecord, ManifestStore } from '../manifests/manifest-store.ts';
 import type { UsageReporter } from '../usage/usage-reporter.ts';
-import { isLive, type LeaseEffect, type LeaseEvent, type LeaseLife, type LeaseRules, step } from './lease-machine.ts';
+import {
+  isLive,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseLife,
+  type LeaseRules,
+  step,
+  type Work,
+  wantedRevision,
+} from './lease-machine.ts';
 import type { LeasePlace, LeaseRunner } from './lease-runner.ts';
 
 export interface LeaseKeeperOptions {
@@ -70,9 +79,13 @@ export class LeaseKeeper {
     const entry = this.#entries.get(lease);
     if (entry === undefined) return undefined;
     const { work } = entry.life;
-    const revision = work.at === 'waiting' ? 0n : work.revision;
-    const endpoints = work.at === 'running' ? work.endpoints : [];
-    return { work: work.at, revision, endpoints, ...(work.at === 'failed' ? { reason: work.reason } : {}) };
+    const setback = work.at === 'failed' ? work : work.at === 'running' ? work.refused : undefined;
+    return {
+      work: work.at,
+      revision: wantedRevision(entry.life),
+      endpoints: endpointsOf(work),
+      ...(setback === undefined ? {} : { reason: setback.reason, failedRevision: setback.revision }),
+    };
   }
 
   /** A lease as the chain has it. */
@@ -187,6 +200,8 @@ export class LeaseKeeper {
       journal.leases.put(lease, { lease, revision, endpoints });
       log.info({ lease: lease.toString(), revision: revision.toString(), endpoints }, 'workloads run');
       this.#play(entry, { type: 'started', revision, endpoints });
+      // After a restart what ran runs first; a newer manifest that has come since is an update.
+      this.#startHeld(entry);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.error({ lease: lease.toString(), reason }, 'workloads cannot be started');
@@ -215,18 +230,22 @@ export class LeaseKeeper {
     }
   }
 
-  /** What is on the disk for a lease is started without anybody's doing: after a restart, and when it was there first. */
+  /**
+   * What is on the disk for a lease is started without anybody's doing: after a restart, where what ran before comes first,
+   * and when the manifest was there before the lease.
+   */
   #startHeld(entry: Entry): void {
+    const { owner, dseq, infrastructure, lease } = entry.place;
     const held = this.#options.manifests
       .list()
-      .filter(
-        ({ owner, dseq, infrastructures }) =>
-          owner === entry.place.owner &&
-          dseq === entry.place.dseq &&
-          infrastructures.includes(entry.place.infrastructure),
-      )
-      .sort((a, b) => (a.revision < b.revision ? 1 : -1));
-    if (held[0] !== undefined) this.#play(entry, { type: 'manifest', revision: held[0].revision });
+      .filter((one) => one.owner === owner && one.dseq === dseq && one.infrastructures.includes(infrastructure))
+      .map(({ revision }) => revision)
+      .sort((a, b) => (a < b ? 1 : -1));
+    const ran = this.#options.journal.leases.get(lease);
+    if (ran !== undefined && held.includes(ran.revision))
+      this.#play(entry, { type: 'resume', revision: ran.revision, endpoints: ran.endpoints });
+    if (held[0] !== undefined && entry.life.work.at !== 'starting')
+      this.#play(entry, { type: 'manifest', revision: held[0] });
   }
 
   /** Leases that ended while the daemon was away and still owe a report. */
@@ -275,19 +294,26 @@ export class LeaseKeeper {
   }
 }
 
+function endpointsOf(work: Work): readonly string[] {
+  if (work.at === 'updating') return work.running.endpoints;
+  return work.at === 'running' || work.at === 'starting' ? work.endpoints : [];
+}
+
+/** The revision that serves; 0 for none. */
+function servedRevision(work: Work): bigint {
+  if (work.at === 'updating') return work.running.revision;
+  return work.at === 'running' || (work.at === 'starting' && work.endpoints.length > 0) ? work.revision : 0n;
+}
+
 function confirmationOf({ lease, work }: LeaseLife): Confirmation {
-  const running = work.at === 'running';
-  const received = work.at === 'starting' || work.at === 'failed';
-  const state = running
-    ? ManifestState.MANIFEST_STATE_RUNNING
-    : received
-      ? ManifestState.MANIFEST_STATE_RECEIVED
-      : ManifestState.MANIFEST_STATE_WAITING;
+  const served = servedRevision(work);
+  const wanted = wantedRevision({ work });
+  const received = wanted > 0n ? ManifestState.MANIFEST_STATE_RECEIVED : ManifestState.MANIFEST_STATE_WAITING;
   return {
     lease: lease.number,
-    endpoints: running ? [...work.endpoints] : [],
-    manifestState: state,
-    manifestRevision: work.at === 'waiting' ? 0n : work.revision,
+    endpoints: [...endpointsOf(work)],
+    manifestState: served > 0n ? ManifestState.MANIFEST_STATE_RUNNING : received,
+    manifestRevision: served > 0n ? served : wanted,
   };
 }
 

@@ -94,7 +94,9 @@ beforeEach(() => {
     provider,
     client: client as unknown as ChainClient,
     sender: sender as unknown as Sender,
-    journal: { leases: { put: () => undefined, delete: () => undefined } } as unknown as Journal,
+    journal: {
+      leases: { get: () => undefined, put: () => undefined, delete: () => undefined },
+    } as unknown as Journal,
     manifests: manifests as unknown as ManifestStore,
     runner: runner as unknown as LeaseRunner,
     usage: usage as unknown as UsageReporter,
