@@ -72,7 +72,7 @@ export class LoopVolumes implements Volumes {
     this.#keepFreeBytes = options.keepFreeBytes ?? defaultKeepFreeBytes;
   }
 
-  ensure(
+  async ensure(
     id: VolumeId,
     options: { readonly bytes: number; readonly uid: number; readonly gid: number },
   ): Promise<string> {
@@ -109,7 +109,7 @@ export class LoopVolumes implements Volumes {
     return (blocks - bfree) * bsize;
   }
 
-  retire(deployment: string, retentionMs: number): Promise<void> {
+  async retire(deployment: string, retentionMs: number): Promise<void> {
     checkLease(deployment);
     return this.#inTurn(deployment, async () => {
       const folder = join(await this.#root(), deployment);
