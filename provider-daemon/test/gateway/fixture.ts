@@ -76,7 +76,7 @@ export function received(socket: Duplex): { readonly text: () => string; readonl
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString('latin1');
   });
-  return { text: () => text, ended: once(socket, 'close').then(() => text) };
+  return { text: () => text, ended: new Promise((resolve) => socket.once('close', () => resolve(text))) };
 }
 
 /** Sends bytes as they are. @returns what comes back until the connection ends */
