@@ -16,6 +16,7 @@ import { LogBook } from './api/log-book.ts';
 import { Bidder } from './bidding/bidder.ts';
 import { hostProbe, offeredCapacity, readMachine } from './bidding/machine.ts';
 import { drainFile, offerOf } from './bidding/offer.ts';
+import { orderWatch } from './bidding/order-watch.ts';
 import { PriceScript } from './bidding/price-script.ts';
 import type { ProviderConfig } from './config/schema.ts';
 import { planeSettings } from './data-plane/settings.ts';
@@ -39,7 +40,7 @@ import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
 import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
-import { MarketWatch } from './watch/market-watch.ts';
+import { MarketWatch, type MarketWatchOptions } from './watch/market-watch.ts';
 import type { WorkloadLog } from './workloads/driver.ts';
 
 export interface Daemon {
@@ -68,6 +69,7 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
   const priceList = await registeredPrices(client, provider);
   const parts = await build(config, { identity, journal, client, views, priceList, log });
   await parts.bidder.rebuild();
+  parts.orders.start();
   parts.watch.start();
   const counting = setInterval(() => void parts.count(), countEveryMs);
   log.info({ provider, gateway: gatewayUri(config), host_port: parts.api.port }, 'provider is ready');
@@ -76,7 +78,7 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
     hostPort: parts.api.port,
     async stop(plane) {
       clearInterval(counting);
-      await parts.watch.stop();
+      await Promise.all([parts.orders.stop(), parts.watch.stop()]);
       await parts.keeper.settled();
       await parts.api.close();
       await parts.count();
@@ -109,6 +111,9 @@ interface Parts {
   readonly sender: Sender;
   readonly keeper: LeaseKeeper;
   readonly bidder: Bidder;
+  /** orders to bid for */
+  readonly orders: MarketWatch;
+  /** leases */
   readonly watch: MarketWatch;
   readonly api: ApiServer;
   /** Brings what was used to the disk. */
@@ -197,6 +202,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     log: log.child({ part: 'bidding' }),
   });
   const seen = { height: 0n };
+  const orders = orderWatch(watchOptions(config, client, provider, log), bidder);
   const watch = marketWatch(config, { client: views.settled, provider, keeper, bidder, seen, log });
   const api = await startApi(config, { identity, facts, manifests, logs, keeper, seen, log });
   const count = async (): Promise<void> => {
@@ -207,7 +213,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
       log.warn({ reason: reasonOf(error) }, 'usage cannot be counted now, it will be counted later');
     }
   };
-  return { plane, containers, databases, sender, keeper, bidder, watch, api, count };
+  return { plane, containers, databases, sender, keeper, bidder, orders, watch, api, count };
 }
 
 /** The provider's own listener: manifests come in here, logs go out. */
@@ -248,6 +254,23 @@ function startApi(
   });
 }
 
+function watchOptions(
+  { chain, offer }: ProviderConfig,
+  client: ChainClient,
+  provider: string,
+  log: Logger,
+): Omit<MarketWatchOptions, 'listener'> {
+  return {
+    client,
+    provider,
+    regions: offer.regions,
+    pollMs: chain.pollMs,
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    onTrouble: (error) => log.warn({ reason: reasonOf(error) }, 'the node does not answer as it should; trying again'),
+  };
+}
+
+/** Leases and heights, as they are proved. */
 function marketWatch(
   config: ProviderConfig,
   of: {
@@ -262,14 +285,8 @@ function marketWatch(
   const { client, provider, keeper, bidder, seen, log } = of;
   let arriving: Promise<void> = Promise.resolve();
   return new MarketWatch({
-    client,
-    provider,
-    regions: config.offer.regions,
-    pollMs: config.chain.pollMs,
-    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    onTrouble: (error) => log.warn({ reason: reasonOf(error) }, 'the node does not answer as it should; trying again'),
+    ...watchOptions(config, client, provider, log),
     listener: {
-      order: (order) => bidder.order(order),
       lease(lease) {
         arriving = arriving.then(() => keeper.lease(lease));
       },
@@ -284,7 +301,7 @@ function marketWatch(
         await arrived;
         await keeper.height(height);
         if (complete) await keeper.sweep();
-        bidder.tick(height, complete);
+        bidder.leasesTold(height);
       },
     },
   });

@@ -65,10 +65,11 @@ export class Bidder {
   #state: BiddingState = new Map();
   #heard: Order[] = [];
   #registry: RegistryFacts | undefined;
-  /** orders by key that held something at the last block */
+  /** orders by key that held something when it was looked last */
   #holding: ReadonlySet<string> = new Set();
   #turn: Promise<void> = Promise.resolve();
   #isQueued = false;
+  #knowsLeases = false;
   /** all that stands is to be compared with the chain */
   #compare = false;
   readonly #posts = new Set<Promise<void>>();
@@ -82,27 +83,26 @@ export class Bidder {
     await this.#compareAll();
   }
 
-  /** An order as the chain has it. It is looked at with the next block. */
+  /** An order as the chain has it. It is looked at when its block's orders have been told. */
   order(order: Order): void {
     this.#heard.push(order);
   }
 
-  /**
-   * Everything of a block has been told, by the lease keeper heard too.
-   * @param complete all orders that are open have been told since the last call
-   */
-  tick(height: bigint, complete = false): void {
+  /** A block's orders have been told. @param complete all that are open, not only those that it touched */
+  ordersTold(complete: boolean): void {
     const heard = this.#heard;
     this.#heard = [];
-    const keys = complete ? { heard: new Set(heard.map(({ id }) => orderKey(id as OrderId))) } : {};
-    this.#apply(...heard.map((order) => ({ type: 'order', order }) as const), { type: 'block', height, ...keys });
-    const holding = new Set([...this.#leased(), ...heldByBids(this.#state, new Set()).keys()]);
-    if ([...this.#holding].some((key) => !holding.has(key))) this.#apply({ type: 'room' });
-    this.#holding = holding;
+    const open = complete ? { open: new Set(heard.map(({ id }) => orderKey(id as OrderId))) } : {};
+    this.#apply(...heard.map((order) => ({ type: 'order', order }) as const), { type: 'orders', ...open });
     this.#compare ||= complete;
-    if (this.#isQueued) return;
-    this.#isQueued = true;
-    this.#turn = this.#turn.then(() => this.#round());
+    this.#wake();
+  }
+
+  /** The lease keeper knows every lease of up to this height. Before the first call nothing is bid for. */
+  leasesTold(height: bigint): void {
+    this.#apply({ type: 'leases', height });
+    this.#knowsLeases = true;
+    this.#wake();
   }
 
   /** What is offered, held and free now. */
@@ -114,6 +114,16 @@ export class Bidder {
   async settled(): Promise<void> {
     await this.#turn;
     await Promise.all(this.#posts);
+  }
+
+  /** One round waits at most: it sees what came meanwhile. */
+  #wake(): void {
+    const holding = new Set([...this.#leased(), ...heldByBids(this.#state, new Set()).keys()]);
+    if ([...this.#holding].some((key) => !holding.has(key))) this.#apply({ type: 'room' });
+    this.#holding = holding;
+    if (this.#isQueued || !this.#knowsLeases) return;
+    this.#isQueued = true;
+    this.#turn = this.#turn.then(() => this.#round());
   }
 
   #apply(...events: readonly BiddingEvent[]): void {

@@ -4,8 +4,8 @@
  *
  * What a bid holds is held from the decision to send it until the chain says that it was lost or canceled, or until its
  * lease has been told to the lease keeper; from then on the lease holds it. In between neither both nor none is counted:
- * a bid whose order has a lease here is left out of `heldByBids`, and a bid that was matched is kept until the watch has
- * told of everything up to the block of the match.
+ * a bid whose order has a lease here is left out of `heldByBids`, and a bid that was matched is kept until the lease keeper
+ * knows every lease of the block of the match.
  */
 import { type Order, type OrderId, OrderState } from '@mu/proto/market';
 import { orderKey } from '../watch/order-key.ts';
@@ -63,8 +63,10 @@ export type BiddingEvent =
   | { readonly type: 'stands'; readonly key: string }
   | { readonly type: 'lost' | 'canceled'; readonly key: string }
   | { readonly type: 'matched'; readonly key: string; readonly height: bigint }
-  /** everything up to this height has been told, by the lease keeper heard too; after `complete` all open orders were */
-  | { readonly type: 'block'; readonly height: bigint; readonly heard?: ReadonlySet<string> }
+  /** the lease keeper knows every lease of up to this height */
+  | { readonly type: 'leases'; readonly height: bigint }
+  /** a block's orders have been told; with `open`, the keys of all that are open */
+  | { readonly type: 'orders'; readonly open?: ReadonlySet<string> }
   /** something that was held came back */
   | { readonly type: 'room' };
 
@@ -75,7 +77,8 @@ const maxFailures = 5;
 export function bidding(state: BiddingState, ...events: readonly BiddingEvent[]): BiddingState {
   let next = new Map(state);
   for (const event of events) {
-    if (event.type === 'block') next = onBlock(next, event.height, event.heard);
+    if (event.type === 'leases') next = withoutLeased(next, event.height);
+    else if (event.type === 'orders') next = onOrders(next, event.open);
     else if (event.type === 'room')
       next = mapped(next, (one) => (waitsFor(one, 'room') ? fresh(one.order, 0, one.reason) : one));
     else onOne(next, event);
@@ -83,7 +86,10 @@ export function bidding(state: BiddingState, ...events: readonly BiddingEvent[])
   return next;
 }
 
-function onOne(state: Map<string, OrderStanding>, event: Exclude<BiddingEvent, { type: 'block' | 'room' }>): void {
+function onOne(
+  state: Map<string, OrderStanding>,
+  event: Exclude<BiddingEvent, { type: 'leases' | 'orders' | 'room' }>,
+): void {
   const key = event.type === 'order' ? orderKey(event.order.id as OrderId) : event.key;
   const known = state.get(key);
   const next = event.type === 'order' ? onOrder(known, event.order) : onOwn(known, event);
@@ -107,7 +113,7 @@ function onOrder(known: OrderStanding | undefined, order: Order): OrderStanding 
   return open ? known : undefined;
 }
 
-type OwnEvent = Exclude<BiddingEvent, { type: 'order' | 'block' | 'room' }>;
+type OwnEvent = Exclude<BiddingEvent, { type: 'order' | 'leases' | 'orders' | 'room' }>;
 
 function onOwn(known: OrderStanding | undefined, event: OwnEvent): OrderStanding | undefined {
   if (event.type === 'bid') {
@@ -159,18 +165,17 @@ function onStanding(
   }
 }
 
-function onBlock(
-  state: BiddingState,
-  height: bigint,
-  heard: ReadonlySet<string> | undefined,
-): Map<string, OrderStanding> {
+/** Bids that were matched are let go: their leases hold now what they held. */
+function withoutLeased(state: BiddingState, height: bigint): Map<string, OrderStanding> {
+  return new Map([...state].filter(([, one]) => one.at !== 'bid' || (one.matchedAt ?? height + 1n) > height));
+}
+
+function onOrders(state: BiddingState, open: ReadonlySet<string> | undefined): Map<string, OrderStanding> {
   const next = new Map<string, OrderStanding>();
   for (const [key, one] of state) {
     if (one.at === 'bid') {
-      // The lease keeper holds the lease now.
-      if (one.matchedAt !== undefined && one.matchedAt <= height) continue;
-      next.set(key, heard === undefined ? one : { ...one, check: one.check || one.matchedAt === undefined });
-    } else if (one.at === 'sending' || heard === undefined || heard.has(key)) {
+      next.set(key, open === undefined ? one : { ...one, check: one.check || one.matchedAt === undefined });
+    } else if (one.at === 'sending' || open === undefined || open.has(key)) {
       next.set(key, waitsFor(one, 'soon') ? fresh(one.order, one.failures, one.reason) : one);
     }
     // What is left out was not among the open orders any more.

@@ -9,12 +9,15 @@ import type { PageRequest } from '@mu/proto/generated/cosmos/base/query/v1beta1/
 import { type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
 import { type ChainEvent, touchedBy } from './touched.ts';
 
-/** Who is told. Calls come one at a time, in the order of the blocks. */
+/**
+ * Who is told. Calls come one at a time, in the order of the blocks, and those of a block before its height; what nobody
+ * listens to is not asked for.
+ */
 export interface MarketListener {
-  order(order: Order): void;
-  lease(lease: Lease): void;
+  order?(order: Order): void;
+  lease?(lease: Lease): void;
   /** a deployment was updated */
-  deployment(id: DeploymentId): void;
+  deployment?(id: DeploymentId): void;
   /** everything of this height has been told; `complete` after all that stood was paged */
   height(height: bigint, complete: boolean): Promise<void>;
 }
@@ -92,12 +95,13 @@ export class MarketWatch {
 
   async #page(): Promise<void> {
     const { client, listener, provider, regions } = this.#options;
-    for (const region of regions) {
+    for (const region of listener.order === undefined ? [] : regions) {
       const orders = await pages((pagination) =>
         client.market.orders({ region, state: OrderState.ORDER_STATE_OPEN, pagination }),
       );
-      for (const order of orders.flatMap((page) => page.orders)) listener.order(order);
+      for (const order of orders.flatMap((page) => page.orders)) listener.order?.(order);
     }
+    if (listener.lease === undefined) return;
     for (const state of [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_OUT_OF_FUNDS]) {
       const leases = await pages((pagination) => client.market.leases({ provider, state, pagination }));
       for (const lease of leases.flatMap((page) => page.leases)) listener.lease(lease);
@@ -112,13 +116,15 @@ export class MarketWatch {
       ...results.results.flatMap((result) => result.events),
     ];
     const touched = touchedBy(events);
-    const orders = await eachOf([...touched.orders.values()], (id) => unlessGone(client.market.order(id)));
-    for (const found of orders) {
-      if (found?.order !== undefined && regions.includes(found.order.spec?.region ?? '')) listener.order(found.order);
+    const ids = listener.order === undefined ? [] : [...touched.orders.values()];
+    for (const found of await eachOf(ids, (id) => unlessGone(client.market.order(id)))) {
+      if (found?.order !== undefined && regions.includes(found.order.spec?.region ?? '')) listener.order?.(found.order);
     }
-    const leases = await eachOf([...touched.leases], (number) => unlessGone(client.market.lease({ number })));
-    for (const found of leases) if (found?.lease?.provider === provider) listener.lease(found.lease);
-    for (const id of touched.deployments) listener.deployment(id);
+    const numbers = listener.lease === undefined ? [] : [...touched.leases];
+    for (const found of await eachOf(numbers, (number) => unlessGone(client.market.lease({ number })))) {
+      if (found?.lease?.provider === provider) listener.lease?.(found.lease);
+    }
+    for (const id of touched.deployments) listener.deployment?.(id);
   }
 }
 

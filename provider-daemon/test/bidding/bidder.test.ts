@@ -50,7 +50,8 @@ beforeEach(async () => {
 async function block(orders: readonly Order[] = [], { complete = false } = {}): Promise<void> {
   market.height += 1;
   for (const one of orders) bidder.order(one);
-  bidder.tick(BigInt(market.height), complete);
+  bidder.ordersTold(complete);
+  bidder.leasesTold(BigInt(market.height));
   await bidder.settled();
 }
 const idOf = ({ id }: Order): OrderId => id as OrderId;
@@ -113,10 +114,12 @@ describe('orders of a block', () => {
     market.holdsBack = true;
     market.height += 1;
     bidder.order(order({}, 1n));
-    bidder.tick(11n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(11n);
     await new Promise((resolve) => setImmediate(resolve));
     bidder.order(order({}, 2n));
-    bidder.tick(12n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(12n);
     await new Promise((resolve) => setImmediate(resolve));
     expect(reasons()).toContain("the operator's account has 150 umu left for a collateral of 200");
     market.release();
@@ -131,7 +134,8 @@ describe('what a bid reserves', () => {
   test('is held while it is on its way, and comes back when it fails', async () => {
     market.holdsBack = true;
     bidder.order(one);
-    bidder.tick(11n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(11n);
     await new Promise((resolve) => setImmediate(resolve));
     expect(reserved()).toBe(200n);
     market.release();
@@ -175,13 +179,14 @@ describe('what a bid reserves', () => {
     const matchHeight = BigInt(market.height);
     // The watch is behind: it tells of the block before the match, and the node says already that the bid was matched.
     bidder.order(ended(one, OrderState.ORDER_STATE_MATCHED));
-    bidder.tick(matchHeight - 1n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(matchHeight - 1n);
     await bidder.settled();
     expect(held()).toEqual([0n, 200n, 800n]);
     // In the block of the match the lease keeper hears of the lease before the bidder hears of the block.
     kept = [lease];
     expect(held()).toEqual([200n, 0n, 800n]);
-    bidder.tick(matchHeight);
+    bidder.leasesTold(matchHeight);
     await bidder.settled();
     expect(held()).toEqual([200n, 0n, 800n]);
     kept = [];
@@ -198,7 +203,8 @@ describe('what a bid reserves', () => {
     // The first page is as of the block before the match.
     bidder.order(first);
     bidder.order(second);
-    bidder.tick(BigInt(market.height) - 1n, true);
+    bidder.ordersTold(true);
+    bidder.leasesTold(BigInt(market.height) - 1n);
     await bidder.settled();
     expect(reserved()).toBe(400n);
     kept = [lease];
@@ -261,10 +267,12 @@ describe('draining', () => {
   test('takes back what was on its way when it began', async () => {
     market.holdsBack = true;
     bidder.order(tiny(1n));
-    bidder.tick(11n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(11n);
     await new Promise((resolve) => setImmediate(resolve));
     draining = true;
-    bidder.tick(12n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(12n);
     await new Promise((resolve) => setImmediate(resolve));
     market.release();
     await bidder.settled();
@@ -315,10 +323,12 @@ describe('a price script', () => {
       script: { ask: () => new Promise((resolve) => (answer = () => resolve({ text: '{"prices":["1"]}' }))) },
     });
     bidder.order(order({}, 1n));
-    bidder.tick(11n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(11n);
     await new Promise((resolve) => setImmediate(resolve));
     bidder.order(ended(order({}, 1n), OrderState.ORDER_STATE_CLOSED));
-    bidder.tick(12n);
+    bidder.ordersTold(false);
+    bidder.leasesTold(12n);
     answer();
     await bidder.settled();
     expect(market.transactions).toEqual([]);

@@ -21,7 +21,8 @@ const after = (...events: BiddingEvent[]): BiddingState => bidding(new Map(), ..
 const heard: BiddingEvent = { type: 'order', order: order() };
 const sending: BiddingEvent = { type: 'sending', key, bid };
 const stands: BiddingEvent[] = [heard, sending, { type: 'bid', key, bid }];
-const block = (height: bigint): BiddingEvent => ({ type: 'block', height });
+const block = (height: bigint): BiddingEvent => ({ type: 'leases', height });
+const look: BiddingEvent = { type: 'orders' };
 const isHeld = (state: BiddingState, leased: readonly string[] = []): boolean =>
   heldByBids(state, new Set(leased)).size > 0;
 const isWaiting = (state: BiddingState): boolean => undecided(state).size > 0;
@@ -29,11 +30,9 @@ const isWaiting = (state: BiddingState): boolean => undecided(state).size > 0;
 describe('an order', () => {
   test('is decided once, however often it is heard of', () => {
     expect(isWaiting(after(heard, heard))).toBe(true);
-    expect(isWaiting(after(heard, sending, heard, block(9n)))).toBe(false);
-    expect(isWaiting(after(...stands, heard, block(9n)))).toBe(false);
-    expect(isWaiting(after(heard, { type: 'skipped', key, reason: 'x', lasting: 'ever' }, heard, block(9n)))).toBe(
-      false,
-    );
+    expect(isWaiting(after(heard, sending, heard, look))).toBe(false);
+    expect(isWaiting(after(...stands, heard, look))).toBe(false);
+    expect(isWaiting(after(heard, { type: 'skipped', key, reason: 'x', lasting: 'ever' }, heard, look))).toBe(false);
   });
 
   test('that is over is forgotten, and one that was over when it was first heard of is none', () => {
@@ -45,15 +44,15 @@ describe('an order', () => {
   });
 
   test('that is no longer among all that are open is forgotten, unless it is bid for', () => {
-    const complete: BiddingEvent = { type: 'block', height: 9n, heard: new Set(['mu1other/1/0/1']) };
+    const complete: BiddingEvent = { type: 'orders', open: new Set(['mu1other/1/0/1']) };
     expect(after(heard, complete).size).toBe(0);
     expect(isHeld(after(heard, sending, complete))).toBe(true);
     expect(isHeld(after(...stands, complete))).toBe(true);
-    expect(isWaiting(after(heard, { type: 'block', height: 9n, heard: new Set([key]) }))).toBe(true);
+    expect(isWaiting(after(heard, { type: 'orders', open: new Set([key]) }))).toBe(true);
   });
 
   test('without room is looked at again when something comes back, and what was said of it is known', () => {
-    const state = after(heard, { type: 'skipped', key, reason: 'not enough cpu left', lasting: 'room' }, block(9n));
+    const state = after(heard, { type: 'skipped', key, reason: 'not enough cpu left', lasting: 'room' }, look);
     expect(isWaiting(state)).toBe(false);
     expect(undecided(bidding(state, { type: 'room' })).get(key)?.before).toBe('not enough cpu left');
     const never = after(heard, { type: 'skipped', key, reason: 'too dear', lasting: 'ever' }, { type: 'room' });
@@ -66,12 +65,12 @@ describe('a bid that fails', () => {
   test('gives back what it held, and is tried again with the next block where nothing speaks against it', () => {
     expect(isHeld(after(heard, sending, failed(true)))).toBe(false);
     expect(isWaiting(after(heard, sending, failed(true)))).toBe(false);
-    expect(isWaiting(after(heard, sending, failed(true), block(9n)))).toBe(true);
-    expect(isWaiting(after(heard, sending, failed(false), block(9n), { type: 'room' }))).toBe(false);
+    expect(isWaiting(after(heard, sending, failed(true), look))).toBe(true);
+    expect(isWaiting(after(heard, sending, failed(false), look, { type: 'room' }))).toBe(false);
   });
 
   test('five times in a row waits for room', () => {
-    const once = [sending, failed(true), block(9n)];
+    const once = [sending, failed(true), look];
     const state = after(heard, ...once, ...once, ...once, ...once);
     expect(isWaiting(state)).toBe(true);
     const fifth = bidding(state, ...once);
@@ -92,7 +91,7 @@ describe('what a bid holds', () => {
 
   test('comes back when it is lost, evicted or the order expires, once the chain has said so', () => {
     for (const about of [order(), matched, closed]) {
-      const touched = after(...stands, { type: 'order', order: about }, block(9n));
+      const touched = after(...stands, { type: 'order', order: about }, look);
       // Until the chain was asked, it may have won.
       expect(isHeld(touched)).toBe(true);
       expect([...unchecked(touched).keys()]).toEqual([key]);
@@ -107,13 +106,13 @@ describe('what a bid holds', () => {
   });
 
   test('evicted from an order that is open still, is not offered again; canceled, it is', () => {
-    expect(isWaiting(after(...stands, heard, { type: 'lost', key }, block(9n), { type: 'room' }))).toBe(false);
+    expect(isWaiting(after(...stands, heard, { type: 'lost', key }, look, { type: 'room' }))).toBe(false);
     expect(isWaiting(after(...stands, { type: 'canceled', key }))).toBe(true);
     expect(after(...stands, { type: 'order', order: closed }, { type: 'canceled', key }).size).toBe(0);
   });
 
   test('is asked about after everything was paged: what was missed meanwhile is noticed', () => {
-    const state = after(...stands, { type: 'block', height: 9n, heard: new Set([key]) });
+    const state = after(...stands, { type: 'orders', open: new Set([key]) });
     expect([...unchecked(state).keys()]).toEqual([key]);
   });
 
