@@ -228,6 +228,13 @@ export const schema = {
       reportEveryBlocks: setting(kind.count(1n), 20n, 'Blocks between two usage reports of a lease.'),
     },
   },
+  metrics: {
+    doc: 'Figures for Prometheus and health checks, on an address of their own: for the operator, not for the public.',
+    settings: {
+      address: setting(kind.listenAddress, '127.0.0.1', 'Address to listen on.'),
+      port: setting(kind.whole(0, 65_535), 0, 'Port of /metrics, /health and /ready; 0: none.'),
+    },
+  },
   bidding: {
     doc: 'How bids are made and leases kept.',
     settings: {
