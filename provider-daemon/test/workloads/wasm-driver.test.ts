@@ -1,18 +1,51 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Workload } from '../../src/workloads/driver.ts';
+import type { CallableWorkload, FunctionSpec } from '../../src/workloads/driver.ts';
 import type { FunctionWorkload } from '../../src/workloads/function-workload.ts';
 import { megabyteMilliseconds } from '../../src/workloads/usage-meter.ts';
 import { WasmDriver } from '../../src/workloads/wasm-driver.ts';
-import { callOf, describeDriver, failureOf, specOf } from './driver-compliance.ts';
+import { describeCallable } from './callable-compliance.ts';
+import { callOf, describeDriver, errorOf, failureOf, type Habit, specOf } from './driver-compliance.ts';
 import * as modules from './modules.ts';
 import { allowSeconds } from './patience.ts';
 
 allowSeconds(60);
 
-describeDriver('wasm', {
-  create: (log) => WasmDriver.create({ log, maxInstances: 2 }),
-  artifacts: { ...modules, broken: Buffer.from('not WebAssembly') },
-});
+const head = 'content-type: text/plain\n\n';
+/** Looks like a module, but its code is none. */
+const badCode = modules.trap.slice();
+badCode[badCode.findLastIndex((byte, at) => byte === 0x00 && badCode[at + 1] === 0x0b)] = 0xff;
+const habits: Readonly<Record<Habit, Uint8Array>> = {
+  v1: modules.says(`${head}version 1`),
+  v2: modules.says(`${head}version 2`),
+  crashes: modules.trap,
+  hogs: modules.hogs,
+  logs: modules.logs,
+  'does-not-start': badCode,
+};
+
+describeDriver<FunctionSpec, CallableWorkload>('wasm', () => ({
+  open: (log) => WasmDriver.create({ log, maxInstances: 2 }),
+  spec: (habit, more) => specOf(habits[habit], more),
+  invalid: () => specOf(Buffer.from('not WebAssembly')),
+  ask: async (workload) => (await callOf(workload)).stdout.slice(head.length),
+  kill: async (workload) => {
+    for (const pid of (workload as FunctionWorkload).processIds) process.kill(pid, 'SIGKILL');
+  },
+  crash: async (workload) => {
+    await errorOf(callOf(workload));
+    return (await errorOf(callOf(workload))).message;
+  },
+  crashTold: /unreachable/,
+  hog: async (workload) => (await errorOf(callOf(workload))).message,
+  write: async (workload) => void (await callOf(workload)),
+  logStream: 'stderr',
+  outlives: false,
+  identity: async (workload) => (workload as FunctionWorkload).processIds.join(),
+  parts: async () => 0,
+  startFailure: 'invalid',
+}));
+
+describeCallable('wasm', { create: () => WasmDriver.create({ maxInstances: 2 }), artifacts: modules });
 
 describe('sandboxes', () => {
   const lines: string[] = [];
@@ -33,7 +66,10 @@ describe('sandboxes', () => {
   afterAll(() => driver.close());
 
   /** Starts a workload for the time of `use`. */
-  async function withFunction<T>(spec: ReturnType<typeof specOf>, use: (workload: Workload) => Promise<T>): Promise<T> {
+  async function withFunction<T>(
+    spec: ReturnType<typeof specOf>,
+    use: (workload: CallableWorkload) => Promise<T>,
+  ): Promise<T> {
     const workload = await driver.start(spec);
     try {
       return await use(workload);

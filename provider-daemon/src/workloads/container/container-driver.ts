@@ -114,6 +114,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
       },
     });
     const { networks, volumes, provider } = options;
+    await networks.refresh();
     return new ContainerDriver(
       {
         engine,
@@ -197,8 +198,8 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
   }
 
   async #review(): Promise<void> {
-    // Without workloads nothing would be asked: an engine that is back must have answered.
-    await this.#parts.engine.facts();
+    // An engine that was started again has set the firewall up anew.
+    if (this.#watch.goneSinceMs !== undefined) await this.#parts.networks.refresh();
     await Promise.all([...this.#workloads.values()].map((workload) => workload.review()));
     await this.#sweepMarks();
   }

@@ -37,9 +37,10 @@ export class Fleet {
     const key = await images.keyOf(source);
     const tell = (line: string): void => log(this.#workload, 'system', line);
     const image = await images.ensure(this.#workload, source, { key, tell });
-    // Each may stand twice while it is replaced.
-    const network = await networks.ensure(this.#workload, { instances: spec.count * 2, egress: spec.egress });
-    return { spec, specHash: specHashOf(provider, spec, key), image, network };
+    const { count: instances, egress, peers = [] } = spec;
+    const network = await networks.ensure(this.#workload, { instances, egress, peers: peers.length });
+    const specHash = specHashOf(spec, { provider, image: key, network: network.name });
+    return { spec, specHash, image, network };
   }
 
   /** All of this workload, by the labels. */

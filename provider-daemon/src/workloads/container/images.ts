@@ -6,14 +6,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import type { ImageReference } from '@mu/client/registry/reference';
 import { type ImageSource, WorkloadError, type WorkloadName } from '../driver.ts';
 import { dockerArchive, planArchive } from './archive.ts';
 import type { SizeLimits } from './archive-scan.ts';
 import { type Engine, EngineError, type EngineFacts, type ImageFacts } from './engine.ts';
 import type { ImageKey } from './names.ts';
 import { type PullGuard, pullImage } from './pull.ts';
-import { type ImageReference, parseReference } from './reference.ts';
-import { manifestFacts } from './registry.ts';
+import { manifestFacts, parseReference } from './registry.ts';
 
 /** Images that declare more folders as volumes are refused: each takes a file system in memory. */
 const maxImageVolumes = 16;

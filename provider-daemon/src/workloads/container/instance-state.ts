@@ -17,7 +17,7 @@ export interface Standing {
   /** Ends that were seen. */
   readonly ends: number;
   readonly lastEnd: string | undefined;
-  /** When the run began, in ms since 1970; 0 while there was none. */
+  /** When the run began, in ms since 1970; 0 while that is not known. */
   readonly startedMs: number;
 }
 
@@ -66,9 +66,14 @@ export function observe(standing: Standing, seen: Observation): Standing {
   }
 }
 
-/** What a run had to itself is forgotten. */
+/** What a run had to itself is forgotten; when the next one began is told by the engine. */
 function freshRun(standing: Standing): Standing {
-  return { ...standing, memoryKill: false, health: standing.health === undefined ? undefined : freshHealth };
+  return {
+    ...standing,
+    startedMs: 0,
+    memoryKill: false,
+    health: standing.health === undefined ? undefined : freshHealth,
+  };
 }
 
 function inspected(standing: Standing, facts: ContainerFacts | undefined): Standing {

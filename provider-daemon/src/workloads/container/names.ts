@@ -28,12 +28,17 @@ export type ImageKey = string;
 /**
  * The part of a spec that a container is made from. Count, ports, peers, egress and health are left out: they change
  * without making the containers anew.
- * @param provider keeps apart providers that share an engine
+ * @param around.provider keeps apart providers that share an engine
+ * @param around.network a container that is in another network (a larger one was needed) is another container
  */
-export function specHashOf(provider: string, spec: ContainerSpec, image: ImageKey): string {
+export function specHashOf(
+  spec: ContainerSpec,
+  { provider, image, network }: { readonly provider: string; readonly image: ImageKey; readonly network: string },
+): string {
   const { memoryBytes, cpu, env, command, user, volumes } = spec;
   const sortedEnv = Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  const parts = [format, provider, image, memoryBytes, cpu, sortedEnv, command ?? null, user ?? null, volumes];
+  const around = [format, provider, image, network];
+  const parts = [...around, memoryBytes, cpu, sortedEnv, command ?? null, user ?? null, volumes];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, hashChars);
 }
 

@@ -1,10 +1,10 @@
 /** One pull: progress for the log, and an end to it when it takes more than it said or the disk has. */
 import { statfs } from 'node:fs/promises';
+import type { ImageReference } from '@mu/client/registry/reference';
 import { WorkloadError } from '../driver.ts';
 import type { SizeLimits } from './archive-scan.ts';
 import type { Clock } from './clock.ts';
 import { type Engine, EngineError, type PullProgress, type RegistryCredentials } from './engine.ts';
-import type { ImageReference } from './reference.ts';
 
 /** A line of progress at most this often. */
 const tellEveryMs = 3_000;

@@ -1,6 +1,6 @@
 /** What a container's spec must be, before anything is asked of the engine. */
 import { type ContainerSpec, type VolumeSpec, WorkloadError } from '../driver.ts';
-import { parseReference } from './reference.ts';
+import { parseReference } from './registry.ts';
 
 const mebibyte = 1024 * 1024;
 export const limits = {
@@ -8,12 +8,14 @@ export const limits = {
   minMemoryBytes: 8 * mebibyte,
   /** Thousandths; the kernel’s shortest share is 1 ms of 100 ms. */
   minCpu: 10,
-  maxInstances: 100,
+  /** What a network has room for, each instance twice. */
+  maxInstances: 63,
   maxCommandBytes: 64 * 1024,
   maxEnvBytes: 128 * 1024,
   maxVolumes: 16,
   maxPorts: 32,
-  minVolumeBytes: 2 * mebibyte,
+  /** Of a file system with its journal. */
+  minVolumeBytes: 8 * mebibyte,
   maxId: 2_147_483_647,
 } as const;
 

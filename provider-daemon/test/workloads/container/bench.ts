@@ -114,7 +114,8 @@ export async function ask(workload: Workload, index = 0, path = '/'): Promise<st
   const asked = request(options, async (response) => {
     let body = '';
     for await (const chunk of response) body += String(chunk);
-    resolve(body);
+    if (response.statusCode === 200) resolve(body);
+    else reject(new Error(`answered ${response.statusCode}`));
   });
   asked.on('error', reject).end();
   return promise;
@@ -126,27 +127,4 @@ export function standsAs(
   isRight: (status: InstanceStatus) => boolean,
 ): () => InstanceStatus | undefined {
   return () => workload.status().find(isRight);
-}
-
-/** Bounded waiting for what comes by itself. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined> | T | undefined,
-  limitMs = 30_000,
-): Promise<T> {
-  const end = performance.now() + limitMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`${what} did not come within ${limitMs / 1000} s`);
-    await new Promise((resolve) => setImmediate(resolve));
-    await pause();
-  }
-}
-
-/** A turn for others: looking again at once would take a whole processor. */
-function pause(): Promise<void> {
-  return new Promise((resolve) => {
-    AbortSignal.timeout(50).addEventListener('abort', () => resolve(), { once: true });
-  });
 }
