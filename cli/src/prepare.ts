@@ -7,9 +7,11 @@ import { ManifestFolder } from '@mu/client/deployment/manifest-folder';
 import { marketFacts } from '@mu/client/deployment/market-facts';
 import { type BuiltManifest, buildManifest } from '@mu/client/manifest/build';
 import { saysTheSame } from '@mu/client/manifest/compare';
+import { pinImage } from '@mu/client/registry/registry';
 import { loadBinaries } from '@mu/client/stack/binaries';
 import { deriveDeployment } from '@mu/client/stack/derive';
 import { type Choices, type DerivedDeployment, DeriveError } from '@mu/client/stack/derive-types';
+import { loadImages } from '@mu/client/stack/images';
 import { readStackFile } from '@mu/client/stack/parse';
 import { StackError } from '@mu/client/stack/problems';
 import { equalBytes } from '@mu/lib/bytes';
@@ -110,6 +112,7 @@ export async function prepareUpdate(
 interface Read {
   readonly file: Awaited<ReturnType<typeof readStackFile>>;
   readonly binaries: Awaited<ReturnType<typeof loadBinaries>>;
+  readonly images: Awaited<ReturnType<typeof loadImages>>;
   readonly derived: DerivedDeployment;
 }
 
@@ -117,8 +120,17 @@ async function readAll(session: Session, { stackFile, choices }: Wanted): Promis
   try {
     const facts = await marketFacts(await session.client());
     const file = await readStackFile(stackFile, { regions: facts.regions });
+    const derived = deriveDeployment(file.stack, choices, facts);
     const binaries = await loadBinaries(file);
-    return { file, binaries, derived: deriveDeployment(file.stack, choices, facts) };
+    const registries = { allowPrivate: session.config.allow_private_peers === 'true' };
+    const images = await loadImages(file, {
+      resolve: async (name, credentials) => {
+        const pinned = await pinImage(name, credentials, registries);
+        session.output.step(`  ${name} is ${pinned}`);
+        return pinned;
+      },
+    });
+    return { file, binaries, images, derived };
   } catch (error) {
     if (error instanceof StackError || error instanceof DeriveError) throw usageError(error.message);
     throw error;
@@ -128,7 +140,7 @@ async function readAll(session: Session, { stackFile, choices }: Wanted): Promis
 function build(
   chainId: string,
   owner: string,
-  { file, binaries, derived }: Read,
+  { file, binaries, images, derived }: Read,
   of: { readonly dseq: bigint; readonly revision: bigint },
 ): BuiltManifest {
   return buildManifest({
@@ -138,6 +150,7 @@ function build(
     stack: file.stack,
     placements: derived.placements,
     binaries: new Map([...binaries].map(([name, binary]) => [name, binary.bytes])),
+    images,
     random: (length) => new Uint8Array(randomBytes(length)),
   });
 }
