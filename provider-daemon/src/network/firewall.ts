@@ -42,6 +42,7 @@ const listing = z.object({
     }),
   ),
 });
+type Listing = z.infer<typeof listing>['nftables'];
 const serviceElement = z.object({
   concat: z.tuple([z.string(), z.string(), z.enum(['tcp', 'udp']), z.int()]),
 });
@@ -52,15 +53,21 @@ export class NftFirewall implements Firewall {
   /** The last state that was read: where somebody has flushed the host's rules, everything goes on from there. */
   readonly #counts = new Map<string, Count>();
   #last: Standing | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #looking: Promise<ReadonlyMap<string, bigint>> | undefined;
 
   constructor(options: NftOptions) {
     this.#options = options;
     this.#run = options.run ?? runTool;
   }
 
-  async apply(
+  apply(networks: ReadonlyArray<Omit<FirewallNetwork, 'egress'>>, changes: FirewallChanges = {}): Promise<void> {
+    return this.#inTurn(() => this.#apply(networks, changes));
+  }
+
+  async #apply(
     networks: ReadonlyArray<Omit<FirewallNetwork, 'egress'>>,
-    { egress = new Map(), services = new Map() }: FirewallChanges = {},
+    { egress = new Map(), services = new Map() }: FirewallChanges,
   ): Promise<void> {
     const standing = await this.#read();
     const bridges = new Set(networks.map((network) => network.bridge));
@@ -86,27 +93,49 @@ export class NftFirewall implements Firewall {
     };
   }
 
-  async sentBytes(): Promise<ReadonlyMap<string, bigint>> {
-    await this.#read();
+  /** Many workloads ask at the same time: they share one look. */
+  sentBytes(): Promise<ReadonlyMap<string, bigint>> {
+    this.#looking ??= this.#inTurn(() => this.#look()).finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<ReadonlyMap<string, bigint>> {
+    this.#count(await this.#list('counters'));
     return new Map([...this.#counts].map(([name, { bytes }]) => [name, bytes]));
   }
 
+  /** One after the other: a counter that is deleted meanwhile must not come back with its old count. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
   /** Asking for a table that is not there is an error like any other, so it is looked for first. */
-  async #read(): Promise<Standing> {
+  async #list(...what: string[]): Promise<Listing> {
     const { table } = this.#options;
-    const list = async (...what: string[]) =>
-      listing.parse(JSON.parse(await this.#run('nft', ['-j', 'list', ...what]))).nftables;
+    const list = async (...args: string[]) =>
+      listing.parse(JSON.parse(await this.#run('nft', ['-j', 'list', ...args]))).nftables;
     const stands = (await list('tables')).some((entry) => entry.table?.family === 'inet' && entry.table.name === table);
-    const nftables = stands ? await list('table', 'inet', table) : [];
-    const sets = new Map(nftables.flatMap(({ set }) => (set === undefined ? [] : [[set.name, set.elem ?? []]])));
-    const counters: string[] = [];
-    for (const { counter } of nftables) {
-      if (counter === undefined) continue;
-      const { name, packets, bytes } = counter;
-      counters.push(name);
+    return stands ? await list(...what, 'table', 'inet', table) : [];
+  }
+
+  /** @returns names of the counters that stand */
+  #count(entries: Listing): readonly string[] {
+    const counters = entries.flatMap(({ counter }) => counter ?? []);
+    for (const { name, packets, bytes } of counters) {
       if ((this.#counts.get(name)?.bytes ?? -1n) >= BigInt(bytes)) continue;
       this.#counts.set(name, { packets: BigInt(packets), bytes: BigInt(bytes) });
     }
+    return counters.map(({ name }) => name);
+  }
+
+  async #read(): Promise<Standing> {
+    const nftables = await this.#list();
+    const counters = this.#count(nftables);
+    const sets = new Map(nftables.flatMap(({ set }) => (set === undefined ? [] : [[set.name, set.elem ?? []]])));
     const services = (sets.get('services') ?? []).map((element) => {
       const [bridge, address, protocol, port] = serviceElement.parse(element).concat;
       return { bridge, address, protocol, port };

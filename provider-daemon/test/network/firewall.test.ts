@@ -103,8 +103,10 @@ describe('rules as text', () => {
 class FakeNft {
   table: unknown[] = [];
   readonly applied: string[] = [];
+  looks = 0;
   readonly run = async (program: string, args: readonly string[], { input = '' } = {}): Promise<string> => {
     expect(program).toBe('nft');
+    if (args.includes('list')) this.looks += 1;
     const name = { table: { family: 'inet', name: plan.table } };
     if (args.includes('tables')) return JSON.stringify({ nftables: this.table.length > 0 ? [name] : [] });
     if (args.includes('list')) return JSON.stringify({ nftables: [{ metainfo: {} }, name, ...this.table] });
@@ -164,6 +166,17 @@ describe('the firewall', () => {
     expect(nft.applied[1]).toContain('sent_web { packets 1 bytes 70 }');
     expect(nft.applied[1]).toContain(`open { "${web.bridge}" }`);
     expect(nft.applied[1]).toContain('10.213.0.4 . tcp . 5432');
+  });
+
+  it('looks once for all that ask at the same time', async () => {
+    const nft = new FakeNft();
+    nft.table = [counter('sent_web', 70)];
+    const firewall = firewallOver(nft);
+    const asked = await Promise.all(Array.from({ length: 100 }, () => firewall.sentBytes()));
+    expect(new Set(asked)).toEqual(new Set([new Map([['sent_web', 70n]])]));
+    expect(nft.looks).toBe(2);
+    await firewall.sentBytes();
+    expect(nft.looks).toBe(4);
   });
 
   it('forgets the bytes of a network that is gone', async () => {
