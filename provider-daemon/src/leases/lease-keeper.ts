@@ -45,7 +45,19 @@ export interface LeaseKeeperOptions {
   readonly onEnd: (lease: bigint) => void;
   /** Takes a manifest that stands sealed on the chain, where there is one for this provider that is not held yet. */
   readonly takeSealed: (owner: string, dseq: bigint) => Promise<ManifestRecord | undefined>;
+  /** Told of every step, and of every manifest that has come. */
+  readonly observer?: LeaseObserver;
   readonly log: Logger;
+}
+
+/** Looks on at what becomes of the leases. */
+export interface LeaseObserver {
+  received(lease: bigint, revision: bigint): void;
+  /** @param before as the lease stood, `after` as the event has left it */
+  stepped(
+    lease: bigint,
+    step: { readonly before: LeaseLife; readonly event: LeaseEvent; readonly after: LeaseLife },
+  ): void;
 }
 
 /** The most that one message may confirm (design §5). */
@@ -130,6 +142,7 @@ export class LeaseKeeper {
     for (const entry of this.#entries.values()) {
       const { owner, dseq, infrastructure } = entry.place;
       if (owner !== record.owner || dseq !== record.dseq || !record.infrastructures.includes(infrastructure)) continue;
+      this.#options.observer?.received(entry.place.lease, record.revision);
       this.#play(entry, { type: 'manifest', revision: record.revision });
     }
   }
@@ -177,8 +190,12 @@ export class LeaseKeeper {
   }
 
   #play(entry: Entry, event: LeaseEvent): readonly LeaseEffect[] {
-    const [life, effects] = step(entry.life, event, this.#options.rules);
-    if (life !== undefined) entry.life = life;
+    const before = entry.life;
+    const [life, effects] = step(before, event, this.#options.rules);
+    if (life !== undefined) {
+      entry.life = life;
+      this.#options.observer?.stepped(entry.place.lease, { before, event, after: life });
+    }
     for (const effect of effects) {
       if (effect.type !== 'confirm') entry.turn = entry.turn.then(() => this.#carryOut(entry, effect));
     }

@@ -25,8 +25,17 @@ export interface LeaseRunnerOptions {
   readonly gatewayUri: string;
   /** deployments answer at `<label>.<domain>`; empty: at the path `/~<label>` */
   readonly domain: string;
+  /** Told of the containers of a lease whenever one of their instances comes, goes, or changes how it stands. */
+  readonly onInstances?: (lease: bigint, containers: ReadonlyMap<string, ServingWorkload>) => void;
   /** Something that is tried again later did not work. */
   readonly onTrouble: (lease: bigint, error: unknown) => void;
+}
+
+/** What runs for a lease, or is about to. */
+export interface RunningView {
+  readonly plan: LeasePlan;
+  /** By their services' names. */
+  readonly containers: ReadonlyMap<string, ServingWorkload>;
 }
 
 interface Running {
@@ -41,6 +50,8 @@ interface Running {
 export class LeaseRunner {
   readonly #options: LeaseRunnerOptions;
   readonly #running = new Map<bigint, Running>();
+  /** First starts that are under way. */
+  readonly #starting = new Map<bigint, Pick<Running, 'plan' | 'containers'>>();
   /** of workloads that have stopped, and not yet taken */
   readonly #left = new Map<bigint, Quantity[]>();
   /** Totals of the data plane, as it told them last. */
@@ -64,6 +75,23 @@ export class LeaseRunner {
     checkRoom(plan.containers, lease);
     const before = this.#running.get(place.lease);
     const containers = before?.containers ?? this.#containerSet(place.lease, plan);
+    if (before === undefined) this.#starting.set(place.lease, { plan, containers });
+    try {
+      return await this.#bringUp(place, { plan, containers, before, height: at.height });
+    } finally {
+      this.#starting.delete(place.lease);
+    }
+  }
+
+  async #bringUp(
+    place: LeasePlace,
+    {
+      plan,
+      containers,
+      before,
+      height,
+    }: Pick<Running, 'plan' | 'containers'> & { readonly before: Running | undefined; readonly height: bigint },
+  ): Promise<readonly string[]> {
     const ways = await this.#ways(plan);
     await this.#options.plane.open(place.lease.toString(), ways);
     await containers?.apply(plan.containers);
@@ -76,7 +104,7 @@ export class LeaseRunner {
     }
     for (const service of plan.databases) this.#options.databases.table(place.lease, service);
     const endpoints = plan.gateways.map(({ label }) => this.#endpointOf(label));
-    this.#running.set(place.lease, { place, plan, containers, endpoints, countedTo: at.height });
+    this.#running.set(place.lease, { place, plan, containers, endpoints, countedTo: height });
     await containers?.prune(plan.containers);
     return endpoints;
   }
@@ -122,6 +150,14 @@ export class LeaseRunner {
   /** Names of the databases that run for a lease. */
   databasesOf(lease: bigint): readonly string[] {
     return this.#running.get(lease)?.plan.databases ?? [];
+  }
+
+  /** What runs for a lease, or is about to; undefined where nothing does. */
+  view(lease: bigint): RunningView | undefined {
+    const found = this.#running.get(lease) ?? this.#starting.get(lease);
+    return found === undefined
+      ? undefined
+      : { plan: found.plan, containers: found.containers?.workloads() ?? new Map<string, ServingWorkload>() };
   }
 
   /** Asks the data plane for its totals: what `totals` tells from now on. */
@@ -177,6 +213,7 @@ export class LeaseRunner {
 
   /** Tells the data plane of every instance that comes, goes, or changes its health. */
   #tell(lease: bigint, containers: WorkloadSet<ContainerSpec, ServingWorkload>): void {
+    this.#options.onInstances?.(lease, containers.workloads());
     this.#options.plane
       .place(lease.toString(), instancesOf(containers))
       .catch((error: unknown) => this.#options.onTrouble(lease, error));

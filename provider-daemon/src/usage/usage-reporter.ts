@@ -27,6 +27,8 @@ export interface UsageReporterOptions {
   /** what the data plane has counted since it first served the lease */
   readonly totals: (lease: bigint) => readonly Quantity[];
   readonly reportEveryBlocks: bigint;
+  /** The chain has taken a report. */
+  readonly onReported?: (report: UsageReport) => void;
   readonly log: Logger;
 }
 
@@ -130,6 +132,7 @@ export class UsageReporter {
         { lease: lease.number.toString(), sequence: pending.report.sequence.toString(), height: tx.height },
         'usage reported',
       );
+      this.#options.onReported?.(pending.report);
     } catch (error) {
       if (!(error instanceof ChainError) || error.codespace !== 'billing') throw error;
       const record = await this.#record(lease);
