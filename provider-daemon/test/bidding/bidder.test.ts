@@ -128,6 +128,16 @@ describe('orders of a block', () => {
   });
 });
 
+test('nothing is bid for before the leases are known: what they hold would be sold twice', async () => {
+  bidder.order(tiny(1n));
+  bidder.ordersTold(true);
+  await bidder.settled();
+  expect(market.transactions).toEqual([]);
+  bidder.leasesTold(11n);
+  await bidder.settled();
+  expect(market.bids).toHaveLength(1);
+});
+
 describe('what a bid reserves', () => {
   const one = order({}, 1n);
 
