@@ -41,6 +41,8 @@ const gasMargin = 14n;
 const defaultLimitMs = 60_000;
 /** Blocks that a transaction has to get into one; then it is dead, and its sender knows. */
 export const timeoutBlocks = 100n;
+/** Beyond any height that a chain reaches. */
+const farHeight = 1n << 40n;
 /** Tries to find the sequence; from the second on a block is awaited, as somebody else's transaction may be in the mempool. */
 const maxTries = 5;
 /** Looks for that block. */
@@ -117,10 +119,14 @@ export class Sender {
     const { client } = this.#options;
     this.#account ??= await this.#askAccount();
     const { accountNumber, sequence } = this.#account;
-    const timeoutHeight = BigInt(await client.height()) + timeoutBlocks;
-    const content = { messages, memo, timeoutHeight };
+    // The height is asked for beside the simulation, which has a later one in its place: as long or longer in bytes.
+    const simulated = this.#signer.body({ messages, memo, timeoutHeight: farHeight });
+    const [height, used] = await Promise.all([
+      client.height(),
+      client.simulate(this.#signer.unsigned(simulated, sequence)),
+    ]);
+    const content = { messages, memo, timeoutHeight: BigInt(height) + timeoutBlocks };
     const body = this.#signer.body(content);
-    const used = await client.simulate(this.#signer.unsigned(body, sequence));
     const gas = (used * gasMargin) / 10n + (this.#options.extraGas ?? 0n);
     const raw = await this.#signer.sign(body, { chainId: client.chainId, accountNumber, sequence, gas });
     const hash = sha256(raw);
