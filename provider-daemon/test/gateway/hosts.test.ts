@@ -202,7 +202,7 @@ describe('the resolver', () => {
     server.bind(0, '127.0.0.1');
     await once(server, 'listening');
   });
-  afterEach(() => server.close());
+  afterEach(() => void server.close());
 
   test('joins the pieces of a text; no such name is no text; a failing server is an error', async () => {
     const resolver = dnsResolver([`127.0.0.1:${server.address().port}`]);
