@@ -8,7 +8,7 @@ import type { BuiltManifest } from './build.ts';
 import { ManifestError } from './errors.ts';
 import { pieceProofs, splitPieces } from './files.ts';
 import { type ManifestFile, type ManifestHead, manifestLimits } from './head.ts';
-import { parseStrict } from './parse.ts';
+import { parseStrict, pathsOf } from './parse.ts';
 import { sectionKeyBytes } from './sections.ts';
 
 /** A delivery: its first message has head and keys, then the files follow piece by piece. */
@@ -46,7 +46,7 @@ export function filesFor(head: ManifestHead, infrastructures: readonly string[])
   const services = head.workloads
     .filter(({ infrastructure }) => infrastructures.includes(infrastructure))
     .flatMap((one) => one.services);
-  const used = new Set(services.flatMap((service) => (service.type === 'MuFunction' ? [service.file] : [])));
+  const used = new Set(services.flatMap(pathsOf));
   return head.files.filter(({ path }) => used.has(path));
 }
 

@@ -127,10 +127,13 @@ function checkWorkloads({ infrastructure, services }: ManifestWorkloads): string
     if (service.type === 'MuGateway') checkGateway(service, infrastructure, services);
     if (service.type === 'Workload') checkWorkload(service);
   }
-  return services.flatMap((service) => {
-    if (service.type === 'MuFunction') return [service.file];
-    return service.type === 'Workload' && 'archive' in service.image ? [service.image.archive] : [];
-  });
+  return services.flatMap(pathsOf);
+}
+
+/** The files that a service is made from. */
+export function pathsOf(service: ManifestService): readonly string[] {
+  if (service.type === 'MuFunction') return [service.file];
+  return service.type === 'Workload' && 'archive' in service.image ? [service.image.archive] : [];
 }
 
 function checkGateway(gateway: ManifestGateway, infrastructure: string, services: readonly ManifestService[]): void {

@@ -2,6 +2,7 @@ import { fromHex, toHex, utf8 } from '@mu/lib/bytes';
 import { canonicalJson } from '@mu/lib/canonical-json';
 import { manifestVersion } from '@mu/lib/manifest-hash';
 import fc from 'fast-check';
+import { filesFor } from '../../src/manifest/bundle.ts';
 import { ManifestError } from '../../src/manifest/errors.ts';
 import { type ManifestHead, manifestLimits } from '../../src/manifest/head.ts';
 import { parseManifest } from '../../src/manifest/parse.ts';
@@ -116,6 +117,7 @@ describe('a built manifest', () => {
     const { head, files } = made(web(), new Uint8Array([1, 2, 3]));
     expect(head.workloads[0]!.services[2]).toMatchObject({ image: { archive: 'images/web.tar' } });
     expect([...files.keys()]).toEqual(['functions/simple_backend.wasm', 'images/web.tar']);
+    expect(filesFor(head, ['main']).map(({ path }) => path)).toEqual([...files.keys()]);
   });
 
   it('keeps the account at a registry among the secrets', () => {

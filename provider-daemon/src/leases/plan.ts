@@ -146,7 +146,8 @@ function routeOf(route: ManifestRoute): RouteSpec {
     'function' in route
       ? ({ kind: 'function', name: route.function } as const)
       : ({ kind: 'workload', name: route.workload, port: route.port } as const);
-  return { path: route.path, methods: route.methods, to };
+  // The gateway takes every method where none is named.
+  return { path: route.path, methods: route.methods[0] === '*' ? [] : route.methods, to };
 }
 
 /** A global http connection has a door of its own: names have no dot, so its label is nobody else's. */
