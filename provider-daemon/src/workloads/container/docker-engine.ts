@@ -100,16 +100,43 @@ export class DockerEngine implements Engine {
   }
 
   async stop(id: string, graceSeconds: number): Promise<void> {
-    await this.#allowing([304, 404], `stop container ${short(id)}`, this.#callMs + graceSeconds * 1000, (abortSignal) =>
-      this.#docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
-    );
+    const stop = (seconds: number): Promise<void> =>
+      this.#allowing([304, 404], `stop container ${short(id)}`, this.#callMs + seconds * 1000, (abortSignal) =>
+        this.#docker.getContainer(id).stop({ t: seconds, abortSignal }),
+      );
+    await this.#hurried(id, stop, graceSeconds);
   }
 
   async remove(id: string): Promise<void> {
     // 409: its removal is under way already.
-    await this.#allowing([404, 409], `remove container ${short(id)}`, startMs, () =>
-      this.#docker.getContainer(id).remove({ force: true, v: true }),
-    );
+    const remove = (): Promise<void> =>
+      this.#allowing([404, 409], `remove container ${short(id)}`, startMs, () =>
+        this.#docker.getContainer(id).remove({ force: true, v: true }),
+      );
+    await this.#hurried(id, remove, 0);
+  }
+
+  /**
+   * Dying takes processor time. Hundreds of processes with a small share take longer over it than the engine waits, which
+   * then answers 500: they get a whole processor for it, once.
+   */
+  async #hurried(id: string, end: (seconds: number) => Promise<void>, seconds: number): Promise<void> {
+    try {
+      await end(seconds);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.status !== 500) throw error;
+      const container = this.#docker.getContainer(id);
+      const before = await this.#found(`inspect container ${short(id)}`, () => container.inspect());
+      const { CpuPeriod: period = 0, CpuQuota: quota = 0 } = before?.HostConfig ?? {};
+      const give = (share: number): Promise<void> =>
+        this.#allowing([404, 409, 500], `change the share of container ${short(id)}`, this.#callMs, () =>
+          container.update({ CpuPeriod: period, CpuQuota: share }),
+        );
+      if (quota > 0) await give(Math.max(period, quota));
+      await end(0);
+      // It may be started again.
+      if (quota > 0) await give(quota);
+    }
   }
 
   async stats(id: string): Promise<RawStats> {
