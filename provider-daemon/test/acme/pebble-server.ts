@@ -75,7 +75,7 @@ async function started(child: ChildProcess, ask: () => Promise<string>): Promise
     } catch (error) {
       if (child.exitCode !== null) throw new Error(`pebble ended with ${child.exitCode}`);
       if (performance.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 }

@@ -91,6 +91,16 @@ export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Waits until a number has stood still for so long, above zero. */
+export async function quiet(read: () => number, ms = 300): Promise<number> {
+  let [last, since] = [read(), performance.now()];
+  await until(() => {
+    if (read() !== last || last === 0) [last, since] = [read(), performance.now()];
+    return performance.now() - since >= ms;
+  });
+  return last;
+}
+
 /** A connection that stays open. */
 export async function opened(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', localAddress });

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { clientOf } from '../../src/gateway/connections.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { allowSeconds } from '../workloads/patience.ts';
-import { instanceOf, opened, portOf, received, serveOn, stand, until, wholeService } from './fixture.ts';
+import { instanceOf, opened, portOf, quiet, received, serveOn, stand, until, wholeService } from './fixture.ts';
 
 allowSeconds(60);
 
@@ -127,10 +127,7 @@ describe('slow clients', () => {
     client.pause();
     client.write(get);
     // Until the buffers between here and there are full.
-    for (let before = -1n; before === 0n || before !== gateway.usage('abc').bytes; ) {
-      before = gateway.usage('abc').bytes;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+    await quiet(() => Number(gateway.usage('abc').bytes));
     // The first look sees that it has moved, the second that it moves no more.
     pass(1);
     pass(1);
@@ -270,7 +267,9 @@ describe('overload', () => {
   });
 
   test('bodies that are gathered: 429 beyond the deployment’s part, 503 beyond all', async () => {
-    const made = await stand(() => {}, { limits: { bodyMemoryPerDeployment: 3_000, bodyMemoryBytes: 5_000 } });
+    const made = await stand((_, response) => void response.end(), {
+      limits: { bodyMemoryPerDeployment: 3_000, bodyMemoryBytes: 5_000 },
+    });
     open.push(made);
     const never = { spec: {} as never, invoke: () => new Promise<never>(() => {}) };
     for (const label of ['one', 'two']) {
@@ -292,23 +291,20 @@ describe('overload', () => {
     };
     const send = (label: string) =>
       timedAnswer(`http://127.0.0.1:${made.port}/~${label}/`, { method: 'POST', body: 'x'.repeat(1_000) });
-    hold('one');
-    await until(() => made.gateway.state().calls === 1);
-    await until(() => made.gateway.usage('one').requests === 1n);
-    expect(await retried(() => send('one'))).toMatchObject({ status: 429, error: 'busy', retry: '1' });
-    hold('two');
-    await until(() => made.gateway.usage('two').requests === 1n);
-    expect((await retried(() => send('two'))).status).toBe(429);
+    // What was sent before another request has arrived when that is answered.
+    const held = async (label: string) => {
+      hold(label);
+      await until(() => made.gateway.usage(label).requests === 1n);
+      await (await fetch(made.base)).text();
+    };
+    await held('one');
+    expect(await send('one')).toMatchObject({ status: 429, error: 'busy', retry: '1' });
+    await held('two');
+    expect((await send('two')).status).toBe(429);
     made.gateway.setRoutes('three', {
       ...{ deployment: 'three', service: 'gw', functions: new Map([['f', never]]) },
       routes: [{ path: '/...', methods: [], to: { kind: 'function', name: 'f' } }],
     });
     expect(await send('three')).toMatchObject({ status: 503, error: 'busy', retry: '1' });
   });
-
-  /** What is held has been sent, but may not have arrived yet. */
-  async function retried(send: () => ReturnType<typeof timedAnswer>) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return send();
-  }
 });
