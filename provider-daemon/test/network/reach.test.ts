@@ -7,7 +7,7 @@ import { runTool } from '../../src/network/run-tool.ts';
 import { describeWithDocker } from '../support/docker.ts';
 import { allowSeconds } from '../workloads/patience.ts';
 import { lookUp, type Probes, ping, reached, run, tcp } from './support/containers.ts';
-import { Surroundings } from './support/namespaces.ts';
+import { type FarMachine, Surroundings } from './support/namespaces.ts';
 import { far, makeWorld, open, quiet, type Stand, type World } from './support/world.ts';
 
 allowSeconds(120);
@@ -135,7 +135,7 @@ describeWithDocker('networks of containers', (bench) => {
 
   describe('who reaches a container', () => {
     it('is this host, not a neighbour: no container, no machine with a route', async () => {
-      const { stand, privateMachine, operator } = world;
+      const { stand, privateMachine, publicMachine, operator } = world;
       const { prober, network } = stand.open;
       expect(await runTool('busybox', ['nc', '-w', '2', prober.address, '80'])).toBe('mu-greeting\n');
       const probes = {
@@ -145,13 +145,18 @@ describeWithDocker('networks of containers', (bench) => {
         peer: tcp(network.peerAddresses[0]!, 5432),
       };
       expect(await reached(docker, operator, probes)).toEqual([]);
-      const fromFar = (address: string, port: number): Promise<string> =>
-        runTool('ip', ['netns', 'exec', privateMachine.namespace, 'busybox', 'nc', '-w', '1', address, String(port)], {
+      const from = ({ namespace }: FarMachine, address: string, port: number): Promise<string> =>
+        runTool('ip', ['netns', 'exec', namespace, 'busybox', 'nc', '-w', '1', address, String(port)], {
           accept: [0, 1],
         });
-      expect(await fromFar('172.17.0.1', world.hostPort)).toBe('mu-greeting\n');
-      expect(await fromFar(prober.address, 80)).toBe('');
-      expect(await fromFar(network.peerAddresses[0]!, 5432)).toBe('');
+      expect(await from(privateMachine, '172.17.0.1', world.hostPort)).toBe('mu-greeting\n');
+      expect(await from(privateMachine, prober.address, 80)).toBe('');
+      expect(await from(privateMachine, network.peerAddresses[0]!, 5432)).toBe('');
+      // Also where the host's own rules would let it pass.
+      const rule = ['DOCKER-USER', '-s', far.public, '-j', 'ACCEPT'];
+      await runTool('iptables', ['-I', ...rule]);
+      surroundings.later(() => runTool('iptables', ['-D', ...rule]));
+      expect(await from(publicMachine, prober.address, 80)).toBe('');
     });
   });
 
