@@ -1,19 +1,16 @@
-/** One request from its route to the last byte of its answer. */
+/** One request and what it has to do with: its deployment, limits, counters. */
 import type { Duplex } from 'node:stream';
 import type { WorkloadLog } from '../workloads/driver.ts';
 import type { Admission, Slots } from './admission.ts';
-import { methodNotAllowed, type Refusal, refusals, refuse } from './answers.ts';
+import { type Refusal, refuse } from './answers.ts';
 import type { BodyBudget } from './body.ts';
 import type { Call } from './call.ts';
-import { callFunction } from './function-call.ts';
 import type { GatewayLimits } from './limits.ts';
-import { askWorkload } from './proxy.ts';
-import { type GatewayService, normalPath, type RouteMatch, type RouteTable } from './routes.ts';
+import type { GatewayService, RouteMatch, RouteTable } from './routes.ts';
 import type { Target } from './target.ts';
 import type { UpstreamAgents } from './upstream-agents.ts';
 import type { Balancer } from './upstreams.ts';
 import type { GatewayMeter } from './usage.ts';
-import { openWebsocket } from './websocket.ts';
 import type { Websockets } from './websockets.ts';
 
 /** A deployment's part of the gateway. */
@@ -50,17 +47,6 @@ export interface Exchange {
   readonly upgrade?: { readonly socket: Duplex; readonly head: Buffer };
 }
 
-/** Answers a request. @throws PathError for a path that has no meaning */
-export async function serve(exchange: Exchange): Promise<void> {
-  logAtEnd(exchange);
-  const { call, deployment } = exchange;
-  const match = deployment.table.match(normalPath(exchange.path), call.method);
-  if (match === undefined) return decline(exchange, refusals.noRoute);
-  if ('allowed' in match) return decline(exchange, methodNotAllowed(match.allowed));
-  if (exchange.upgrade !== undefined) return openWebsocket(exchange, match);
-  return match.route.to.kind === 'function' ? callFunction(exchange, match) : askWorkload(exchange, match);
-}
-
 /** Runs work in one of the deployment's places, or refuses. */
 export async function inPlace(exchange: Exchange, work: () => Promise<void>): Promise<void> {
   const { around, deployment, call } = exchange;
@@ -94,14 +80,4 @@ export function decline(exchange: Exchange, refusal: Refusal): void {
   const { call } = exchange;
   if (!call.bodyComplete && call.hasBody) call.last = true;
   exchange.deployment.meter.addBytes(refuse(call, refusal));
-}
-
-function logAtEnd({ call, path, deployment, around }: Exchange): void {
-  const started = performance.now();
-  const { deployment: id, service } = deployment.service;
-  call.onClose((complete) => {
-    const cut = complete ? '' : ' (cut)';
-    const line = `${call.method} ${path} ${call.status}${cut} ${(performance.now() - started).toFixed(1)} ms`;
-    around.log({ deployment: id, service }, 'request', line);
-  });
 }
