@@ -25,10 +25,12 @@ allowSeconds(60);
 const id = { deployment: '7', service: 'db', instance: 0, name: 'data' };
 const wish = { bytes: 16 << 20, uid: 1000, gid: 1001 };
 const day = 86_400_000;
+/** Of this run's folders: others may run on the same machine. */
+const prefix = `mu-volumes-${process.pid}-`;
 
 let folder: string;
 beforeEach(async () => {
-  folder = await realpath(await mkdtemp(join(tmpdir(), 'mu-volumes-')));
+  folder = await realpath(await mkdtemp(join(tmpdir(), prefix)));
 });
 afterEach(async () => {
   const files = new LoopFiles();
@@ -194,7 +196,7 @@ describe('a volume', () => {
 
 /** Loop devices and mounts need root, and a system that lets it. */
 async function whyNot(): Promise<string | undefined> {
-  const at = await mkdtemp(join(tmpdir(), 'mu-volumes-'));
+  const at = await mkdtemp(join(tmpdir(), prefix));
   const files = new LoopFiles();
   try {
     await files.create(join(at, 'i'), minVolumeBytes);
@@ -229,7 +231,7 @@ function realVolumes(): void {
 
   afterAll(async () => {
     // Whatever a test did, no device of ours is left.
-    expect(await runTool('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'])).not.toContain('mu-volumes-');
+    expect(await runTool('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'])).not.toContain(prefix);
   });
 
   it('are the container’s user’s, of their size, without set-uid and devices, and nothing of theirs is above', async () => {
