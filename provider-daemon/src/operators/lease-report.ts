@@ -20,7 +20,6 @@ export interface LeaseReport {
   /** why it failed */
   readonly reason?: string;
   readonly endpoints: readonly string[];
-  /** containers; functions are not among them */
   readonly services: readonly ServiceReport[];
   /** by service and metric: used, and in no report that the chain has taken */
   readonly unreported: readonly { readonly service: string; readonly metric: string; readonly quantity: string }[];
@@ -40,6 +39,8 @@ export interface LeaseReport {
 
 export interface ServiceReport {
   readonly service: string;
+  readonly kind: 'container' | 'function' | 'database';
+  /** of containers; instances of functions come and go with their calls */
   readonly instances: readonly InstanceReport[];
 }
 
@@ -67,28 +68,31 @@ const maxAsked = 16;
 /** All live leases by their numbers. Never throws. */
 export async function leaseReports(sources: OperatorSources): Promise<LeaseReport[]> {
   const leases = [...sources.leases()].sort((a, b) => (a.number < b.number ? -1 : 1));
-  const workloads = sources.workloads();
   const reports: LeaseReport[] = [];
   for (let at = 0; at < leases.length; at += maxAsked) {
     const some = leases.slice(at, at + maxAsked);
-    reports.push(...(await Promise.all(some.map((lease) => reportOf(lease, sources, workloads)))));
+    reports.push(...(await Promise.all(some.map((lease) => reportOf(lease, sources)))));
   }
   return reports;
 }
 
-async function reportOf(
-  lease: Lease,
-  sources: OperatorSources,
-  workloads: ReadonlyMap<string, readonly ServingWorkload[]>,
-): Promise<LeaseReport> {
+async function reportOf(lease: Lease, sources: OperatorSources): Promise<LeaseReport> {
   const { number } = lease;
-  const own = workloads.get(number.toString()) ?? [];
-  const [funded, ...services] = await Promise.all([inTime(sources.fundedTo(lease)), ...own.map(serviceOf)]);
+  const view = sources.running(number);
+  const [funded, ...containers] = await Promise.all([
+    inTime(sources.fundedTo(lease)),
+    ...[...(view?.containers.values() ?? [])].map(containerOf),
+  ]);
+  const named = (kind: ServiceReport['kind'], service: string): ServiceReport => ({ service, kind, instances: [] });
   return {
     ...chainSide(lease),
     infrastructure: sources.infrastructure(number) ?? '',
     ...workOf(sources, number),
-    services,
+    services: [
+      ...containers,
+      ...(view?.plan.functions ?? []).map(({ service }) => named('function', service)),
+      ...(view?.plan.databases ?? []).map((service) => named('database', service)),
+    ],
     ...usageOf(sources, number),
     ...(funded === undefined ? {} : { funded_to: funded.toString() }),
   };
@@ -119,7 +123,7 @@ function usageOf({ usage }: OperatorSources, number: bigint) {
   };
 }
 
-async function serviceOf(workload: ServingWorkload): Promise<ServiceReport> {
+async function containerOf(workload: ServingWorkload): Promise<ServiceReport> {
   const metrics = new Map((await inTime(workload.metrics()))?.map((one) => [one.index, one]));
   const instances = workload.status().map(({ index, state, restarts, lastEnd, note }) => ({
     index,
@@ -129,7 +133,7 @@ async function serviceOf(workload: ServingWorkload): Promise<ServiceReport> {
     ...(note === undefined ? {} : { note }),
     ...usesOf(metrics.get(index)),
   }));
-  return { service: workload.spec.service, instances };
+  return { service: workload.spec.service, kind: 'container', instances };
 }
 
 function usesOf(metrics: InstanceMetrics | undefined): Pick<InstanceReport, 'uses'> {

@@ -140,12 +140,13 @@ function ofChain({ facts, seen, now, tallies }: OperatorSources) {
   };
 }
 
-function ofWork({ facts, tallies, workloads }: OperatorSources) {
+function ofWork({ facts, tallies, leases, running }: OperatorSources) {
   const [plane, engine] = [facts.get('plane'), facts.get('engine')];
   const states = new Map<string, number>(
     ['starting', 'ready', 'unhealthy', 'backing_off', 'ended'].map((state) => [state, 0]),
   );
-  for (const { state } of [...workloads().values()].flat().flatMap((workload) => workload.status())) {
+  const workloads = leases().flatMap(({ number }) => [...(running(number)?.containers.values() ?? [])]);
+  for (const { state } of workloads.flatMap((workload) => workload.status())) {
     states.set(state, (states.get(state) ?? 0) + 1);
   }
   return {

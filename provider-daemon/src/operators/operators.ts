@@ -11,6 +11,7 @@ import type { ProviderConfig } from '../config/schema.ts';
 import type { PlaneSupervisor } from '../data-plane/supervisor.ts';
 import { type Identity, type Surroundings, tlsCredentials } from '../identity/identity.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { Containers } from '../leases/container-host.ts';
 import type { LeaseKeeper } from '../leases/lease-keeper.ts';
 import type { LeaseRunner } from '../leases/lease-runner.ts';
 import type { WorkloadLog } from '../workloads/driver.ts';
@@ -23,7 +24,6 @@ import { adminSocket, startOperatorServers } from './servers.ts';
 import type { OperatorSources } from './sources.ts';
 import type { Tallies } from './tallies.ts';
 import { expiriesOf, type StatusReport } from './view.ts';
-import type { WatchedContainers } from './watched-containers.ts';
 
 export interface OperatorParts {
   readonly config: ProviderConfig;
@@ -39,7 +39,7 @@ export interface OperatorParts {
   readonly plane: PlaneSupervisor;
   readonly api: ApiServer;
   /** undefined where no containers are offered */
-  readonly containers: WatchedContainers | undefined;
+  readonly containers: Containers | undefined;
   readonly tallies: Tallies;
   readonly machine: Resources;
   readonly seen: { readonly height: bigint };
@@ -95,7 +95,7 @@ export async function startOperators(parts: OperatorParts): Promise<Operators> {
 }
 
 function sourcesOf(parts: OperatorParts, facts: FactsKeeper, identity: () => Identity): OperatorSources {
-  const { config, around, client, journal, sender, keeper, runner, bidder, plane, api, containers, log: _log } = parts;
+  const { config, around, client, journal, sender, keeper, runner, bidder, plane, api, containers } = parts;
   return {
     config,
     identity,
@@ -114,7 +114,7 @@ function sourcesOf(parts: OperatorParts, facts: FactsKeeper, identity: () => Ide
     totals: (lease) => runner.totals(lease),
     machine: parts.machine,
     inventory: () => bidder.inventory(),
-    workloads: () => containers?.workloads() ?? new Map(),
+    running: (lease) => runner.view(lease),
     served: () => plane.served(),
     foundContainers: async () => (containers === undefined ? [] : containers.host().driver.found()),
     fundedTo: async ({ order }) => {

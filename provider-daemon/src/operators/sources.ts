@@ -4,9 +4,10 @@ import type { LeaseStatus } from '../api/sources.ts';
 import type { Inventory, Resources } from '../bidding/inventory.ts';
 import type { ProviderConfig } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { RunningView } from '../leases/lease-runner.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { UsageState } from '../usage/report.ts';
-import type { ServingWorkload, WorkloadName } from '../workloads/driver.ts';
+import type { WorkloadName } from '../workloads/driver.ts';
 import type { FactsKeeper } from './facts.ts';
 import type { Tallies } from './tallies.ts';
 
@@ -40,8 +41,8 @@ export interface OperatorSources {
   readonly totals: (lease: bigint) => readonly Quantity[];
   readonly machine: Resources;
   readonly inventory: () => Inventory;
-  /** containers by lease */
-  readonly workloads: () => ReadonlyMap<string, readonly ServingWorkload[]>;
+  /** what runs for a lease, or is about to */
+  readonly running: (lease: bigint) => RunningView | undefined;
   /** leases that the data plane serves. @throws Error while it is away */
   readonly served: () => Promise<readonly string[]>;
   /** what the container driver finds on the machine; none where no containers are offered. @throws WorkloadError */

@@ -5,9 +5,9 @@ import { type Sender, type SentTx, TxPendingError } from '@mu/client/chain/sende
 import { ManifestError } from '@mu/client/manifest/errors';
 import type { LeaseRunner } from '../leases/lease-runner.ts';
 import { Refusal } from '../manifests/refusal.ts';
-import { WorkloadError, type WorkloadFailure } from '../workloads/driver.ts';
+import { type InstanceStatus, WorkloadError, type WorkloadFailure } from '../workloads/driver.ts';
+import { type Ends, endsBetween } from './ends.ts';
 import { watchCalls } from './watch-calls.ts';
-import type { Ends } from './watched-containers.ts';
 
 /** Why workloads did not start: the driver's reason, `manifest` where it is not usable, or `other`. */
 export type StartFailure = WorkloadFailure | 'manifest' | 'other';
@@ -30,6 +30,8 @@ export class Tallies {
   sequenceResyncs = 0;
   restarts = 0;
   memoryKills = 0;
+  /** how workloads stood when they were looked at last */
+  readonly #stood = new WeakMap<object, readonly InstanceStatus[]>();
 
   /** @param of what the daemon works with; each is looked at from outside */
   watch({ runner, sender, client }: Watched): void {
@@ -38,9 +40,16 @@ export class Tallies {
     this.#watchSequence(client);
   }
 
-  ended({ restarts, memoryKills }: Ends): void {
-    this.restarts += restarts;
-    this.memoryKills += memoryKills;
+  /** How the containers of a lease stand now: those that have begun again since the last look are counted. */
+  look(containers: ReadonlyMap<string, { status(): readonly InstanceStatus[] }>): void {
+    for (const workload of containers.values()) {
+      const now = workload.status();
+      // What ended before it was seen first is not counted again after a restart of the daemon.
+      const { restarts, memoryKills }: Ends = endsBetween(this.#stood.get(workload) ?? now, now);
+      this.#stood.set(workload, now);
+      this.restarts += restarts;
+      this.memoryKills += memoryKills;
+    }
   }
 
   #watchStarts(runner: Pick<LeaseRunner, 'start'>): void {

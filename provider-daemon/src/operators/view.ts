@@ -143,7 +143,7 @@ const serving: readonly string[] = ['running', 'updating'];
 
 /** The inventory, and how what runs differs from what should. Never throws: what cannot be looked at is said. */
 export async function inventoryView(sources: OperatorSources): Promise<InventoryReport> {
-  const { machine, leases, leaseStatus, workloads, served, foundContainers } = sources;
+  const { machine, leases, leaseStatus, running, served, foundContainers } = sources;
   const unseen: string[] = [];
   const ask = async <T>(what: string, answer: () => Promise<readonly T[]>): Promise<readonly T[] | undefined> => {
     try {
@@ -157,23 +157,22 @@ export async function inventoryView(sources: OperatorSources): Promise<Inventory
     ask('the data plane', served),
     ask('the container engine', foundContainers),
   ]);
-  const known = workloads();
   const expected = leases().map(({ number }) => {
-    const own = known.get(number.toString()) ?? [];
+    const own = running(number)?.plan.containers ?? [];
     return {
       lease: number,
       runs: serving.includes(leaseStatus(number)?.work ?? ''),
       // Where one side cannot be looked at nothing of it is missed.
       services: [
         ...(plane === undefined ? [] : [planePart]),
-        ...(containers === undefined ? [] : own.map(({ spec }) => spec.service)),
+        ...(containers === undefined ? [] : own.map(({ service }) => service)),
       ],
     };
   });
-  const running: WorkloadName[] = [
+  const found: WorkloadName[] = [
     ...(plane ?? []).map((deployment) => ({ deployment, service: planePart })),
     ...(containers ?? []),
   ];
-  const report = inventoryReport(machine, sources.inventory(), reconcile(expected, running));
+  const report = inventoryReport(machine, sources.inventory(), reconcile(expected, found));
   return { ...report, differences: [...report.differences, ...unseen] };
 }
