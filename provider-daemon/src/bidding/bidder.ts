@@ -5,7 +5,6 @@
  */
 import type { EncodeObject } from '@cosmjs/proto-signing';
 import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import { type Sender, TxPendingError } from '@mu/client/chain/sender';
 import {
@@ -19,6 +18,7 @@ import {
 import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Logger } from 'pino';
 import { orderKey } from '../watch/order-key.ts';
+import { askPrices } from './ask-prices.ts';
 import { inBatches, post, type Sendable } from './batches.ts';
 import {
   type BiddingEvent,
@@ -33,9 +33,9 @@ import { type Offer, type Priced, priced, whyUnfit } from './decide.ts';
 import { type Holders, type Inventory, inventory } from './inventory.ts';
 import type { OwnOffer } from './offer.ts';
 import { checkBids, held, type RegistryFacts, registryFacts, unknownBids } from './own-bids.ts';
-import { type Decision, plan } from './plan.ts';
-import { type PriceAnswer, priceQuestion, readAnswer } from './price-question.ts';
+import { type Decision, plan, type Skipped } from './plan.ts';
 import type { PriceScript } from './price-script.ts';
+import { lastingOf, reasonOf } from './refusals.ts';
 
 export interface BidderOptions {
   /** the node itself: its newest state says how bids stand */
@@ -180,9 +180,10 @@ export class Bidder {
     // Meanwhile orders may have gone, and bids been made.
     const waiting = undecided(this.#state);
     const still = candidates.filter(({ order }) => waiting.has(orderKey(order.id as OrderId)));
-    const funds = balance - this.#onTheirWay();
+    // What no block holds yet is still in the balance.
+    const funds = balance - lockedOnTheWay(this.#state);
     const decisions = plan(still, offer, { ...this.#holders(), funds });
-    for (const decision of decisions) if (!decision.bid) this.#skip(decision.order, decision.reason, decision.lasting);
+    this.#skip(decisions.filter((decision) => !decision.bid));
     this.#bid(decisions.filter((decision) => decision.bid));
   }
 
@@ -192,43 +193,34 @@ export class Bidder {
   }
 
   #fitting(offer: Offer): Order[] {
-    return [...undecided(this.#state).values()].flatMap(({ order }) => {
+    const fit: Order[] = [];
+    const skipped: Skipped[] = [];
+    for (const { order } of undecided(this.#state).values()) {
       const reason = whyUnfit(order, offer);
-      if (reason === undefined) return [order];
-      this.#skip(order, reason, 'ever');
-      return [];
-    });
+      if (reason === undefined) fit.push(order);
+      else skipped.push({ order, reason, lasting: 'ever' });
+    }
+    this.#skip(skipped);
+    return fit;
   }
 
-  async #priced(orders: readonly Order[], offer: Offer): Promise<Priced[]> {
+  async #priced(orders: readonly Order[], offer: Offer): Promise<readonly Priced[]> {
     const { script } = this.#options;
     const byRates = orders.map((order) => priced(order, offer));
     if (script === undefined) return byRates;
-    const now = this.inventory();
-    const asked = await Promise.all(
-      byRates.map(async (one): Promise<Priced[]> => {
-        const output = await script.ask(priceQuestion(one, offer, now));
-        const answer: PriceAnswer = 'failure' in output ? { refusal: output.failure } : readAnswer(output.text, one);
-        if ('prices' in answer) return [{ order: one.order, prices: answer.prices }];
-        this.#skip(one.order, answer.refusal, 'ever');
-        return [];
-      }),
-    );
-    return asked.flat();
+    const { found, skipped } = await askPrices(script, byRates, offer, this.inventory());
+    this.#skip(skipped);
+    return found;
   }
 
-  #skip(order: Order, reason: string, lasting: 'ever' | 'room'): void {
-    const key = orderKey(order.id as OrderId);
-    const before = undecided(this.#state).get(key)?.before;
-    this.#options.log[before === reason ? 'debug' : 'info']({ order: key, reason }, 'no bid');
-    this.#apply({ type: 'skipped', key, reason, lasting });
-  }
-
-  /** Collateral of bids that no block holds yet: the account's balance still shows it. */
-  #onTheirWay(): bigint {
-    let sum = 0n;
-    for (const one of this.#state.values()) if (one.at === 'sending') sum += one.bid.collateral;
-    return sum;
+  #skip(skipped: readonly Skipped[]): void {
+    const waiting = undecided(this.#state);
+    const events = skipped.map(({ order, reason, lasting }) => {
+      const key = orderKey(order.id as OrderId);
+      this.#options.log[waiting.get(key)?.before === reason ? 'debug' : 'info']({ order: key, reason }, 'no bid');
+      return { type: 'skipped', key, reason, lasting } as const;
+    });
+    this.#apply(...events);
   }
 
   #bid(bids: readonly Bid[]): void {
@@ -243,13 +235,14 @@ export class Bidder {
     this.#apply(...[...byKey].map(([key, bid]) => ({ type: 'sending', key, bid }) as const));
     this.#post('bid failed', outgoing, (items, tx) => {
       const { msgResponses } = TxMsgData.decode(tx.data);
-      for (const [at, { key }] of items.entries()) {
+      const events = items.map(({ key }, at) => {
         const { number } = MsgSubmitFulfillmentResponse.decode(msgResponses[at]?.value ?? new Uint8Array());
         const { resources = [], collateral = 0n } = byKey.get(key) ?? {};
-        this.#apply({ type: 'bid', key, bid: { number, resources, collateral } });
         const prices = resources.map(({ price }) => price);
         log.info({ order: key, bid: number.toString(), height: tx.height, prices }, 'bid submitted');
-      }
+        return { type: 'bid', key, bid: { number, resources, collateral } } as const;
+      });
+      this.#apply(...events);
     });
   }
 
@@ -294,30 +287,12 @@ export class Bidder {
     this.#options.log.warn({ orders: items.map(({ key }) => key), reason }, failure);
     // The chain may know another price list, or bids that are not known here.
     if (lasting !== 'ever') this.#compare = true;
-    for (const { key } of items) {
-      this.#apply({ type: 'canceling', key, canceling: false });
-      if (lasting === 'room') this.#apply({ type: 'skipped', key, reason, lasting });
-      else this.#apply({ type: 'failed', key, reason, again: lasting === 'soon' });
-    }
+    const events = items.flatMap(({ key }): BiddingEvent[] => [
+      { type: 'canceling', key, canceling: false },
+      lasting === 'room'
+        ? { type: 'skipped', key, reason, lasting }
+        : { type: 'failed', key, reason, again: lasting === 'soon' },
+    ]);
+    this.#apply(...events);
   }
-}
-
-/** Refusals of x/market after which the same bid may be right: another price list, too many open bids or leases. */
-const priceListCode = 14;
-const boundCodes: readonly number[] = [17, 18];
-/** Of codespace `sdk`: insufficient funds. */
-const fundsCode = 5;
-
-/** When a refused bid is worth another try. */
-function lastingOf(error: unknown): 'ever' | 'room' | 'soon' {
-  if (!(error instanceof ChainError)) return 'soon';
-  if (error.codespace === 'market') {
-    if (error.code === priceListCode) return 'soon';
-    return boundCodes.includes(error.code) ? 'room' : 'ever';
-  }
-  return error.codespace === 'sdk' && error.code === fundsCode ? 'room' : 'soon';
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -205,6 +205,13 @@ export function heldByBids(state: BiddingState, leased: ReadonlySet<string>): Re
   );
 }
 
+/** Collateral in umu of bids that are on their way. */
+export function lockedOnTheWay(state: BiddingState): bigint {
+  let sum = 0n;
+  for (const one of state.values()) if (one.at === 'sending') sum += one.bid.collateral;
+  return sum;
+}
+
 /** Bids on the chain that are to be asked about. */
 export function unchecked(state: BiddingState): ReadonlyMap<string, OwnBid> {
   return new Map([...state].flatMap(([key, one]) => (one.at === 'bid' && one.check ? [[key, one.bid] as const] : [])));

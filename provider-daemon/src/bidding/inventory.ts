@@ -115,13 +115,33 @@ export function inventory(offered: Capacity, { leases, bids }: Holders): Invento
   };
 }
 
-/** The names of what `wanted` would take beyond the capacity, given what is held; none: it fits. */
-export function lacking(offered: Capacity, { leases, bids }: Holders, wanted: readonly Taken[]): string[] {
-  const asked = [...groupsOf(bids), ...wanted];
-  const sum = sumResources([...groupsOf(leases), ...asked]);
-  const short: string[] = kinds.filter((kind) => sum[kind] > offered[kind]);
-  if (gpuWishes(wanted).length === 0) return short;
-  // A lease sits on its processors; bids have none yet and may still be placed one way or another.
-  const left = remaining(offered.gpus, allocate(offered.gpus, gpuWishes(groupsOf(leases))));
-  return allocate(left, gpuWishes(asked)).unplaced > 0 ? [...short, 'gpu'] : short;
+/** What is left to be taken, one piece after the other. */
+export interface Room {
+  readonly free: Resources;
+  /** processors that no lease sits on */
+  readonly gpus: readonly GpuPool[];
+  /** what is asked of these: bids have no processors yet, and may still be placed one way or another */
+  readonly wishes: readonly GpuWish[];
+}
+
+export function roomOf({ gpus, ...all }: Capacity, { leases, bids }: Holders): Room {
+  const held = sumResources([...groupsOf(leases), ...groupsOf(bids)]);
+  return {
+    free: combine(all, held, minus),
+    gpus: remaining(gpus, allocate(gpus, gpuWishes(groupsOf(leases)))),
+    wishes: gpuWishes(groupsOf(bids)),
+  };
+}
+
+export function without({ free, gpus, wishes }: Room, taken: readonly Taken[]): Room {
+  return { free: combine(free, sumResources(taken), minus), gpus, wishes: [...wishes, ...gpuWishes(taken)] };
+}
+
+/** The names of what there is too little of; none: it fits. */
+export function lacking(room: Room, wanted: readonly Taken[]): string[] {
+  const sum = sumResources(wanted);
+  const short: string[] = kinds.filter((kind) => sum[kind] > room.free[kind]);
+  const wishes = gpuWishes(wanted);
+  if (wishes.length === 0) return short;
+  return allocate(room.gpus, [...room.wishes, ...wishes]).unplaced > 0 ? [...short, 'gpu'] : short;
 }

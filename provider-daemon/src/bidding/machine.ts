@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Dec } from '@mu/lib/dec';
 import type { GpuPool } from './gpus.ts';
-import { type Capacity, kinds, type Resources } from './inventory.ts';
+import { type Capacity, type Kind, kinds, type Resources } from './inventory.ts';
 
 /** How a machine is asked; tests give their own. */
 export interface MachineProbe {
@@ -12,8 +12,8 @@ export interface MachineProbe {
   cores(): number;
   /** bytes of memory that this process may use */
   memory(): bigint;
-  /** bytes that are free on the file system of a folder */
-  freeDisk(folder: string): Promise<bigint>;
+  /** bytes of the file system that a folder is on: all, and those that are free */
+  disk(folder: string): Promise<{ readonly size: bigint; readonly free: bigint }>;
   /** bytes that the folder itself takes there */
   usedDisk(folder: string): Promise<bigint>;
 }
@@ -26,9 +26,9 @@ export const hostProbe: MachineProbe = {
     const all = BigInt(totalmem());
     return limit > 0n && limit < all ? limit : all;
   },
-  async freeDisk(folder) {
-    const { bavail, bsize } = await statfs(folder, { bigint: true });
-    return bavail * bsize;
+  async disk(folder) {
+    const { blocks, bavail, bsize } = await statfs(folder, { bigint: true });
+    return { size: blocks * bsize, free: bavail * bsize };
   },
   async usedDisk(folder) {
     const { dev, blocks } = await lstat(folder, { bigint: true });
@@ -53,13 +53,16 @@ async function usedBelow(folder: string, device: bigint): Promise<bigint> {
   return sum;
 }
 
-/**
- * CPU in thousandths, memory, and the disk that leases may fill: what is free, and what the data folder has of it already.
- * @throws Error of the file system
- */
-export async function readMachine(probe: MachineProbe, dataFolder: string): Promise<Resources> {
-  const [free, used] = await Promise.all([probe.freeDisk(dataFolder), probe.usedDisk(dataFolder)]);
-  return { cpu: BigInt(probe.cores()) * 1_000n, memory: probe.memory(), disk: free + used };
+/** What the machine has. Disk is what leases may fill: what is free, and what the data folder has of it already. */
+export interface Machine extends Resources {
+  /** of the whole file system */
+  readonly diskSize: bigint;
+}
+
+/** @throws Error of the file system */
+export async function readMachine(probe: MachineProbe, dataFolder: string): Promise<Machine> {
+  const [{ size, free }, used] = await Promise.all([probe.disk(dataFolder), probe.usedDisk(dataFolder)]);
+  return { cpu: BigInt(probe.cores()) * 1_000n, memory: probe.memory(), disk: free + used, diskSize: size };
 }
 
 /** Section `capacity` of the config. An amount of 0: all that the machine has. */
@@ -73,15 +76,16 @@ export interface CapacitySettings extends Resources {
 const units = { cpu: 'thousandths of a core', memory: 'bytes', disk: 'bytes' } as const;
 
 /**
- * What is offered of a machine.
+ * What is offered of a machine. Disk that others fill meanwhile makes the offer smaller, and keeps nobody from starting
+ * again: leases live here.
  * @throws Error when more is offered than the machine has times its over-commit factor
  */
-export function offeredCapacity(settings: CapacitySettings, machine: Resources): Capacity {
+export function offeredCapacity(settings: CapacitySettings, machine: Machine): Capacity {
   const most: Resources = {
     cpu: settings.cpuOvercommit.mulInt(machine.cpu).truncateInt(),
     memory: settings.memoryOvercommit.mulInt(machine.memory).truncateInt(),
     // Disk is handed out whole: a volume that is not there cannot be written.
-    disk: machine.disk,
+    disk: machine.diskSize,
   };
   for (const kind of kinds) {
     if (settings[kind] <= most[kind]) continue;
@@ -90,6 +94,12 @@ export function offeredCapacity(settings: CapacitySettings, machine: Resources):
       `capacity.${kind} offers ${settings[kind]} ${units[kind]}, but this machine has ${most[kind]}${factor}: offer less, or 0 for all of it`,
     );
   }
-  const offered = (kind: 'cpu' | 'memory' | 'disk'): bigint => (settings[kind] === 0n ? most[kind] : settings[kind]);
-  return { cpu: offered('cpu'), memory: offered('memory'), disk: offered('disk'), gpus: settings.gpus };
+  const offered = (kind: Kind, all: bigint): bigint =>
+    settings[kind] === 0n || settings[kind] > all ? all : settings[kind];
+  return {
+    cpu: offered('cpu', most.cpu),
+    memory: offered('memory', most.memory),
+    disk: offered('disk', machine.disk),
+    gpus: settings.gpus,
+  };
 }

@@ -11,7 +11,17 @@ import type { Order, OrderId, ResourceOffer } from '@mu/proto/market';
 import { orderKey } from '../watch/order-key.ts';
 import { type Offer, type Priced, whyTooDear } from './decide.ts';
 import { matches } from './gpus.ts';
-import { collateralOf, gpuWishes, type Held, type Holders, kinds, lacking, sumResources } from './inventory.ts';
+import {
+  collateralOf,
+  gpuWishes,
+  type Holders,
+  kinds,
+  lacking,
+  type Room,
+  roomOf,
+  sumResources,
+  without,
+} from './inventory.ts';
 
 /** What the deciding rests on beside the offer. */
 export interface Standing extends Holders {
@@ -36,57 +46,73 @@ export type Decision =
       readonly lasting: 'ever' | 'room';
     };
 
+/** An order that is not bid for. */
+export type Skipped = Omit<Extract<Decision, { bid: false }>, 'bid'>;
+
+/** What is left for the next candidate. */
+interface Left {
+  readonly room: Room;
+  readonly openBids: number;
+  /** umu that are locked in all */
+  readonly locked: bigint;
+  readonly funds: bigint;
+}
+
 /** One decision for each candidate, the best first. */
-export function plan(candidates: readonly Priced[], offer: Offer, standing: Standing): Decision[] {
-  const bids: Held[] = [...standing.bids];
-  let spent = 0n;
+export function plan(candidates: readonly Priced[], offer: Offer, { funds, ...holders }: Standing): Decision[] {
+  let left: Left = {
+    room: roomOf(offer.capacity, holders),
+    openBids: holders.bids.length,
+    locked: collateralOf(holders.leases) + collateralOf(holders.bids),
+    funds,
+  };
+  const empty = roomOf(offer.capacity, { leases: [], bids: [] });
   return ranked(candidates, offer).map((candidate) => {
-    const { order } = candidate;
-    const dear = whyTooDear(candidate);
-    if (dear !== undefined) return { bid: false, order, reason: dear, lasting: 'ever' };
-    const decided = fit(candidate, offer, { leases: standing.leases, bids, funds: standing.funds - spent });
-    if (decided.bid) {
-      bids.push({ resources: decided.resources, collateral: decided.collateral });
-      spent += decided.collateral;
-    }
-    return decided;
+    const groups = candidate.order.spec?.resources ?? [];
+    const collateral = groups.reduce((sum, group) => sum + parseAmount(group.collateral) * BigInt(group.count), 0n);
+    const never = whyNever(candidate, collateral, offer, empty);
+    if (never !== undefined) return { bid: false, order: candidate.order, reason: never, lasting: 'ever' };
+    const reason = whyNoRoom(candidate.order, collateral, offer, left);
+    if (reason !== undefined) return { bid: false, order: candidate.order, reason, lasting: 'room' };
+    left = {
+      room: without(left.room, groups),
+      openBids: left.openBids + 1,
+      locked: left.locked + collateral,
+      funds: left.funds - collateral,
+    };
+    return bidFor(candidate, collateral, offer);
   });
 }
 
-function fit({ order, prices }: Priced, offer: Offer, standing: Standing): Decision {
-  const groups = order.spec?.resources ?? [];
-  const collateral = groups.reduce((sum, group) => sum + parseAmount(group.collateral) * BigInt(group.count), 0n);
-  if (collateral > offer.maxCollateral) {
-    const reason = `collateral of ${collateral} umu is above the configured most (bidding.max_collateral)`;
-    return { bid: false, order, reason, lasting: 'ever' };
-  }
-  const alone = lacking(offer.capacity, { leases: [], bids: [] }, groups);
-  if (alone.length > 0) {
-    return { bid: false, order, reason: `more ${alone.join(', ')} than is offered in all`, lasting: 'ever' };
-  }
-  const reason = whyNoRoom(order, collateral, offer, standing);
-  if (reason !== undefined) return { bid: false, order, reason, lasting: 'room' };
-  const resources = groups.map(({ compute, collateral: each, count }, at) => ({
+function bidFor({ order, prices }: Priced, collateral: bigint, { priceList }: Offer): Decision {
+  const resources = (order.spec?.resources ?? []).map(({ compute, collateral: each, count }, at) => ({
     compute,
     price: prices[at]?.atomicsString() ?? '',
     collateral: each,
     count,
   }));
-  return { bid: true, order, resources, collateral, priceListVersion: offer.priceList?.version ?? 0n };
+  return { bid: true, order, resources, collateral, priceListVersion: priceList?.version ?? 0n };
 }
 
-function whyNoRoom(order: Order, collateral: bigint, offer: Offer, standing: Standing): string | undefined {
-  const short = lacking(offer.capacity, standing, order.spec?.resources ?? []);
+/** @param empty the room with nobody in it */
+function whyNever(candidate: Priced, collateral: bigint, { maxCollateral }: Offer, empty: Room): string | undefined {
+  const dear = whyTooDear(candidate);
+  if (dear !== undefined) return dear;
+  if (collateral > maxCollateral)
+    return `collateral of ${collateral} umu is above the configured most (bidding.max_collateral)`;
+  const short = lacking(empty, candidate.order.spec?.resources ?? []);
+  return short.length > 0 ? `more ${short.join(', ')} than is offered in all` : undefined;
+}
+
+function whyNoRoom(order: Order, collateral: bigint, offer: Offer, left: Left): string | undefined {
+  const short = lacking(left.room, order.spec?.resources ?? []);
   if (short.length > 0) return `not enough ${short.join(', ')} left`;
-  if (standing.bids.length >= offer.maxOpenBids) {
-    return `${standing.bids.length} bids are open (bidding.max_open_bids)`;
+  if (left.openBids >= offer.maxOpenBids) return `${left.openBids} bids are open (bidding.max_open_bids)`;
+  if (left.locked + collateral > offer.maxTotalCollateral) {
+    return `${left.locked + collateral} umu of collateral would be locked in all (bidding.max_total_collateral)`;
   }
-  const locked = collateralOf(standing.leases) + collateralOf(standing.bids) + collateral;
-  if (locked > offer.maxTotalCollateral) {
-    return `${locked} umu of collateral would be locked in all (bidding.max_total_collateral)`;
-  }
-  return collateral > standing.funds
-    ? `the operator's account has ${standing.funds} umu left for a collateral of ${collateral}`
+  return collateral > left.funds
+    ? `the operator's account has ${left.funds} umu left for a collateral of ${collateral}`
     : undefined;
 }
 

@@ -16,18 +16,18 @@ describe('what the machine has', () => {
   const probe: MachineProbe = {
     cores: () => 4,
     memory: () => 8n << 30n,
-    freeDisk: () => Promise.resolve(70n),
+    disk: () => Promise.resolve({ size: 200n, free: 70n }),
     usedDisk: () => Promise.resolve(30n),
   };
   const all = { cpu: 0n, memory: 0n, disk: 0n, cpuOvercommit: Dec.one, memoryOvercommit: Dec.one, gpus: [] };
-  const machine = { cpu: 4_000n, memory: 8n << 30n, disk: 100n };
+  const machine = { cpu: 4_000n, memory: 8n << 30n, disk: 100n, diskSize: 200n };
 
   test('is read from it: the disk is what is free and what the provider has of it already', async () => {
     expect(await readMachine(probe, '/data')).toEqual(machine);
   });
 
   test('is offered whole where the config says nothing, and less where it says less', () => {
-    expect(offeredCapacity(all, machine)).toEqual({ ...machine, gpus: [] });
+    expect(offeredCapacity(all, machine)).toEqual({ cpu: 4_000n, memory: 8n << 30n, disk: 100n, gpus: [] });
     expect(offeredCapacity({ ...all, cpu: 1_500n, disk: 100n }, machine)).toMatchObject({ cpu: 1_500n, disk: 100n });
   });
 
@@ -39,9 +39,14 @@ describe('what the machine has', () => {
       'capacity.cpu offers 10001 thousandths of a core, but this machine has 10000 (with capacity.cpu_overcommit)',
     );
     expect(() => offeredCapacity({ ...twice, memory: (12n << 30n) + 1n }, machine)).toThrow(/^capacity\.memory offers/);
-    expect(() => offeredCapacity({ ...twice, disk: 101n }, machine)).toThrow(
-      'capacity.disk offers 101 bytes, but this machine has 100: offer less, or 0 for all of it',
+    expect(() => offeredCapacity({ ...twice, disk: 201n }, machine)).toThrow(
+      'capacity.disk offers 201 bytes, but this machine has 200: offer less, or 0 for all of it',
     );
+  });
+
+  test('disk that others have filled makes the offer smaller, and does not keep the daemon from starting', () => {
+    expect(offeredCapacity({ ...all, disk: 150n }, machine).disk).toBe(100n);
+    expect(offeredCapacity({ ...all, disk: 99n }, machine).disk).toBe(99n);
   });
 
   describe('on a real one', () => {
