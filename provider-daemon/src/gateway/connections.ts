@@ -18,6 +18,8 @@ export interface Connection {
   socket: Socket;
   /** HTTP/2: its end is announced. */
   leave: (() => void) | undefined;
+  /** It has been announced: a client that does not go then is not waited for. */
+  isLeaving: boolean;
   /** Requests under way. */
   calls: number;
   /** Whether a request has come on it. */
@@ -64,7 +66,7 @@ export class Connections {
     const idleSince = this.#now();
     const connection: Connection = {
       ...{ client, socket, calls: 0, used: false, idleSince, mark: 0 },
-      ...{ leave: undefined, headersSince: undefined },
+      ...{ leave: undefined, isLeaving: false, headersSince: undefined },
     };
     this.#perClient.set(client, held + 1);
     this.#bySocket.set(socket, connection);
@@ -79,6 +81,7 @@ export class Connections {
     // The end of the connection below is not told above where nothing is being read.
     connection.socket.once('close', () => socket.destroy());
     connection.socket = socket;
+    connection.mark = socket.bytesRead;
     this.#bySocket.set(socket, connection);
     socket.once('close', () => this.#forget(connection));
   }
@@ -124,7 +127,7 @@ export class Connections {
 
   /** Tells what can be told that no more requests are taken: HTTP/2 (GOAWAY). */
   announceEnd(): void {
-    for (const { leave } of this.#bySocket.values()) leave?.();
+    for (const connection of this.#bySocket.values()) announce(connection);
   }
 
   destroy(): void {
@@ -142,9 +145,8 @@ export class Connections {
   }
 
   #close(connection: Connection): void {
-    if (connection.leave === undefined) connection.socket.destroy();
-    else connection.leave();
-    this.#idle.delete(connection);
+    if (connection.leave === undefined || connection.isLeaving) connection.socket.destroy();
+    else announce(connection);
   }
 
   #forget(connection: Connection): void {
@@ -154,6 +156,12 @@ export class Connections {
     if (held > 0) this.#perClient.set(connection.client, held);
     else this.#perClient.delete(connection.client);
   }
+}
+
+function announce(connection: Connection): void {
+  if (connection.leave === undefined) return;
+  connection.isLeaving = true;
+  connection.leave();
 }
 
 function tellTooSlow(socket: Socket): void {

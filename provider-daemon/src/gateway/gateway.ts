@@ -223,7 +223,8 @@ export class Gateway {
     else if ('refusal' in found) {
       if (found.refusal === refusals.unknownHost) turnAway(call, found.refusal);
       else refuse(call, found.refusal);
-    } else if (this.#certificates !== undefined && !call.secure) leadToHttps(call, target, this.#securePort);
+    } else if (upgrade !== undefined && this.#draining) refuse(call, refusals.draining);
+    else if (this.#certificates !== undefined && !call.secure) leadToHttps(call, target, this.#securePort);
     else this.#serve({ call, target, around: this.#around, ...found, ...(upgrade === undefined ? {} : { upgrade }) });
   }
 

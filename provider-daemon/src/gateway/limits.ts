@@ -88,7 +88,7 @@ export const defaultLimits: GatewayLimits = {
   calls: 4_096,
   callsPerDeployment: 512,
   queuedPerDeployment: 128,
-  queueMs: 50,
+  queueMs: 40,
   websocketsPerDeployment: 1_024,
   websocketIdleMs: 600_000,
   connectMs: 3_000,

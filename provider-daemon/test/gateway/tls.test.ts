@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type CertificatePem, FileCertificate } from '../../src/gateway/certificates.ts';
 import { Challenges } from '../../src/gateway/challenges.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
+import type { Invocation, OutputSink } from '../../src/workloads/driver.ts';
 import { type Authority, authority } from './certificates-fixture.ts';
 import { endOf, instanceOf, portOf, raw, received, serveOn, until, wholeService } from './fixture.ts';
 
@@ -306,6 +307,55 @@ describe('plain HTTP beside TLS', () => {
     challenges.delete('token');
     expect(await ask()).toMatch(/^HTTP\/1\.1 308 /);
   });
+});
+
+test('functions see that their caller came by TLS, whatever the caller says', async () => {
+  const envs: Record<string, string>[] = [];
+  const callee = {
+    spec: {} as never,
+    async invoke({ env }: Invocation, output: OutputSink) {
+      envs.push({ ...env });
+      await output(Buffer.from('content-type: text/plain\n\nok'));
+      return { exitCode: 0, runMicros: 1 };
+    },
+  };
+  gateway.setRoutes('fn', {
+    ...{ deployment: '8', service: 'gw', functions: new Map([['f', callee]]) },
+    routes: [{ path: '/a/...', methods: ['GET'], to: { kind: 'function', name: 'f' } }],
+  });
+  const fields = { ':authority': 'fn.mu.example', ':path': '/a/b%20c?x=1', 'x-forwarded-for': '6.6.6.6' };
+  expect((await answerOf(session().request(fields))).body).toBe('ok');
+  expect(envs[0]).toMatchObject({
+    ...{ X_FULL_URL: 'https://fn.mu.example/a/b%20c?x=1', SERVER_PROTOCOL: 'HTTP/2.0', HTTP_HOST: 'fn.mu.example' },
+    ...{ HTTP_X_FORWARDED_FOR: '127.0.0.1', HTTP_X_FORWARDED_PROTO: 'https', PATH_INFO: '/b c' },
+  });
+  gateway.remove('fn');
+});
+
+test('slow headers in TLS, and sessions on which nothing is asked, end in time', async () => {
+  const clock = { now: 0 };
+  const limits = { headersMs: 15_000, keepAliveMs: 65_000 };
+  const own = new Gateway({ domain: 'mu.example', certificates: makeFiles(), limits, now: () => clock.now });
+  const at = await own.listen({ host: '127.0.0.1', port: 0 });
+  const options = { port: at.port, host: '127.0.0.1', ca: ca.cert, servername: name };
+  const slow = connectTls(options);
+  const answer = received(slow);
+  await once(slow, 'secureConnect');
+  slow.write('GET / HT');
+  const two = connectHttp2(`https://127.0.0.1:${at.port}`, { ca: ca.cert, servername: name });
+  const ended = once(two, 'close');
+  expect((await answerOf(two.request({ ':authority': 'none.mu.example', ':path': '/' }))).headers[':status']).toBe(404);
+  clock.now += 10_000;
+  own.sweep();
+  expect(own.state().connections).toBe(2);
+  clock.now += 5_001;
+  own.sweep();
+  expect(await answer.ended).toMatch(/^HTTP\/1\.1 408 /);
+  clock.now += 50_000;
+  own.sweep();
+  await ended;
+  await until(() => own.state().connections === 0);
+  await own.close();
 });
 
 test('a drain finishes what is under way, over both versions, and takes nothing new', async () => {
