@@ -26,6 +26,7 @@ import {
   bidding,
   cancelable,
   heldByBids,
+  lockedOnTheWay,
   unchecked,
   undecided,
 } from './bidding.ts';
