@@ -12,7 +12,8 @@ import type { ProvedViews } from '@mu/client/light/connect';
 import type { PriceList } from '@mu/proto/provider';
 import type { Logger } from 'pino';
 import { type ApiServer, startApiServer } from './api/api-server.ts';
-import { LogBook } from './api/log-book.ts';
+import { leaseInside } from './api/lease-inside.ts';
+import { TenantDesk } from './api/tenant-desk.ts';
 import { Bidder } from './bidding/bidder.ts';
 import { hostProbe, offeredCapacity, readMachine } from './bidding/machine.ts';
 import { drainFile, offerOf } from './bidding/offer.ts';
@@ -21,13 +22,7 @@ import { PriceScript } from './bidding/price-script.ts';
 import type { ProviderConfig } from './config/schema.ts';
 import { planeSettings } from './data-plane/settings.ts';
 import { PlaneSupervisor } from './data-plane/supervisor.ts';
-import {
-  type Identity,
-  loadIdentity,
-  renewNodeCertificate,
-  signUsageReport,
-  tlsCredentials,
-} from './identity/identity.ts';
+import { type Identity, signUsageReport, tlsCredentials } from './identity/identity.ts';
 import { type Journal, openJournal } from './journal/journal.ts';
 import { ChainFacts } from './leases/chain-facts.ts';
 import { Containers } from './leases/container-host.ts';
@@ -36,12 +31,14 @@ import { LeaseKeeper } from './leases/lease-keeper.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
 import { ManifestStore } from './manifests/manifest-store.ts';
 import { takeSealed } from './manifests/take-sealed.ts';
+import { type OperatorParts, refuseSecond, startOperators } from './operators/operators.ts';
+import { openIdentity } from './operators/renewal.ts';
+import { Tallies } from './operators/tallies.ts';
 import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
 import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
 import { MarketWatch, type MarketWatchOptions } from './watch/market-watch.ts';
-import type { WorkloadLog } from './workloads/driver.ts';
 
 export interface Daemon {
   readonly gatewayUri: string;
@@ -61,7 +58,8 @@ const countEveryMs = 1_000;
 
 /** @throws Error with what is wrong with config, keys, journal or chain */
 export async function startDaemon(config: ProviderConfig, log: Logger): Promise<Daemon> {
-  const identity = await renewNodeCertificate(loadIdentity(identityFolder(config)), around);
+  await refuseSecond(config);
+  const identity = await openIdentity(identityFolder(config), around, log);
   const { provider } = identity.name;
   const journal = openJournal(join(config.node.dataFolder, 'journal'), identity.name);
   const client = await connectChain(config);
@@ -72,12 +70,14 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
   parts.orders.start();
   parts.watch.start();
   const counting = setInterval(() => void parts.count(), countEveryMs);
+  const operators = await startOperators({ config, identity, around, client, views, journal, log, ...parts.shown });
   log.info({ provider, gateway: gatewayUri(config), host_port: parts.api.port }, 'provider is ready');
   return {
     gatewayUri: gatewayUri(config),
     hostPort: parts.api.port,
     async stop(plane) {
       clearInterval(counting);
+      await operators.close();
       await Promise.all([parts.orders.stop(), parts.watch.stop()]);
       await parts.keeper.settled();
       await parts.api.close();
@@ -85,6 +85,7 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
       await parts.containers?.close();
       await (plane === 'end' ? parts.plane.end() : parts.plane.leave());
       await parts.databases.close();
+      await parts.desk.settled();
       await journal.close();
       // Nobody waits for blocks any more; what is on its way is found on the chain after the next start.
       parts.sender.close();
@@ -110,6 +111,7 @@ interface Parts {
   readonly databases: Databases;
   readonly sender: Sender;
   readonly keeper: LeaseKeeper;
+  readonly desk: TenantDesk;
   readonly bidder: Bidder;
   /** orders to bid for */
   readonly orders: MarketWatch;
@@ -118,18 +120,16 @@ interface Parts {
   readonly api: ApiServer;
   /** Brings what was used to the disk. */
   count(): Promise<void>;
+  /** what operators see beside */
+  readonly shown: Omit<OperatorParts, 'config' | 'identity' | 'around' | 'client' | 'views' | 'journal' | 'log'>;
 }
 
 async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   const { identity, journal, client, views, log } = of;
   const { provider } = identity.name;
-  const logs = new LogBook({ now: Date.now });
-  const requests = new RequestLog();
-  const onLog: WorkloadLog = ({ deployment, service }, stream, line) => {
-    const lease = BigInt(deployment);
-    if (stream === 'request') requests.append(lease, line);
-    logs.append(lease, { service, stream, line });
-  };
+  const desk = tenantDesk(config, log);
+  await desk.restore();
+  const onLog = desk.log;
   const plane = await PlaneSupervisor.start({
     settings: planeSettings(config),
     onLog,
@@ -137,6 +137,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   });
   const containers = await Containers.open({ config, provider, onLog, log: log.child({ part: 'containers' }) });
+  const tallies = new Tallies();
   const databases = new Databases(join(config.node.dataFolder, 'databases'));
   const manifests = new ManifestStore({
     folder: join(config.node.dataFolder, 'manifests'),
@@ -151,17 +152,23 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     databases,
     gatewayUri: gatewayUri(config),
     domain: config.gateway.domain,
+    onInstances(lease, workloads) {
+      desk.instances.look(lease, workloads);
+      tallies.look(workloads);
+    },
     onTrouble: (lease, error) =>
       log.warn({ lease: lease.toString(), reason: reasonOf(error) }, 'the data plane was not told of a change'),
   });
   const sender = await senderOf(config, client, 'operator');
+  tallies.watch({ runner, sender, client });
   const usage = new UsageReporter({
     client,
     sender,
     journal,
     nodeId: identity.name.nodeId,
     sign: (report) => signUsageReport(identity, report),
-    takeLogRoot: (lease) => requests.takeRoot(lease),
+    takeLogRoot: (lease) => desk.takeLogRoot(lease),
+    onReported: (report) => desk.reported(report),
     takeUsage: (lease, height) => runner.takeUsage(lease, height),
     totals: (lease) => runner.totals(lease),
     reportEveryBlocks: config.usage.reportEveryBlocks,
@@ -183,13 +190,12 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
         owner,
         dseq,
       ),
-    onEnd: (lease) => {
-      logs.forget(lease);
-      requests.forget(lease);
-    },
+    onEnd: (lease) => void desk.forget(lease),
+    observer: desk.teller,
     log: log.child({ part: 'leases' }),
   });
-  const capacity = offeredCapacity(config.capacity, await readMachine(hostProbe, config.node.dataFolder));
+  const machine = await readMachine(hostProbe, config.node.dataFolder);
+  const capacity = offeredCapacity(config.capacity, machine);
   const { script: program, scriptTimeoutMs: timeoutMs, scriptJobs: jobs } = config.pricing;
   const bidder = new Bidder({
     client,
@@ -203,8 +209,8 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   });
   const seen = { height: 0n };
   const orders = orderWatch(watchOptions(config, client, provider, log), bidder);
-  const watch = marketWatch(config, { client: views.settled, provider, keeper, bidder, seen, log });
-  const api = await startApi(config, { identity, facts, manifests, logs, keeper, seen, log });
+  const watch = marketWatch(config, { client: views.settled, provider, keeper, desk, bidder, seen, log });
+  const api = await startApi(config, { identity, journal, facts, manifests, desk, runner, keeper, seen, log });
   const count = async (): Promise<void> => {
     try {
       await runner.poll();
@@ -213,21 +219,35 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
       log.warn({ reason: reasonOf(error) }, 'usage cannot be counted now, it will be counted later');
     }
   };
-  return { plane, containers, databases, sender, keeper, bidder, orders, watch, api, count };
+  const shown = { sender, keeper, runner, bidder, plane, api, containers, tallies, machine, seen, onLog };
+  return { plane, containers, databases, sender, keeper, desk, bidder, orders, watch, api, count, shown };
+}
+
+function tenantDesk({ node }: ProviderConfig, log: Logger): TenantDesk {
+  return new TenantDesk({
+    folder: node.dataFolder,
+    requests: new RequestLog(),
+    now: Date.now,
+    onTrouble: (lease, error) => {
+      if (error === undefined) log.info({ lease: lease.toString() }, 'log lines are kept again');
+      else log.warn({ lease: lease.toString(), reason: reasonOf(error) }, 'log lines are lost: they cannot be written');
+    },
+  });
 }
 
 /** The provider's own listener: manifests come in here, logs go out. */
 function startApi(
   config: ProviderConfig,
-  of: Pick<Foundation, 'identity' | 'log'> & {
+  of: Pick<Foundation, 'identity' | 'journal' | 'log'> & {
     readonly facts: ChainFacts;
     readonly manifests: ManifestStore;
-    readonly logs: LogBook;
+    readonly desk: TenantDesk;
+    readonly runner: LeaseRunner;
     readonly keeper: LeaseKeeper;
     readonly seen: { readonly height: bigint };
   },
 ): Promise<ApiServer> {
-  const { identity, facts, manifests, logs, keeper, seen, log } = of;
+  const { identity, journal, facts, manifests, desk, runner, keeper, seen, log } = of;
   const { provider, nodeId } = identity.name;
   return startApiServer({
     address: config.host.address,
@@ -239,7 +259,10 @@ function startApi(
     sources: {
       facts,
       manifests,
-      logs,
+      logs: desk.logs,
+      events: desk.events,
+      inside: leaseInside({ view: (lease) => runner.view(lease), usage: (lease) => journal.usage.get(lease) }),
+      progress: (lease) => desk.teller.progress(lease),
       status: () => ({
         height: seen.height,
         leases: keeper.leases().length,
@@ -277,12 +300,13 @@ function marketWatch(
     client: ChainClient;
     provider: string;
     keeper: LeaseKeeper;
+    desk: TenantDesk;
     bidder: Bidder;
     seen: { height: bigint };
     log: Logger;
   },
 ): MarketWatch {
-  const { client, provider, keeper, bidder, seen, log } = of;
+  const { client, provider, keeper, desk, bidder, seen, log } = of;
   let arriving: Promise<void> = Promise.resolve();
   return new MarketWatch({
     ...watchOptions(config, client, provider, log),
@@ -300,7 +324,10 @@ function marketWatch(
         arriving = Promise.resolve();
         await arrived;
         await keeper.height(height);
-        if (complete) await keeper.sweep();
+        if (complete) {
+          await keeper.sweep();
+          await desk.keepOnly(new Set(keeper.leases().map(({ number }) => number)));
+        }
         bidder.leasesTold(height);
       },
     },

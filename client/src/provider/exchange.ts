@@ -69,7 +69,7 @@ function send(socket: TLSSocket, at: ProviderAddress, asked: Exchange): Promise<
     createConnection: () => socket,
     method: asked.method,
     path: asked.path,
-    headers: { host: new URL(at.hostUri).host, connection: 'close', ...headersOf(socket, asked) },
+    headers: { host: new URL(at.hostUri).host, connection: 'close', ...signedHeaders(socket, asked) },
     ...(asked.signal === undefined ? {} : { signal: asked.signal }),
   });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
@@ -87,7 +87,11 @@ function send(socket: TLSSocket, at: ProviderAddress, asked: Exchange): Promise<
   return promise;
 }
 
-function headersOf(socket: TLSSocket, { method, path, access, body }: Exchange): Record<string, string> {
+/** The headers of a request, with the tenant's proof where it has one. */
+export function signedHeaders(
+  socket: TLSSocket,
+  { method, path, access, body }: Pick<Exchange, 'method' | 'path' | 'access' | 'body'>,
+): Record<string, string> {
   const hash = createHash('sha256');
   for (const part of body ?? []) hash.update(part);
   const bodyHash = new Uint8Array(hash.digest());
@@ -108,7 +112,8 @@ function headersOf(socket: TLSSocket, { method, path, access, body }: Exchange):
   };
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
+/** An answer as text. @throws ProviderConnectionError where it is too long or breaks off */
+export async function readAll(response: IncomingMessage): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
   try {
@@ -124,7 +129,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
 }
 
 /** The provider's own words, where it has any; they are a stranger's and cut to a length. */
-function refusal(status: number, text: string): ProviderRefusal {
+export function refusal(status: number, text: string): ProviderRefusal {
   const said = parsed(text);
   const word = (key: string, most: number): string => {
     const value = said[key];

@@ -1,22 +1,33 @@
-/** What a tenant asks a provider for: taking a manifest, the state of a lease, its log. */
+/** What a tenant asks a provider for: taking a manifest; state, log and events of a lease, and commands in it. */
 import * as z from 'zod';
 import type { BuiltManifest } from '../manifest/build.ts';
 import { bundleFor } from '../manifest/bundle.ts';
+import { checked, u64 } from './answer-form.ts';
 import { deliveryBody } from './delivery-body.ts';
-import { ProviderConnectionError } from './errors.ts';
-import { exchange, exchangeJson, type TenantAccess } from './exchange.ts';
+import { exchangeJson, type TenantAccess } from './exchange.ts';
 import type { ProviderAddress } from './provider-address.ts';
 
 export { ProviderConnectionError, ProviderRefusal } from './errors.ts';
 export type { TenantAccess } from './exchange.ts';
+export { type ExecConnection, type ExecOptions, openExec } from './exec-client.ts';
+export {
+  type LeaseMetricsAnswer,
+  type LeaseStatusAnswer,
+  leaseMetrics,
+  leaseStatus,
+} from './lease-state.ts';
+export {
+  type EventEntry,
+  type EventRequest,
+  events,
+  type LogEntry,
+  type LogRequest,
+  logs,
+} from './lease-streams.ts';
 export { type AddressOptions, type ProviderAddress, providerAddress } from './provider-address.ts';
 
 /** A large manifest over a slow line. */
 const deliveryTimeoutMs = 10 * 60_000;
-const u64 = z
-  .string()
-  .regex(/^\d{1,20}$/)
-  .transform(BigInt);
 
 const statusSchema = z.object({
   chain_id: z.string(),
@@ -73,96 +84,4 @@ export async function sendManifest(
     ...(signal === undefined ? {} : { signal }),
   });
   return checked(at, deliveredSchema, answer);
-}
-
-const leaseSchema = z.object({
-  lease: u64,
-  deployment: z.string(),
-  infrastructure: z.string(),
-  work: z.enum(['waiting', 'starting', 'running', 'failed']),
-  revision: u64,
-  reason: z.string().max(2000).optional(),
-  endpoints: z.array(z.string().max(256)),
-});
-
-/** How a lease stands at its provider. */
-export type LeaseStatusAnswer = z.output<typeof leaseSchema>;
-
-/** Needs the scope `read`. */
-export async function leaseStatus(
-  at: ProviderAddress,
-  access: TenantAccess,
-  lease: bigint,
-): Promise<LeaseStatusAnswer> {
-  return checked(
-    at,
-    leaseSchema,
-    await exchangeJson(at, { method: 'GET', path: `/v1/leases/${lease}/status`, access }),
-  );
-}
-
-const lineSchema = z.object({
-  time: z.iso.datetime(),
-  service: z.string(),
-  stream: z.enum(['stdout', 'stderr', 'system', 'request']),
-  line: z.string(),
-});
-
-/** A line of a workload's log. What it says is the workload's: strip control characters before a terminal shows it. */
-export type LogEntry = z.output<typeof lineSchema>;
-
-export interface LogRequest {
-  readonly access: TenantAccess;
-  readonly lease: bigint;
-  /** How many of the last lines; 100 where it is left out. */
-  readonly tail?: number;
-  /** Go on with new lines until the signal, or the provider, ends it. */
-  readonly follow?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-/** The log of a lease, line by line. Needs the scope `logs`. */
-export async function* logs(
-  at: ProviderAddress,
-  { access, lease, tail = 100, follow = false, signal }: LogRequest,
-): AsyncGenerator<LogEntry> {
-  const path = `/v1/leases/${lease}/logs?tail=${tail}&follow=${follow}`;
-  const response = await exchange(at, { method: 'GET', path, access, ...(signal === undefined ? {} : { signal }) });
-  try {
-    for await (const text of lines(response)) yield checked(at, lineSchema, json(at, text));
-  } catch (error) {
-    if (signal?.aborted === true) return;
-    if (error instanceof ProviderConnectionError) throw error;
-    throw new ProviderConnectionError(`${at.hostUri}: the log broke off: ${(error as Error).message}`);
-  } finally {
-    response.destroy();
-  }
-}
-
-/** A provider's line is cut to 4096 characters; in JSON that may be six times as much. */
-const maxLineChars = 64 * 1024;
-
-async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of chunks) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = parts.pop() ?? '';
-    if (rest.length > maxLineChars) throw new Error('a line is too long');
-    yield* parts;
-  }
-}
-
-function json(at: ProviderAddress, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ProviderConnectionError(`${at.hostUri} answered with what is no JSON`);
-  }
-}
-
-function checked<T extends z.ZodType>(at: ProviderAddress, schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new ProviderConnectionError(`${at.hostUri} answered in a form that is not known here: another version?`);
 }

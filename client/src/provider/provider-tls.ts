@@ -87,10 +87,51 @@ export async function connectProvider(
   } catch (error) {
     socket.destroy();
     if (error instanceof ProviderConnectionError) throw error;
-    throw new ProviderConnectionError(`${hostUri}: ${(error as Error).message}`);
+    const why = await whyNotInTime(error, options);
+    throw new ProviderConnectionError(`${hostUri}: ${why ?? (error as Error).message}`);
   }
   socket.setTimeout(0);
   return socket;
+}
+
+/** Errors of OpenSSL for certificates that hold no longer, or not yet. */
+const untimely = ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'];
+
+/**
+ * Which certificate is out of its time, when, and whose it is; undefined where it was something else. Asks once more for
+ * the certificates alone: the connection that refused them does not give them out. Nothing is sent on it.
+ */
+async function whyNotInTime(error: unknown, options: ConnectionOptions): Promise<string | undefined> {
+  if (!untimely.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+  const socket = connect({ ...options, rejectUnauthorized: false });
+  try {
+    await new Promise<void>((done, fail) => {
+      socket.once('secureConnect', done);
+      socket.once('error', fail);
+      socket.once('timeout', () => fail(new Error('no answer in time')));
+    });
+    const shown = socket.getPeerX509Certificate();
+    const roots = [options.ca].flat().flatMap((pem) => (pem === undefined ? [] : new X509Certificate(pem)));
+    return untimelyText([...(shown === undefined ? [] : [shown]), ...roots], Date.now());
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Of a node's certificate and the provider's roots, what is out of its time. */
+export function untimelyText(certificates: readonly X509Certificate[], nowMs: number): string | undefined {
+  for (const { validFromDate: from, validToDate: to, subject, subjectAltName } of certificates) {
+    const whose = /URI:(mu:\/\/[\x21-\x7e]{1,200})/.exec(subjectAltName ?? '')?.[1];
+    const which =
+      whose === undefined ? `the root certificate ${subject.replace(/\s+/g, ' ')}` : `the certificate of ${whose}`;
+    if (to.getTime() < nowMs) {
+      return `${which} expired at ${to.toISOString()}: its provider renews it by restarting \`mu-provider start\`, or your clock is wrong`;
+    }
+    if (from.getTime() > nowMs) return `${which} holds from ${from.toISOString()} on: your clock is behind`;
+  }
+  return undefined;
 }
 
 function toPem(der: Uint8Array): string {

@@ -25,10 +25,10 @@ export const requestWindowMs = 2 * 60 * 1000;
 /** No header of ours is longer. */
 const maxHeaderChars = 4096;
 
-/** A delegation that the account has signed. */
+/** A delegation that the account, or one of the deployment's access keys, has signed. */
 export interface SignedDelegation {
   readonly text: string;
-  /** The account's compressed secp256k1 point. */
+  /** The account's compressed secp256k1 point, or the access key's compressed P-256 point. */
   readonly signer: Uint8Array;
   /** r ‖ s, 64 bytes. */
   readonly signature: Uint8Array;
@@ -59,6 +59,21 @@ export async function createDelegation(signer: OfflineAminoSigner, delegation: D
   const signed = { text, signer: fromBase64(signature.pub_key.value), signature: fromBase64(signature.signature) };
   checkSigner(delegation.owner, signed);
   return signed;
+}
+
+/** What an access key signs, SHA-256 over it: never what a delegated key signs. */
+const accessKeyBytes = (text: string): Uint8Array => utf8(`mu/delegation/1\n${text}`);
+
+/**
+ * A delegation signed by an access key of the deployment, for CI and for owners with several keys.
+ * @param key private P-256
+ * @throws TenantError `malformed` or `lifetime` for a delegation that no provider would accept
+ */
+export function delegateByAccessKey(key: KeyObject, delegation: Delegation): SignedDelegation {
+  const exact = { ...delegation, scopes: sortedScopes(delegation.scopes) };
+  checkLifetime(exact);
+  const text = delegationText(exact);
+  return { text, signer: compressedPoint(key), signature: signP256(key, accessKeyBytes(text)) };
 }
 
 /**
@@ -99,6 +114,8 @@ export interface RequestExpectation {
   /** What the request does. */
   readonly scope: TenantScope;
   readonly nonces: NonceSet;
+  /** Keys of the deployment that hold now, beside its owner's account. */
+  readonly accessKeys?: readonly { readonly publicKey: Uint8Array; readonly scopes: readonly TenantScope[] }[];
   /** Requests signed before are refused: the daemon's start, as it has forgotten earlier nonces. */
   readonly notBeforeMs?: number;
 }
@@ -114,17 +131,22 @@ const proofSchema = z.strictObject({
   signature: hex(64),
 });
 
+/** Who asks: the delegation, and the access key that has signed it; the owner's account where that is absent. */
+export interface VerifiedTenant {
+  readonly delegation: Delegation;
+  readonly accessKey?: Uint8Array;
+}
+
 /**
  * Checks a tenant's request. The nonce is used up only when everything else is right.
  * @param headers with lower-case names, as node:http gives them
- * @returns the delegation
- * @throws TenantError
+ * @throws TenantError; `wrong_signer` also for an access key that is not among those that hold
  */
 export function verifyRequest(
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
   facts: RequestFacts,
   expected: RequestExpectation,
-): Delegation {
+): VerifiedTenant {
   const sent = decode(headers, tenantHeaders.delegation, delegationSchema);
   const proof = decode(headers, tenantHeaders.proof, proofSchema);
   const signed = { text: sent.text, signer: fromHex(sent.signer), signature: fromHex(sent.signature) };
@@ -135,10 +157,26 @@ export function verifyRequest(
   if (!verifyP256(delegation.publicKey, requestBytes(signed, facts, proof), fromHex(proof.signature))) {
     throw new TenantError('proof', 'the request was not signed by the delegated key as it arrived');
   }
-  checkSigner(expected.owner, signed);
+  const accessKey = checkDelegator(signed, expected);
   const forgetMs = proof.time + requestWindowMs;
   expected.nonces.use(toHex(delegation.publicKey), proof.nonce, forgetMs, expected.nowMs);
-  return delegation;
+  return { delegation, ...(accessKey === undefined ? {} : { accessKey }) };
+}
+
+/** @returns the access key that has signed; undefined where the owner's account has */
+function checkDelegator(signed: SignedDelegation, { owner, scope, accessKeys }: RequestExpectation) {
+  const key = accessKeys?.find(({ publicKey }) => equalBytes(publicKey, signed.signer));
+  if (key === undefined) {
+    checkSigner(owner, signed);
+    return undefined;
+  }
+  if (!verifyP256(key.publicKey, accessKeyBytes(signed.text), signed.signature)) {
+    throw new TenantError('wrong_signer', 'the delegation was not signed by the access key that it names');
+  }
+  if (!key.scopes.includes(scope)) {
+    throw new TenantError('scope', `the access key may ${key.scopes.join(', ')}, not ${scope}`);
+  }
+  return key.publicKey;
 }
 
 function checkDelegation(delegation: Delegation, expected: RequestExpectation): void {
@@ -154,13 +192,19 @@ function checkDelegation(delegation: Delegation, expected: RequestExpectation): 
       `the delegation is for deployment ${delegation.owner}/${delegation.dseq}`,
     );
   }
-  if (nowMs >= delegation.expiresMs) throw new TenantError('expired', 'the delegation has ended: sign a new one');
+  if (nowMs >= delegation.expiresMs) throw new TenantError('expired', endedText(delegation));
   if (delegation.issuedMs > nowMs + requestWindowMs) {
     throw new TenantError('lifetime', 'the delegation was issued in the future: check the clocks');
   }
   if (!delegation.scopes.includes(expected.scope)) {
     throw new TenantError('scope', `the delegation allows ${delegation.scopes.join(', ')}, not ${expected.scope}`);
   }
+}
+
+/** Which one, when, whose. */
+function endedText({ owner, dseq, publicKey, expiresMs }: Delegation): string {
+  const key = toHex(publicKey).slice(0, 12);
+  return `the delegation for deployment ${owner}/${dseq} to the key ${key}… ended at ${new Date(expiresMs).toISOString()}: sign a new one`;
 }
 
 function checkFresh(signedMs: number, { nowMs, notBeforeMs }: RequestExpectation): void {

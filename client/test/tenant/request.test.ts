@@ -113,7 +113,7 @@ function changed(
 
 describe('a tenant’s request', () => {
   it('passes as it was signed, and tells who it is for', () => {
-    expect(verifyRequest(send(), facts(), expectation())).toEqual(delegation);
+    expect(verifyRequest(send(), facts(), expectation())).toEqual({ delegation });
   });
 
   it('is read by people before they sign', () => {

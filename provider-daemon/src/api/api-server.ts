@@ -1,10 +1,12 @@
 /** The provider's own listener (design §6, Addresses): HTTPS with TLS 1.3, told apart by ALPN; plain clients are welcome too. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { apiProtocol } from '@mu/client/provider/provider-tls';
 import { createNonceSet } from '@mu/client/tenant/nonces';
-import { toApiError } from './errors.ts';
+import { ApiError, toApiError } from './errors.ts';
+import { type ExecContext, execSessionLimits, serveExec } from './exec-sessions.ts';
 import { type ApiContext, answer, handle } from './handlers.ts';
 import { findRoute, methodsOf } from './routes.ts';
 import type { ApiSources } from './sources.ts';
@@ -28,6 +30,10 @@ export interface ApiServerOptions {
   readonly sources: ApiSources;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** How often access keys of what streams are looked at; about two blocks where absent. */
+  readonly recheckMs?: number;
+  /** Commands end after so long without a byte; 15 minutes where absent. */
+  readonly execIdleMs?: number;
   readonly logger: ApiLogger;
 }
 
@@ -36,6 +42,7 @@ export interface TlsCredentials {
   readonly cert: string;
 }
 
+const defaultRecheckMs = 10_000;
 /** A refused body is read on for so long, so that the answer arrives before the connection breaks. */
 const lingerMs = 5_000;
 /** The longest that a request, its body included, may take to come. */
@@ -57,17 +64,22 @@ export interface ApiServer {
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const closing = new AbortController();
   const { chainId, provider, nodeId, sources, now, logger } = options;
-  const context: ApiContext = {
+  const context: ApiContext & ExecContext = {
     ...{ chainId, provider, nodeId, sources, now },
     nonces: createNonceSet(),
     startedMs: now(),
     closing: closing.signal,
+    recheckMs: options.recheckMs ?? defaultRecheckMs,
+    execIdleMs: options.execIdleMs ?? execSessionLimits.idleMs,
     deliveries: { count: 0 },
+    streams: new Map(),
+    sessions: new Map(),
   };
   const tls = { minVersion: 'TLSv1.3', ALPNProtocols: [apiProtocol, 'http/1.1'] } as const;
   const server = createServer({ ...tls, ...options.credentials, requestTimeout: requestTimeoutMs });
   server.maxConnections = maxConnections;
   server.on('request', (request, response) => void serve(request, response, context, logger));
+  server.on('upgrade', (request, socket, head) => void upgrade({ request, socket, head }, context, logger));
   server.on('tlsClientError', (error) => logger.info({ reason: error.message }, 'a TLS handshake failed'));
   await listen(server, options);
   return {
@@ -112,11 +124,37 @@ async function serve(
     await handle(route, request, response, context);
     logger.info({ method: request.method, path: pathOf(target), status: response.statusCode }, 'api request');
   } catch (error) {
-    const refused = toApiError(error);
-    const facts = { method: request.method, path: pathOf(target), status: refused.status, code: refused.code };
-    if (refused.code === 'internal') logger.warn({ ...facts, err: error }, 'api request failed');
-    else logger.info({ ...facts, reason: refused.message }, 'api request refused');
+    const refused = refusalOf(error, request, logger);
     refuse(request, response, refused, methodsOf(pathOf(target)));
+  }
+}
+
+function refusalOf(error: unknown, { method, url = '' }: IncomingMessage, logger: ApiLogger): ApiError {
+  const refused = toApiError(error);
+  const facts = { method, path: pathOf(url), status: refused.status, code: refused.code };
+  if (refused.code === 'internal') logger.warn({ ...facts, err: error }, 'api request failed');
+  else logger.info({ ...facts, reason: refused.message }, 'api request refused');
+  return refused;
+}
+
+/** Requests that ask for another protocol: node hands over their connection. */
+async function upgrade(
+  from: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
+  context: ExecContext,
+  logger: ApiLogger,
+): Promise<void> {
+  const { request, socket } = from;
+  socket.on('error', () => undefined);
+  try {
+    const route = findRoute(request.method ?? '', request.url ?? '');
+    if (route.to !== 'exec') throw new ApiError('bad_request', 'nothing else than a command is run over a websocket');
+    await serveExec(route, from, context);
+    logger.info({ method: request.method, path: pathOf(request.url ?? ''), status: 101 }, 'api request');
+  } catch (error) {
+    const { status, code, message, hint } = refusalOf(error, request, logger);
+    const body = `${JSON.stringify({ code, error: message, hint })}\n`;
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\nconnection: close\r\n`;
+    socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
 }
 

@@ -11,6 +11,9 @@ export type ApiErrorCode =
   | 'bad_request'
   | 'length_required'
   | 'chain_unavailable'
+  | 'upgrade_required'
+  | 'cannot_exec'
+  | 'unavailable'
   | 'internal';
 
 export class ApiError extends Error {
@@ -36,6 +39,9 @@ const meanings: Readonly<Record<ApiErrorCode, readonly [status: number, hint: st
   bad_request: [400, 'correct the request'],
   length_required: [411, 'send content-length and content-digest with the body'],
   chain_unavailable: [503, 'try again; the provider cannot ask its chain node now'],
+  upgrade_required: [426, 'ask with `upgrade: websocket`, as `mucli deployment exec` does'],
+  cannot_exec: [409, 'look at `mucli deployment status` for what runs'],
+  unavailable: [503, 'try again in a few seconds; the workloads run on meanwhile'],
   internal: [500, 'try again, and tell the provider when it stays so'],
   not_my_lease: [404, 'look at `mucli query market leases` for who holds the lease; a new one may need a block'],
   wrong_hash: [409, sendAgain],
@@ -50,14 +56,14 @@ const meanings: Readonly<Record<ApiErrorCode, readonly [status: number, hint: st
   malformed: [400, 'send the headers mu-delegation and mu-proof as `mucli` does'],
   expired: [401, 'delegate to a new key'],
   lifetime: [401, 'delegate for at most 24 hours, with a right clock'],
-  wrong_signer: [401, 'let the owner of the deployment sign the delegation'],
+  wrong_signer: [401, 'let the owner of the deployment, or one of its access keys, sign the delegation'],
   proof: [401, signAgain],
   stale: [401, 'check the clock and sign a new request'],
   replayed: [401, signAgain],
   wrong_chain: [403, 'delegate for this chain'],
   wrong_provider: [403, 'delegate for this provider'],
   scope: [403, 'delegate with the scope that this needs'],
-  busy: [429, 'wait a minute'],
+  busy: [429, 'wait a minute, or end what runs already'],
 };
 
 /** Every error as one of the API's. What is not a refusal shows nothing of itself: it may hold what is not the caller's. */

@@ -1,81 +1,93 @@
-/** The last lines that each lease has logged, in memory; readers may follow. */
-import type { LogLine, LogSource } from './sources.ts';
+/** The last lines that each lease has logged, on the disk of the provider; readers may follow. */
+import { LineStore } from './line-store.ts';
+import type { LogLine, LogRead, LogSource, NumberedLine } from './sources.ts';
 
 export interface LogBookOptions {
-  /** Lines kept for each lease. */
-  readonly linesPerLease: number;
+  readonly folder: string;
+  /** Of one file; of each lease two are kept, so at least this much of its log. */
+  readonly segmentBytes: number;
   /** Longer lines are cut. */
   readonly maxLineChars: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly onTrouble: (lease: bigint, error: unknown) => void;
 }
 
-interface Page {
-  readonly lines: LogLine[];
-  /** How many lines have ever been written: the place of a reader survives that old ones are dropped. */
-  written: number;
-  /** The lease is over. */
-  ended: boolean;
-  readonly waiting: Set<() => void>;
-}
+/** What is kept of the log of a lease. */
+export const logLimits = {
+  segmentBytes: 4 * 1024 * 1024,
+  maxLineChars: 4_096,
+  /** Lines on their way to the disk: a program that writes faster than the disk loses some. */
+  pendingBytes: 512 * 1024,
+} as const;
+
+/** What a line takes beside its text. */
+const lineOverhead = 100;
 
 export class LogBook implements LogSource {
   readonly #options: LogBookOptions;
-  readonly #pages = new Map<bigint, Page>();
+  readonly #store: LineStore<LogLine>;
 
-  constructor(options: Pick<LogBookOptions, 'now'> & Partial<LogBookOptions>) {
-    this.#options = { linesPerLease: 2_000, maxLineChars: 4_096, ...options };
+  constructor(options: Pick<LogBookOptions, 'now' | 'folder'> & Partial<LogBookOptions>) {
+    this.#options = { ...logLimits, onTrouble: () => {}, ...options };
+    const { folder, segmentBytes, onTrouble } = this.#options;
+    const pendingBytes = Math.min(logLimits.pendingBytes, segmentBytes);
+    this.#store = new LineStore({ folder, segmentBytes, pendingBytes, onTrouble });
   }
 
   append(lease: bigint, { service, stream, line }: Omit<LogLine, 'timeMs'>): void {
-    const page = this.#page(lease);
-    page.lines.push({ timeMs: this.#options.now(), service, stream, line: line.slice(0, this.#options.maxLineChars) });
-    page.written += 1;
-    if (page.lines.length > this.#options.linesPerLease) page.lines.shift();
-    for (const wake of page.waiting) wake();
+    const text = this.cut(line);
+    const bytes = Buffer.byteLength(text) + lineOverhead;
+    this.#store.append(lease, { timeMs: this.#options.now(), service, stream, line: text }, bytes);
   }
 
-  /** Forgets a lease that is over, and ends the streams of those who follow it. */
-  forget(lease: bigint): void {
-    const page = this.#pages.get(lease);
-    if (page === undefined) return;
-    this.#pages.delete(lease);
-    page.ended = true;
-    for (const wake of page.waiting) wake();
+  /** A line as it is kept. */
+  cut(line: string): string {
+    return line.slice(0, this.#options.maxLineChars);
   }
 
-  async *read(
-    lease: bigint,
-    { tail, follow, signal }: { readonly tail: number; readonly follow: boolean; readonly signal: AbortSignal },
-  ): AsyncGenerator<LogLine> {
-    const page = this.#page(lease);
-    let at = page.written - Math.min(tail, page.lines.length);
-    for (;;) {
-      for (; at < page.written; at += 1) {
-        // A reader too slow for the writer skips what has been dropped.
-        const line = page.lines[page.lines.length - (page.written - at)];
-        if (line !== undefined) yield line;
-        if (signal.aborted) return;
+  async *read(lease: bigint, { tail, after, follow, signal, ...filter }: LogRead): AsyncGenerator<NumberedLine> {
+    let last = after ?? 0;
+    if (tail !== undefined) {
+      const kept: NumberedLine[] = [];
+      for await (const line of this.#store.read(lease, { after: last, follow: false, signal })) {
+        last = line.seq;
+        if (tail > 0 && matches(line, filter)) kept.push(line);
+        if (kept.length > 2 * tail) kept.splice(0, kept.length - tail);
       }
-      if (!follow || page.ended || signal.aborted) return;
-      await nextLine(page, signal);
+      for (const line of kept.slice(-tail)) yield line;
+      if (!follow) return;
+    }
+    for await (const line of this.#store.read(lease, { after: last, follow, signal })) {
+      if (matches(line, filter)) yield line;
     }
   }
 
-  #page(lease: bigint): Page {
-    const page = this.#pages.get(lease) ?? { lines: [], written: 0, ended: false, waiting: new Set<() => void>() };
-    this.#pages.set(lease, page);
-    return page;
+  /** Erases the log of a lease that is over, and ends the streams of those who follow it. */
+  forget(lease: bigint): Promise<void> {
+    return this.#store.forget(lease);
+  }
+
+  /** Leases with a log. */
+  leases(): Promise<bigint[]> {
+    return this.#store.leases();
+  }
+
+  /** Erases what is left of leases that are none of these. */
+  keepOnly(live: ReadonlySet<bigint>): Promise<void> {
+    return this.#store.keepOnly(live);
+  }
+
+  settled(): Promise<void> {
+    return this.#store.settled();
   }
 }
 
-/** Resolves at the next line, or when the reader goes. */
-async function nextLine(page: Page, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const wake = (): void => resolve();
-  page.waiting.add(wake);
-  signal.addEventListener('abort', wake, { once: true });
-  await promise;
-  signal.removeEventListener('abort', wake);
-  page.waiting.delete(wake);
+function matches(
+  { timeMs, service, stream }: LogLine,
+  wanted: Pick<LogRead, 'sinceMs' | 'service' | 'streams'>,
+): boolean {
+  if (wanted.sinceMs !== undefined && timeMs < wanted.sinceMs) return false;
+  if (wanted.service !== undefined && service !== wanted.service) return false;
+  return wanted.streams === undefined || wanted.streams.includes(stream);
 }

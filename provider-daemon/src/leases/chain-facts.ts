@@ -4,8 +4,9 @@
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
+import { tenantScopes } from '@mu/client/tenant/delegation';
 import { type Lease, LeaseState } from '@mu/proto/market';
-import type { LeaseFact, LeaseFacts } from '../api/sources.ts';
+import type { AccessKeyFact, LeaseFact, LeaseFacts } from '../api/sources.ts';
 import type { DeploymentFacts } from '../manifests/verify-delivery.ts';
 
 export class ChainFacts implements LeaseFacts {
@@ -49,7 +50,17 @@ export class ChainFacts implements LeaseFacts {
     const lease = (await unlessMissing(this.#client.market.lease({ number })))?.lease;
     if (lease?.order === undefined || lease.provider !== this.#provider) return undefined;
     const { owner, dseq } = lease.order;
-    return { lease: number, owner, dseq, infrastructure: await this.#infrastructureOf(lease) };
+    return { lease: number, owner, dseq, infrastructure: await this.#infrastructureOf(lease), live: isLive(lease.state) };
+  }
+
+  async accessKeys(owner: string, dseq: bigint): Promise<AccessKeyFact[]> {
+    const found = await unlessMissing(this.#client.deployment.deployment({ owner, dseq }));
+    const keys = found?.deployment?.accessKeys ?? [];
+    return keys.map(({ publicKey, scopes, expiresHeight }) => ({
+      publicKey,
+      scopes: tenantScopes.filter((scope) => scopes.includes(scope)),
+      expiresHeight,
+    }));
   }
 }
 
