@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type SecureContext, type TLSSocket } from 'node:tls';
 import { refusalBytes, refusals } from './answers.ts';
 import type { Call } from './call.ts';
-import type { CertificateSource } from './certificates.ts';
+import { type CertificateSource, minVersion } from './certificates.ts';
 import type { Connection, Connections } from './connections.ts';
 import { Http1Call } from './http1-call.ts';
 import { Http2Call } from './http2-call.ts';
@@ -60,7 +60,7 @@ export class Door {
     // Half of a TLS connection cannot stay open: node tells nothing of its end then.
     const server = createTlsServer({
       noDelay: true,
-      minVersion: 'TLSv1.2',
+      minVersion,
       ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: limits.handshakeMs,
       SNICallback: (name, done) => choose(certificates, name, done),
@@ -77,7 +77,7 @@ export class Door {
     // For clients that name no host.
     const useFallback = () => {
       const pem = certificates.fallback();
-      if (pem !== undefined) server.setSecureContext({ ...pem, minVersion: 'TLSv1.2' });
+      if (pem !== undefined) server.setSecureContext({ ...pem, minVersion });
     };
     useFallback();
     certificates.onChange(useFallback);
