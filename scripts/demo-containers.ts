@@ -76,7 +76,7 @@ async function startWorld(): Promise<{ user: string; providers: NetworkProvider[
 function stackWith(change: (text: string) => string): string {
   const file = network.path('stack.yaml');
   const text = readFileSync(join(example, 'stack.yaml'), 'utf8')
-    .replace('manifest:build', `manifest:${join(example, 'build')}`)
+    .replaceAll('manifest:build', `manifest:${join(example, 'build')}`)
     .replace('../login', resolve(example, '..', 'login'));
   writeFileSync(file, change(text));
   return file;

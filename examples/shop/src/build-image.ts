@@ -1,6 +1,6 @@
 /**
- * Makes `build/web.tar`, an image of one layer as `docker save` writes it: busybox, and a page that counts its visits on a
- * volume. No registry and no engine are needed. The same inputs give the same bytes.
+ * Makes `build/web.tar`, an image of one layer as `docker save` writes it: busybox with two
+ * pages, one that counts on a volume, and one that asks the other. No registry and no engine are needed. The same inputs give the same bytes.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,13 +14,18 @@ interface Entry {
   readonly link?: string;
 }
 
-/** Says which instance answers, in what version, and how often it has been asked since its volume was made. */
+/** Counts visits on its volume. */
+const count = `#!/bin/sh
+printf 'content-type: text/plain\\r\\n\\r\\n'
+visits=$(cat /data/visits 2> /dev/null || echo 0)
+echo $((visits + 1)) | tee /data/visits
+`;
+
+/** Says which instance answers, in what version, and what the counter counted. */
 const visit = `#!/bin/sh
+visits=$(wget -q -T 5 -O - "http://counter.mu.internal:8080/cgi-bin/count")
 printf 'content-type: application/json\\r\\n\\r\\n'
-count=$(cat /data/visits 2> /dev/null || echo 0)
-count=$((count + 1))
-echo "$count" > /data/visits
-printf '{"greeting":"%s","instance":"%s","visits":%s}\\n' "$GREETING" "$(hostname)" "$count"
+printf '{"greeting":"%s","instance":"%s","visits":%s}\\n' "$GREETING" "$(hostname)" "\${visits:-0}"
 `;
 
 async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
@@ -42,8 +47,9 @@ const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(p
 if (busybox === undefined) throw new Error('busybox is missing: apt-get install busybox-static');
 const layer = await tarOf([
   { name: 'bin/busybox', content: readFileSync(busybox), mode: 0o755 },
-  ...['sh', 'httpd', 'cat', 'hostname'].map((name) => ({ name: `bin/${name}`, link: 'busybox' })),
+  ...['sh', 'httpd', 'cat', 'hostname', 'tee', 'wget'].map((name) => ({ name: `bin/${name}`, link: 'busybox' })),
   { name: 'www/health', content: 'ok\n' },
+  { name: 'www/cgi-bin/count', content: count, mode: 0o755 },
   { name: 'www/cgi-bin/visit', content: visit, mode: 0o755 },
 ]);
 const config = Buffer.from(

@@ -14,6 +14,7 @@ interface Serving {
   /** By the workload's name; they live as long as the lease is served, so that connections keep their pool. */
   readonly pools: Map<string, InstancePool>;
   readonly ways: LeaseWays;
+  workloads: readonly ServedWorkload[];
   labels: readonly string[];
 }
 
@@ -57,7 +58,9 @@ export class DataPlane implements Plane {
   place(lease: string, workloads: readonly ServedWorkload[]): Promise<void> {
     return this.#inTurn(lease, async () => {
       const serving = this.#leases.get(lease);
-      if (serving !== undefined) placeAll(serving, workloads);
+      if (serving === undefined) return;
+      const named = new Set(workloads.map(({ service }) => service));
+      placeAll(serving, [...serving.workloads.filter(({ service }) => !named.has(service)), ...workloads]);
     });
   }
 
@@ -102,6 +105,7 @@ export class DataPlane implements Plane {
       functions: new FunctionSet(lease, this.#options.driver),
       pools: new Map<string, InstancePool>(),
       ways: new LeaseWays(this.#options.ways),
+      workloads: [],
       labels: [],
     };
     this.#leases.set(lease, serving);
@@ -130,7 +134,9 @@ export class DataPlane implements Plane {
   }
 }
 
-function placeAll({ pools, ways }: Serving, workloads: readonly ServedWorkload[]): void {
+function placeAll(serving: Serving, workloads: readonly ServedWorkload[]): void {
+  const { pools, ways } = serving;
+  serving.workloads = workloads;
   ways.place(workloads);
   for (const { service, instances } of workloads) {
     const pool = pools.get(service) ?? new InstancePool();

@@ -98,7 +98,7 @@ export interface Plane {
    * @throws WorkloadError where a function does not start
    */
   serve(lease: ServedLease): Promise<void>;
-  /** The instances of a lease's workloads have changed; nothing where nothing was opened for the lease. */
+  /** The instances of these workloads have changed, others are as before; nothing where nothing was opened for the lease. */
   place(lease: string, workloads: readonly ServedWorkload[]): Promise<void>;
   /** No longer serves a lease; its totals stay. */
   withdraw(lease: string): Promise<void>;

@@ -175,6 +175,7 @@ export class ContainerWorkload implements ServingWorkload {
     const target = await this.#fleet.prepare(spec);
     const found = await this.#fleet.find();
     const created: Instance[] = [];
+    const adopted: Instance[] = [];
     const replaced: number[] = [];
     try {
       for (let index = 0; index < spec.count; index++) {
@@ -186,11 +187,13 @@ export class ContainerWorkload implements ServingWorkload {
           replaced.push(index);
         } else {
           const instance = await this.#place(target, index, same);
-          if (same === undefined) created.push(instance);
+          (same === undefined ? created : adopted).push(instance);
           await instance.start();
         }
       }
       await Promise.all(created.map((instance) => this.#mustComeUp(instance)));
+      // What is taken over serves already, as far as is known: nobody is told that it does not before it was asked.
+      await Promise.all(adopted.map((instance) => instance.comeUp().catch(() => {})));
     } catch (error) {
       await this.#undo(created, replaced).catch((undoError: Error) => {
         this.#tell(`the old version could not be brought back whole: ${undoError.message}`);
