@@ -83,7 +83,8 @@ export function createBody(spec: ContainerSpec, around: ContainerSurroundings): 
   };
 }
 
-type HostConfig = NonNullable<CreateBody['HostConfig']>;
+/** dockerode’s types lack the namespace of control groups. */
+type HostConfig = NonNullable<CreateBody['HostConfig']> & { CgroupnsMode?: 'private' };
 
 /** What no container has. The default seccomp profile, masked and read-only paths hold because nothing unsets them. */
 function isolation(): HostConfig {
@@ -96,6 +97,7 @@ function isolation(): HostConfig {
     IpcMode: 'private',
     PidMode: '',
     UTSMode: '',
+    CgroupnsMode: 'private',
     Devices: [],
     DeviceRequests: [],
     PublishAllPorts: false,

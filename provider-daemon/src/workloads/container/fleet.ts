@@ -6,6 +6,9 @@ import type { ReadyImage } from './images.ts';
 import { type ContainerPlace, containerName, labelFilters, placeOf, specHashOf } from './names.ts';
 import type { ContainerParts } from './parts.ts';
 
+/** Up to so many instances are added in place; more need a larger network, into which all of them move one by one. */
+const roomForInstances = 7;
+
 /** A version with all that its containers need, which is here. */
 export interface Target {
   readonly spec: ContainerSpec;
@@ -37,7 +40,8 @@ export class Fleet {
     const key = await images.keyOf(source);
     const tell = (line: string): void => log(this.#workload, 'system', line);
     const image = await images.ensure(this.#workload, source, { key, tell });
-    const { count: instances, egress, peers = [] } = spec;
+    const { egress, peers = [] } = spec;
+    const instances = Math.max(spec.count, roomForInstances);
     const network = await networks.ensure(this.#workload, { instances, egress, peers: peers.length });
     const specHash = specHashOf(spec, { provider, image: key, network: network.name });
     return { spec, specHash, image, network };

@@ -74,6 +74,7 @@ describeWithDocker('restrictions of containers', (docker) => {
       IpcMode: 'private',
       PidMode: '',
       UTSMode: '',
+      CgroupnsMode: 'private',
       UsernsMode: '',
       Init: true,
       OomKillDisable: false,
@@ -132,7 +133,7 @@ describeWithDocker('restrictions of containers', (docker) => {
       new Map(readdirSync(`/proc/${of}/ns`).map((name) => [name, readlinkSync(`/proc/${of}/ns/${name}`)]));
     const host = namespaces('self');
     const own = namespaces(pid);
-    for (const name of ['mnt', 'net', 'pid', 'ipc', 'uts']) expect(own.get(name)).not.toBe(host.get(name));
+    for (const name of ['mnt', 'net', 'pid', 'ipc', 'uts', 'cgroup']) expect(own.get(name)).not.toBe(host.get(name));
   });
 
   test('its limits are the kernel’s: memory, processor, processes, files', () => {
