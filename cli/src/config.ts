@@ -81,6 +81,12 @@ export const settings = {
     pattern: /^(true|false)$/,
     allowed: 'true or false',
   },
+  access_key: {
+    default: '',
+    doc: 'file of an access key of the deployment, which proves you to its providers in place of the account',
+    pattern: anything,
+    allowed: 'a file',
+  },
   trust_node: {
     default: 'false',
     doc: 'believe the node without proofs',

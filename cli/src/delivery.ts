@@ -4,12 +4,12 @@ import { answering, type DeploymentView, isLive, lackingManifest } from '@mu/cli
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import type { Lease } from '@mu/proto/market';
 import type { Session } from './session.ts';
-import type { TenantWallet } from './tenant-wallet.ts';
+import type { TenantSigner } from './tenant-wallet.ts';
 
 export interface DeliveryOptions {
   readonly owner: string;
   readonly dseq: bigint;
-  readonly wallet: TenantWallet;
+  readonly wallet: TenantSigner;
   readonly built: BuiltManifest;
 }
 

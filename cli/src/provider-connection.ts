@@ -1,11 +1,14 @@
 /** Calls to providers: found on the chain, reached over TLS, with the tenant's proof. */
+import { isLive } from '@mu/client/deployment/follow';
 import type { BuiltManifest } from '@mu/client/manifest/build';
-import { logs, type ProviderAddress, providerAddress, sendManifest } from '@mu/client/provider/provider-client';
-import type { Lease } from '@mu/proto/market';
+import type { TenantAccess } from '@mu/client/provider/exchange';
+import { type ProviderAddress, providerAddress, sendManifest } from '@mu/client/provider/provider-client';
+import type { TenantScope } from '@mu/client/tenant/delegation';
+import { type Lease, LeaseState } from '@mu/proto/market';
 import type { Provider } from '@mu/proto/provider';
 import { CliError } from './errors.ts';
 import type { Session } from './session.ts';
-import type { TenantWallet } from './tenant-wallet.ts';
+import type { TenantSigner } from './tenant-wallet.ts';
 
 export interface ManifestHandover {
   readonly provider: Provider;
@@ -13,7 +16,7 @@ export interface ManifestHandover {
   readonly dseq: bigint;
   /** names of the infrastructures that the provider holds a lease of */
   readonly infrastructures: readonly string[];
-  readonly wallet: TenantWallet;
+  readonly wallet: TenantSigner;
   readonly built: BuiltManifest;
 }
 
@@ -25,31 +28,57 @@ export async function deliverManifest(session: Session, of: ManifestHandover): P
   await sendManifest(await addressOf(session, provider), { access, built, infrastructures });
 }
 
-export interface PrintedLine {
-  readonly time: string;
-  readonly service: string;
-  readonly stream: string;
-  readonly line: string;
+/** A lease of a deployment, and the way to its provider. */
+export interface LeaseDoor {
+  readonly lease: Lease;
+  /** The provider where the chain has it now: its address and roots may change while something is followed. */
+  at(): Promise<ProviderAddress>;
+  access(scope: TenantScope): Promise<TenantAccess>;
+  /** Whether the chain still has the lease. */
+  isLive(): Promise<boolean>;
 }
 
-/** Log lines of a lease of one's own. */
-export async function* streamLogs(
-  session: Session,
-  number: bigint,
-  options: { readonly tail: number; readonly follow: boolean },
-): AsyncGenerator<PrintedLine> {
+/** @throws CliError where there is no such lease */
+export async function doorOf(session: Session, number: bigint): Promise<LeaseDoor> {
   const client = await session.verified();
-  const lease: Lease | undefined = (await client.market.lease({ number })).lease;
-  if (lease?.order === undefined) throw new CliError(`there is no lease ${number}`);
-  const { provider } = await client.provider.provider({ owner: lease.provider });
-  if (provider === undefined) throw new CliError(`the provider ${lease.provider} is not on the chain`);
-  const { owner, dseq } = lease.order;
-  const wallet = await session.tenantWallet();
-  const access = await wallet.access({ chainId: client.chainId, provider: provider.owner, owner, dseq }, ['logs']);
-  for await (const entry of logs(await addressOf(session, provider), { access, lease: number, ...options })) {
-    // What a workload writes is not to steer the terminal.
-    yield { ...entry, line: entry.line.replace(/\p{Cc}/gu, '�') };
+  const lease = await leaseRecord(session, number);
+  const { owner, dseq } = lease.order ?? { owner: '', dseq: 0n };
+  const place = { chainId: client.chainId, provider: lease.provider, owner, dseq };
+  return {
+    lease,
+    async at() {
+      const { provider } = await client.provider.provider({ owner: lease.provider });
+      if (provider === undefined) throw new CliError(`the provider ${lease.provider} is not on the chain`);
+      return addressOf(session, provider);
+    },
+    access: async (scope) => (await session.tenantWallet()).access(place, [scope]),
+    isLive: async () => isLive(await leaseRecord(session, number)),
+  };
+}
+
+/** The live leases of a deployment, ascending. @throws CliError where there is none */
+export async function doorsOf(session: Session, of: { owner: string; dseq: bigint }): Promise<LeaseDoor[]> {
+  const client = await session.client();
+  const { leases } = await client.market.leases({ ...of, state: LeaseState.LEASE_STATE_UNSPECIFIED });
+  const live = leases.filter(isLive).sort((a, b) => (a.number < b.number ? -1 : 1));
+  if (live.length === 0) {
+    throw new CliError(
+      `no lease of deployment ${of.dseq} is live: \`mucli deployment status ${of.dseq}\` says how it stands`,
+    );
   }
+  return Promise.all(live.map(({ number }) => doorOf(session, number)));
+}
+
+/** The record, which is proved where the node is not believed: a list is not. */
+async function leaseRecord(session: Session, number: bigint): Promise<Lease> {
+  const { lease } = await (await session.verified()).market.lease({ number });
+  if (lease?.order === undefined) throw new CliError(`there is no lease ${number}`);
+  return lease;
+}
+
+/** Text of providers and workloads: it is not to steer the terminal. */
+export function plain(text: string): string {
+  return text.replace(/\p{Cc}/gu, '�');
 }
 
 async function addressOf(session: Session, provider: Provider): Promise<ProviderAddress> {

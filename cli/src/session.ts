@@ -8,7 +8,7 @@ import type { PinnableViews, PinnedState } from '@mu/client/light/connect';
 import type { Config } from './config.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Output } from './output.ts';
-import type { TenantWallet } from './tenant-wallet.ts';
+import type { TenantSigner } from './tenant-wallet.ts';
 
 type Wallet = Awaited<ReturnType<Keystore['unlock']>>;
 
@@ -21,6 +21,7 @@ export class Session {
   #client: ChainClient | undefined;
   #views: Promise<PinnableViews | undefined> | undefined;
   #wallet: Wallet | undefined;
+  #tenant: TenantSigner | undefined;
 
   constructor(config: Config, output: Output) {
     this.config = config;
@@ -141,9 +142,15 @@ export class Session {
     return this.#wallet;
   }
 
-  /** What proves the user to providers. */
-  async tenantWallet(): Promise<TenantWallet> {
-    const { TenantWallet } = await import('./tenant-wallet.ts');
+  /** What proves the user to providers: his account, or the access key that the config names. */
+  async tenantWallet(): Promise<TenantSigner> {
+    this.#tenant ??= await this.#openTenant();
+    return this.#tenant;
+  }
+
+  async #openTenant(): Promise<TenantSigner> {
+    const { AccessKeySigner, TenantWallet } = await import('./tenant-wallet.ts');
+    if (this.config.access_key !== '') return AccessKeySigner.read(this.config.access_key);
     return new TenantWallet((await this.wallet()).mnemonic, this.config.bech32_prefix);
   }
 

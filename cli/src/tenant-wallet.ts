@@ -1,43 +1,42 @@
-/** Proves the user to providers: the account signs the delegation of a key that lives as long as this command. */
-import { randomBytes } from 'node:crypto';
+/** Proves the user to providers: an account or an access key signs the delegation of a key that lives as long as this command. */
+import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Secp256k1HdWallet } from '@cosmjs/amino';
 import type { TenantAccess } from '@mu/client/provider/provider-client';
-import type { TenantScope } from '@mu/client/tenant/delegation';
+import type { Delegation, TenantScope } from '@mu/client/tenant/delegation';
 import { compressedPoint, generateTenantKey } from '@mu/client/tenant/p256';
-import { createDelegation } from '@mu/client/tenant/request';
+import { createDelegation, delegateByAccessKey, type SignedDelegation } from '@mu/client/tenant/request';
+import { usageError } from './errors.ts';
 
 /** A delegation made here holds so long; a new one is made when half of it is over. */
 const lifetimeMs = 60 * 60 * 1000;
 
-export class TenantWallet {
-  readonly #mnemonic: string;
-  readonly #prefix: string;
+/** A deployment at a provider. */
+export interface TenantPlace {
+  readonly chainId: string;
+  readonly provider: string;
+  readonly owner: string;
+  readonly dseq: bigint;
+}
+
+export interface TenantSigner {
+  /** Access to one deployment at one provider. */
+  access(at: TenantPlace, scopes: readonly TenantScope[]): Promise<TenantAccess>;
+}
+
+/** Delegations by whoever signs them, each for as long as it holds well. */
+abstract class Delegator implements TenantSigner {
   readonly #made = new Map<string, { readonly access: TenantAccess; readonly renewMs: number }>();
 
-  constructor(mnemonic: string, prefix: string) {
-    this.#mnemonic = mnemonic;
-    this.#prefix = prefix;
-  }
-
-  /** Access to one deployment at one provider. */
-  async access(
-    at: { chainId: string; provider: string; owner: string; dseq: bigint },
-    scopes: readonly TenantScope[],
-  ): Promise<TenantAccess> {
+  async access(at: TenantPlace, scopes: readonly TenantScope[]): Promise<TenantAccess> {
     const name = [at.chainId, at.provider, at.owner, at.dseq, ...scopes].join('/');
     const known = this.#made.get(name);
     if (known !== undefined && Date.now() < known.renewMs) return known.access;
-    const wallet = await Secp256k1HdWallet.fromMnemonic(this.#mnemonic, { prefix: this.#prefix });
     const key = generateTenantKey();
     // Providers read whole seconds.
     const issuedMs = Math.floor(Date.now() / 1000) * 1000;
-    const delegation = await createDelegation(wallet, {
-      ...at,
-      scopes,
-      publicKey: compressedPoint(key),
-      issuedMs,
-      expiresMs: issuedMs + lifetimeMs,
-    });
+    const times = { issuedMs, expiresMs: issuedMs + lifetimeMs };
+    const delegation = await this.delegate({ ...at, scopes, publicKey: compressedPoint(key), ...times });
     const access: TenantAccess = {
       key,
       delegation,
@@ -46,5 +45,50 @@ export class TenantWallet {
     };
     this.#made.set(name, { access, renewMs: issuedMs + lifetimeMs / 2 });
     return access;
+  }
+
+  protected abstract delegate(delegation: Delegation): Promise<SignedDelegation>;
+}
+
+/** By the owner's account. */
+export class TenantWallet extends Delegator {
+  readonly #mnemonic: string;
+  readonly #prefix: string;
+
+  constructor(mnemonic: string, prefix: string) {
+    super();
+    this.#mnemonic = mnemonic;
+    this.#prefix = prefix;
+  }
+
+  protected override async delegate(delegation: Delegation): Promise<SignedDelegation> {
+    const wallet = await Secp256k1HdWallet.fromMnemonic(this.#mnemonic, { prefix: this.#prefix });
+    return createDelegation(wallet, delegation);
+  }
+}
+
+/** By one of the deployment's access keys. */
+export class AccessKeySigner extends Delegator {
+  readonly #key: KeyObject;
+
+  constructor(key: KeyObject) {
+    super();
+    this.#key = key;
+  }
+
+  /** @param file PEM of a P-256 private key @throws CliError */
+  static read(file: string): AccessKeySigner {
+    try {
+      const key = createPrivateKey(readFileSync(file));
+      compressedPoint(key);
+      return new AccessKeySigner(key);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw usageError(`the access key ${file} cannot be used (${why}): make one with \`mucli keys access ${file}\``);
+    }
+  }
+
+  protected override async delegate(delegation: Delegation): Promise<SignedDelegation> {
+    return delegateByAccessKey(this.#key, delegation);
   }
 }

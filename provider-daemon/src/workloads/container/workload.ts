@@ -18,6 +18,9 @@ import { Instance } from './instance.ts';
 import type { ContainerParts } from './parts.ts';
 import { checkSpec } from './spec-check.ts';
 
+/** What is taken over is given so long to answer its first check. */
+const adoptionMs = 2_000;
+
 export class ContainerWorkload implements ServingWorkload {
   readonly #parts: ContainerParts;
   readonly #fleet: Fleet;
@@ -193,7 +196,8 @@ export class ContainerWorkload implements ServingWorkload {
       }
       await Promise.all(created.map((instance) => this.#mustComeUp(instance)));
       // What is taken over serves already, as far as is known: nobody is told that it does not before it was asked.
-      await Promise.all(adopted.map((instance) => instance.comeUp().catch(() => {})));
+      const asked = Promise.all(adopted.map((instance) => instance.comeUp().catch(() => {})));
+      await Promise.race([asked, this.#parts.clock.wait(adoptionMs)]);
     } catch (error) {
       await this.#undo(created, replaced).catch((undoError: Error) => {
         this.#tell(`the old version could not be brought back whole: ${undoError.message}`);

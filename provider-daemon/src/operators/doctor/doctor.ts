@@ -1,0 +1,92 @@
+/** `mu-provider doctor`: finds what is wrong, and says what to do. */
+import type { ProviderConfig } from '../../config/schema.ts';
+import { chainCheck, clockCheck, fundsCheck, proofCheck, registrationCheck, trustCheck } from './chain-checks.ts';
+import { type Check, type Finding, fail } from './finding.ts';
+import {
+  daemonCheck,
+  engineCheck,
+  firewallCheck,
+  gatewayPortCheck,
+  gatewayUriCheck,
+  hostPortCheck,
+  hostUriCheck,
+  metricsPortCheck,
+  planeCheck,
+  sandboxCheck,
+  volumesCheck,
+} from './machine-checks.ts';
+import type { Probes } from './probes.ts';
+import {
+  certificateCheck,
+  dataFolderCheck,
+  identityCheck,
+  journalCheck,
+  keysCheck,
+  openFilesCheck,
+  passwordCheck,
+} from './setup-checks.ts';
+
+/** In the order in which a person would look: what others rest on comes first. */
+export const checks: readonly Check[] = [
+  passwordCheck,
+  keysCheck,
+  identityCheck,
+  certificateCheck,
+  dataFolderCheck,
+  journalCheck,
+  openFilesCheck,
+  chainCheck,
+  trustCheck,
+  proofCheck,
+  clockCheck,
+  fundsCheck,
+  registrationCheck,
+  daemonCheck,
+  planeCheck,
+  hostPortCheck,
+  gatewayPortCheck,
+  metricsPortCheck,
+  hostUriCheck,
+  gatewayUriCheck,
+  sandboxCheck,
+  engineCheck,
+  firewallCheck,
+  volumesCheck,
+];
+
+export interface Diagnosis {
+  /** nothing fails */
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** All checks that concern this provider, in their order. Never throws. */
+export async function diagnose(config: ProviderConfig, probes: Probes): Promise<Diagnosis> {
+  const findings: Finding[] = [];
+  for (const check of checks) findings.push(...(await findingOf(check, config, probes)));
+  return { ok: findings.every(({ result }) => result !== 'fail'), findings };
+}
+
+/** One finding where the check concerns this provider, else none. */
+export async function findingOf({ name, look }: Check, config: ProviderConfig, probes: Probes): Promise<Finding[]> {
+  try {
+    const verdict = await look(config, probes);
+    return verdict === undefined ? [] : [{ name, ...verdict }];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [{ name, ...fail(`cannot be looked at: ${reason}`, 'mend what fails above first') }];
+  }
+}
+
+/** The findings for people: what fails first, with what to do below. */
+export function diagnosisText({ ok, findings }: Diagnosis): string {
+  const order = ['fail', 'warn', 'ok'];
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  const lines = [...findings]
+    .sort((a, b) => order.indexOf(a.result) - order.indexOf(b.result))
+    .flatMap(({ name, result, message, hint }) => [
+      `${result.toUpperCase().padEnd(4)}  ${name.padEnd(width)}  ${message}`,
+      ...(hint === undefined ? [] : [`      ${' '.repeat(width)}  → ${hint}`]),
+    ]);
+  return [...lines, ok ? 'nothing fails' : 'something fails: see above'].join('\n');
+}
