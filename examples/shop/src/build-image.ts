@@ -21,9 +21,13 @@ visits=$(cat /data/visits 2> /dev/null || echo 0)
 echo $((visits + 1)) | tee /data/visits
 `;
 
-/** Says which instance answers, in what version, and what the counter counted. */
+/**
+ * Says which instance answers, in what version, and what the counter counted. The name is looked up by nslookup, since the
+ * other programs of a busybox without shared libraries cannot.
+ */
 const visit = `#!/bin/sh
-visits=$(wget -q -T 5 -O - "http://counter.mu.internal:8080/cgi-bin/count")
+address=$(nslookup counter.mu.internal | sed -n 's/^Address: *\\([0-9.]*\\)$/\\1/p')
+visits=$(wget -q -T 5 -O - "http://$address:8080/cgi-bin/count")
 printf 'content-type: application/json\\r\\n\\r\\n'
 printf '{"greeting":"%s","instance":"%s","visits":%s}\\n' "$GREETING" "$(hostname)" "\${visits:-0}"
 `;
@@ -47,7 +51,10 @@ const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(p
 if (busybox === undefined) throw new Error('busybox is missing: apt-get install busybox-static');
 const layer = await tarOf([
   { name: 'bin/busybox', content: readFileSync(busybox), mode: 0o755 },
-  ...['sh', 'httpd', 'cat', 'hostname', 'tee', 'wget'].map((name) => ({ name: `bin/${name}`, link: 'busybox' })),
+  ...['sh', 'httpd', 'cat', 'hostname', 'nslookup', 'sed', 'tee', 'wget'].map((name) => ({
+    name: `bin/${name}`,
+    link: 'busybox',
+  })),
   { name: 'www/health', content: 'ok\n' },
   { name: 'www/cgi-bin/count', content: count, mode: 0o755 },
   { name: 'www/cgi-bin/visit', content: visit, mode: 0o755 },
