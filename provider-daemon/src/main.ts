@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { loadConfig } from './config/config.ts';
 import { type ProviderConfig, settings } from './config/schema.ts';
-import { configFileName, gatewayUri, hostUri, identityFolder } from './setup/places.ts';
+import { addOperatorCommands } from './operators/commands/program.ts';
+import { configFileName, identityFolder } from './setup/places.ts';
 
 const print = (value: unknown): void =>
   void process.stdout.write(
@@ -86,40 +87,6 @@ async function stop(options: { readonly workloads: boolean }, command: Command):
   print(await stopAll(config, loadIdentity(identityFolder(config)).name.provider, options));
 }
 
-/** What the chain knows of this provider, and what its own listener says. */
-async function status(_flags: object, command: Command): Promise<void> {
-  const [{ connectChain }, { loadIdentity }, { LeaseState }] = await Promise.all([
-    import('./setup/connect.ts'),
-    import('./identity/identity.ts'),
-    import('@mu/proto/market'),
-  ]);
-  const config = configOf(command);
-  const { provider } = loadIdentity(identityFolder(config)).name;
-  const client = await connectChain(config);
-  try {
-    const { leases } = await client.market.leases({ provider, state: LeaseState.LEASE_STATE_ACTIVE });
-    const known = await client.provider.provider({ owner: provider }).then(
-      () => true,
-      () => false,
-    );
-    const host = { host: hostUri(config), gateway: gatewayUri(config) };
-    print({
-      provider,
-      registered: known,
-      height: await client.height(),
-      ...host,
-      leases: leases.map(({ number, order, endpoints }) => ({
-        lease: number,
-        owner: order?.owner,
-        dseq: order?.dseq,
-        endpoints,
-      })),
-    });
-  } finally {
-    client.disconnect();
-  }
-}
-
 function program(): Command {
   const provider = new Command('mu-provider')
     .description('sells what a datacenter has to spare')
@@ -138,7 +105,7 @@ function program(): Command {
     .description('end the data plane, which serves on after the daemon')
     .option('--workloads', 'remove containers and their networks too; volumes stay', false)
     .action(stop);
-  provider.command('status').description('what the chain knows of this provider').action(status);
+  addOperatorCommands(provider, configOf);
   return provider;
 }
 

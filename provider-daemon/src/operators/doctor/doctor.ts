@@ -1,7 +1,7 @@
 /** `mu-provider doctor`: finds what is wrong, and says what to do. */
 import type { ProviderConfig } from '../../config/schema.ts';
 import { chainCheck, clockCheck, fundsCheck, proofCheck, registrationCheck, trustCheck } from './chain-checks.ts';
-import { type Check, type Finding, fail } from './finding.ts';
+import { type Check, type Finding, fail, ok } from './finding.ts';
 import {
   daemonCheck,
   engineCheck,
@@ -19,6 +19,7 @@ import type { Probes } from './probes.ts';
 import {
   certificateCheck,
   dataFolderCheck,
+  gatewayCertificateCheck,
   identityCheck,
   journalCheck,
   keysCheck,
@@ -32,6 +33,7 @@ export const checks: readonly Check[] = [
   keysCheck,
   identityCheck,
   certificateCheck,
+  gatewayCertificateCheck,
   dataFolderCheck,
   journalCheck,
   openFilesCheck,
@@ -67,6 +69,22 @@ export async function diagnose(config: ProviderConfig, probes: Probes): Promise<
   return { ok: findings.every(({ result }) => result !== 'fail'), findings };
 }
 
+/** Reads the config; what is wrong with it is a finding, and all that can be found then. */
+export function configFinding(configOf: () => ProviderConfig): {
+  readonly finding: Finding;
+  readonly config?: ProviderConfig;
+} {
+  const name = 'config';
+  try {
+    return { config: configOf(), finding: { name, ...ok('it can be read, and every setting is known') } };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return {
+      finding: { name, ...fail(message, 'mend it; `mu-provider init` writes one with all settings explained') },
+    };
+  }
+}
+
 /** One finding where the check concerns this provider, else none. */
 export async function findingOf({ name, look }: Check, config: ProviderConfig, probes: Probes): Promise<Finding[]> {
   try {
@@ -79,7 +97,7 @@ export async function findingOf({ name, look }: Check, config: ProviderConfig, p
 }
 
 /** The findings for people: what fails first, with what to do below. */
-export function diagnosisText({ ok, findings }: Diagnosis): string {
+export function diagnosisText({ ok: isWell, findings }: Diagnosis): string {
   const order = ['fail', 'warn', 'ok'];
   const width = Math.max(...findings.map(({ name }) => name.length));
   const lines = [...findings]
@@ -88,5 +106,5 @@ export function diagnosisText({ ok, findings }: Diagnosis): string {
       `${result.toUpperCase().padEnd(4)}  ${name.padEnd(width)}  ${message}`,
       ...(hint === undefined ? [] : [`      ${' '.repeat(width)}  → ${hint}`]),
     ]);
-  return [...lines, ok ? 'nothing fails' : 'something fails: see above'].join('\n');
+  return [...lines, isWell ? 'nothing fails' : 'something fails: see above'].join('\n');
 }

@@ -58,6 +58,8 @@ export interface Probes {
   tlsFingerprint(uri: string): Promise<string>;
   /** status of what answers at an http(s):// address */
   httpStatus(uri: string): Promise<number>;
+  /** end of the first certificate of a PEM file, milliseconds since 1970 */
+  certificateEnd(file: string): Promise<number>;
   engine(socket: string): Promise<EngineLook>;
   /** what a program prints. @throws Error where it is missing or fails */
   run(program: string, args: readonly string[]): Promise<string>;

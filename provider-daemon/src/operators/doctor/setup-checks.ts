@@ -14,6 +14,9 @@ export const leastDiskBytes = gibibyte;
 /** The gateway keeps 10,000 idle connections, each with a file, and workloads need some beside. */
 export const enoughFiles = 16_384;
 export const leastFiles = 4_096;
+const dayMs = 86_400_000;
+/** Tools of authorities renew a month before the end: later than this they have failed. */
+export const gatewaySoonDays = 14;
 
 export const passwordCheck: Check = {
   name: 'password',
@@ -87,13 +90,35 @@ export const certificateCheck: Check = {
     const found = expiries({ identity, registry: undefined, height: 0n, nowMs: now });
     return worst(
       found.map(({ level, text, atMs = 0 }) => {
-        const left = `${text} (${Math.floor((atMs - now) / 86_400_000)} days)`;
+        const left = `${text} (${Math.floor((atMs - now) / dayMs)} days)`;
         if (level === 'fine') return ok(left);
         const hint =
           'the daemon renews the node’s certificate at half of its life, if root.key.pem is in the identity’s folder';
         return level === 'over' ? fail(left, hint) : warn(left, hint);
       }),
     );
+  },
+};
+
+/** Of the door's own certificate: one from an authority of its own is renewed by the gateway. */
+export const gatewayCertificateCheck: Check = {
+  name: 'gateway certificate',
+  async look({ gateway: { tlsCert } }, probes) {
+    if (tlsCert === '') return undefined;
+    let endMs: number;
+    try {
+      endMs = await probes.certificateEnd(tlsCert);
+    } catch (error) {
+      return fail(
+        `${tlsCert} holds no certificate: ${reasonOf(error)}`,
+        'let gateway.tls_cert name a certificate in PEM',
+      );
+    }
+    const days = Math.floor((endMs - probes.now()) / dayMs);
+    const text = `${tlsCert} ${days < 0 ? 'ended' : 'ends'} at ${new Date(endMs).toISOString()} (${days} days)`;
+    const hint = 'put a new certificate into its place';
+    if (days < 0) return fail(text, hint);
+    return days < gatewaySoonDays ? warn(text, hint) : ok(text);
   },
 };
 
