@@ -126,6 +126,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
         probe: options.probe ?? httpProbe,
         log: options.log ?? (() => {}),
         provider,
+        execs: { running: 0 },
         patience: { ...defaultPatience, ...options.patience },
         hasIpv6: existsSync('/proc/sys/net/ipv6'),
       },
@@ -187,7 +188,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
 
   async close(): Promise<void> {
     this.#close.abort();
-    await Promise.all([...this.#workloads.values()].map((workload) => workload.detach()));
+    await Promise.all([...this.#workloads.values()].map((workload) => workload.release()));
     await Promise.all([this.#watch.close(), this.#polling]);
     this.#workloads.clear();
   }

@@ -201,6 +201,6 @@ function tooLarge(name: string, what: string): WorkloadError {
   return new WorkloadError('image', `${name}: ${what} are allowed`);
 }
 
-export function mebibytes(bytes: number): string {
+function mebibytes(bytes: number): string {
   return (bytes / (1024 * 1024)).toFixed(1);
 }

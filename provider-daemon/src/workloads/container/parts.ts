@@ -31,6 +31,8 @@ export interface ContainerParts {
   readonly log: WorkloadLog;
   /** This provider among those that share the engine. */
   readonly provider: string;
+  /** Commands of tenants, of all workloads. */
+  readonly execs: { running: number };
   readonly patience: Patience;
   /** The kernel knows IPv6. */
   readonly hasIpv6: boolean;

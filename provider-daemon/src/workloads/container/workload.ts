@@ -36,6 +36,8 @@ export class ContainerWorkload implements ServingWorkload {
   #target: Target | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #stopping = false;
+  /** The daemon goes; what it was about is left as it is, for the next one. */
+  #letGo = false;
   #stopped = false;
   #lastStatus = '';
 
@@ -58,9 +60,9 @@ export class ContainerWorkload implements ServingWorkload {
       try {
         await this.#converge(this.#spec);
       } catch (error) {
-        await this.detach();
+        await this.#detach();
         // Where it is the engine that fails, what is left is found later.
-        if (before.length === 0) await this.#clear().catch(() => {});
+        if (before.length === 0 && !this.#letGo) await this.#clear().catch(() => {});
         throw error;
       }
     });
@@ -127,16 +129,24 @@ export class ContainerWorkload implements ServingWorkload {
     if (this.#sessions.size >= execLimits.maxPerWorkload) {
       throw new WorkloadError('busy', `${execLimits.maxPerWorkload} commands run in ${this.#spec.service} already`);
     }
-    const { engine, clock } = this.#parts;
-    const session = await startExec({ engine, clock, containerId: instance.containerId }, request);
-    this.#sessions.add(session);
-    session.exitCode.catch(() => {}).finally(() => this.#sessions.delete(session));
-    return session;
-  }
-
-  /** Commands of tenants that run now. */
-  get sessionCount(): number {
-    return this.#sessions.size;
+    const { engine, clock, execs } = this.#parts;
+    if (execs.running >= execLimits.maxSessions) {
+      throw new WorkloadError('busy', `${execLimits.maxSessions} commands run on this provider already`);
+    }
+    execs.running += 1;
+    try {
+      const session = await startExec({ engine, clock, containerId: instance.containerId }, request);
+      this.#sessions.add(session);
+      const over = (): void => {
+        this.#sessions.delete(session);
+        execs.running -= 1;
+      };
+      session.exitCode.then(over, over);
+      return session;
+    } catch (error) {
+      execs.running -= 1;
+      throw error;
+    }
   }
 
   onChange(listener: () => void): () => void {
@@ -167,8 +177,13 @@ export class ContainerWorkload implements ServingWorkload {
     if (!this.#stopped) await this.#egress.poll();
   }
 
-  /** Lets go of containers that run on. */
-  async detach(): Promise<void> {
+  /** Lets go of containers, which run on; a change that is under way is left to the next daemon. */
+  async release(): Promise<void> {
+    this.#letGo = true;
+    await this.#detach();
+  }
+
+  async #detach(): Promise<void> {
     for (const session of this.#sessions) session.close();
     await Promise.all([...this.#instances.values(), ...this.#candidates].map((instance) => instance.detach()));
   }
@@ -199,6 +214,7 @@ export class ContainerWorkload implements ServingWorkload {
       const asked = Promise.all(adopted.map((instance) => instance.comeUp().catch(() => {})));
       await Promise.race([asked, this.#parts.clock.wait(adoptionMs)]);
     } catch (error) {
+      if (this.#letGo) throw error;
       await this.#undo(created, replaced).catch((undoError: Error) => {
         this.#tell(`the old version could not be brought back whole: ${undoError.message}`);
       });
@@ -249,6 +265,7 @@ export class ContainerWorkload implements ServingWorkload {
       await next.start();
       await this.#mustComeUp(next);
     } catch (error) {
+      if (this.#letGo) throw error;
       await next?.remove();
       if (isExclusive && !this.#stopping) await this.#resume(index, old);
       throw error;

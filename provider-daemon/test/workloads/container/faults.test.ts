@@ -7,7 +7,7 @@ import { DockerEngine } from '../../../src/workloads/container/docker-engine.ts'
 import { type Engine, EngineError } from '../../../src/workloads/container/engine.ts';
 import type { ContainerSpec } from '../../../src/workloads/driver.ts';
 import { describeWithDocker } from '../../support/docker.ts';
-import { errorOf, eventually, soon } from '../driver-compliance.ts';
+import { errorOf, eventually, failureOf, soon } from '../driver-compliance.ts';
 import { allowSeconds } from '../patience.ts';
 import { answers, ask, type ContainerBench, containerBench, shell } from './bench.ts';
 
@@ -130,6 +130,25 @@ describeWithDocker('containers and faults', (docker) => {
     }
     // Create and start the new one, stop and remove the old one.
     expect(kills).toBe(4);
+  });
+
+  test('a daemon that stops while a version comes up leaves it as it is, and the next one goes on with it', async () => {
+    const slow = shell(artifact, `sleep 3; ${answers('slow')}`, { health });
+    const first = await bench.driver();
+    const starting = failureOf(first.start(slow));
+    const before = await eventually('its container', async () => {
+      const found = await docker.docker.listContainers({ filters: { label: [`mu.provider=${docker.name}`] } });
+      return found[0]?.Id;
+    });
+    await first.close();
+    expect(await starting).toBe('stopped');
+    const next = await bench.driver();
+    const workload = await next.start(slow);
+    expect(await eventually('an answer', () => soon(ask(workload)))).toBe('slow');
+    const found = await docker.docker.listContainers({ filters: { label: [`mu.provider=${docker.name}`] } });
+    expect(found.map(({ Id }) => Id)).toEqual([before]);
+    await workload.stop();
+    await next.close();
   });
 
   test('the engine is gone for a while: what runs is served, the status says so, and all is read anew', async () => {
