@@ -4,9 +4,12 @@
  */
 import type { ContainerSpec, WorkloadName } from '../workloads/driver.ts';
 
-/** The wish for a workload. The same spec gives the same network. */
+/** Up to so many instances are added in place; more need a larger network, into which all of them move one by one. */
+const roomForInstances = 7;
+
+/** The wish for a workload: whoever asks with the same spec gets the same network. */
 export function wishOf({ count, egress, peers }: Pick<ContainerSpec, 'count' | 'egress' | 'peers'>): NetworkWish {
-  return { instances: count, egress, peers: peers?.length ?? 0 };
+  return { instances: Math.max(count, roomForInstances), egress, peers: peers?.length ?? 0 };
 }
 
 /** What a workload may reach. */

@@ -1,13 +1,10 @@
 /** Containers of one workload at the engine: what a version needs, what is there, and making one more. */
-import type { WorkloadNetwork } from '../../network/networks.ts';
+import { type WorkloadNetwork, wishOf } from '../../network/networks.ts';
 import { type ContainerSpec, WorkloadError, type WorkloadName } from '../driver.ts';
 import { createBody, restrictions, userOf } from './create-options.ts';
 import type { ReadyImage } from './images.ts';
 import { type ContainerPlace, containerName, labelFilters, placeOf, specHashOf } from './names.ts';
 import type { ContainerParts } from './parts.ts';
-
-/** Up to so many instances are added in place; more need a larger network, into which all of them move one by one. */
-const roomForInstances = 7;
 
 /** A version with all that its containers need, which is here. */
 export interface Target {
@@ -40,9 +37,7 @@ export class Fleet {
     const key = await images.keyOf(source);
     const tell = (line: string): void => log(this.#workload, 'system', line);
     const image = await images.ensure(this.#workload, source, { key, tell });
-    const { egress, peers = [] } = spec;
-    const instances = Math.max(spec.count, roomForInstances);
-    const network = await networks.ensure(this.#workload, { instances, egress, peers: peers.length });
+    const network = await networks.ensure(this.#workload, wishOf(spec));
     const specHash = specHashOf(spec, { provider, image: key, network: network.name });
     return { spec, specHash, image, network };
   }
