@@ -35,12 +35,6 @@ export class Delivery {
     return taken;
   }
 
-  /** Delivers, and says whether every infrastructure answers. */
-  async reach(view: DeploymentView): Promise<boolean> {
-    await this.deliver(view);
-    return this.answers(view);
-  }
-
   /** Whether every infrastructure answers. */
   answers(view: DeploymentView): boolean {
     const infrastructures = new Set(view.orders.map(({ id }) => id?.infrastructure));

@@ -29,6 +29,8 @@ export async function* followed<T extends { readonly seq: number }>(of: Followin
       if (!of.follow || !(await of.isLive())) return;
     } catch (error) {
       if (!of.follow || !isPassing(error)) throw error;
+      // A chain that cannot be asked says nothing against it.
+      if (!(await of.isLive().catch(() => true))) return;
       if (!isTold) of.onTrouble(error instanceof Error ? error.message : String(error));
       isTold = true;
     }

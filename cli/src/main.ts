@@ -5,6 +5,7 @@ import { deploymentCommand, leaseCommand, messageCommand, providerMessages } fro
 import { CliError, exitCodes } from './errors.ts';
 import { billCommand, marketCommand, providerCommand, runwayCommand } from './market-commands.ts';
 import { ofCreate, run, settingOption } from './run.ts';
+import { logsCommand, tenantCommand } from './tenant-commands.ts';
 
 function keysCommand(): Command {
   const keys = new Command('keys').description('encrypted keys of accounts');
@@ -25,6 +26,12 @@ function keysCommand(): Command {
     .command('export <name>')
     .description('show the words of a key')
     .action(run(async (session, [name = '']) => (await import('./commands/keys.ts')).exportKey(session, name)));
+  keys
+    .command('access <file>')
+    .description(
+      'make an access key, which may act for you at the providers of a deployment, and show what the chain needs',
+    )
+    .action(run(async (session, [file = '']) => (await import('./commands/keys.ts')).makeAccessKey(session, file)));
   keys
     .command('list')
     .description('names and addresses')
@@ -128,23 +135,8 @@ function program(): Command {
   mucli.addCommand(billCommand());
   mucli.addCommand(runwayCommand());
   mucli.addCommand(providerCommand());
-  const deployment = mucli.command('deployment').description('what runs');
-  deployment
-    .command('send-manifest <dseq>')
-    .description('deliver the manifest again to every holder of a lease that lacks it')
-    .action(
-      run(async (session, [dseq = '']) => (await import('./commands/deployment.ts')).sendManifest(session, dseq)),
-    );
-  mucli
-    .command('logs <lease>')
-    .description('log lines of the workloads of a lease')
-    .option('--follow', 'go on as lines come')
-    .option('--tail <lines>', 'how many old lines', '100')
-    .action(
-      run(async (session, [lease = ''], flags) =>
-        (await import('./commands/logs.ts')).showLogs(session, lease, flags as never),
-      ),
-    );
+  mucli.addCommand(tenantCommand());
+  mucli.addCommand(logsCommand());
   return mucli;
 }
 

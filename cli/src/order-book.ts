@@ -4,7 +4,7 @@ import type { DeploymentInfrastructure } from '@mu/proto/deployment';
 import { type Fulfillment, FulfillmentState, type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
 import { orderName } from './order-name.ts';
 import { table } from './output.ts';
-import { duration, grouped, perMonth, secondsOf, wordOf } from './words.ts';
+import { bytesText, duration, grouped, perMonth, secondsOf, wordOf } from './words.ts';
 
 /** What a book is made from. */
 export interface Book {
@@ -61,8 +61,8 @@ function asked(spec: DeploymentInfrastructure): string {
   const groups = spec.resources.map(({ compute, count }) => {
     const parts = [
       `cpu ${Number(compute?.cpu ?? 0) / 1000}`,
-      `memory ${bytes(compute?.memory ?? 0n)}`,
-      ...((compute?.disk ?? 0n) > 0n ? [`disk ${bytes(compute?.disk ?? 0n)}`] : []),
+      `memory ${bytesText(compute?.memory ?? 0n)}`,
+      ...((compute?.disk ?? 0n) > 0n ? [`disk ${bytesText(compute?.disk ?? 0n)}`] : []),
       ...(compute?.gpu === undefined
         ? []
         : [`gpu ${compute.gpu.count} ${compute.gpu.vendor} ${compute.gpu.model}`.trim()]),
@@ -78,14 +78,6 @@ function asked(spec: DeploymentInfrastructure): string {
     ...(spec.provider === '' ? [] : [`only ${spec.provider}`]),
     ...(spec.excludedProviders.length === 0 ? [] : [`not ${spec.excludedProviders.join(', ')}`]),
   ].join('; ');
-}
-
-function bytes(value: bigint): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let at = 0;
-  let size = Number(value);
-  for (; size >= 1024 && at < units.length - 1; at++) size /= 1024;
-  return `${Number(size.toPrecision(4))} ${units[at]}`;
 }
 
 function collateralOf({ resources }: DeploymentInfrastructure): bigint {

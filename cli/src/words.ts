@@ -52,3 +52,12 @@ export function wordOf(names: Readonly<Record<string, number | string>>, value: 
   const shared = all[0]?.replace(/UNSPECIFIED$/, '') ?? '';
   return name.slice(shared.length).toLowerCase().replaceAll('_', ' ');
 }
+
+/** `1536` → `1.5 KiB`. */
+export function bytesText(value: bigint): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let at = 0;
+  let size = Number(value);
+  for (; size >= 1024 && at < units.length - 1; at++) size /= 1024;
+  return `${Number(size.toPrecision(4))} ${units[at]}`;
+}

@@ -5,6 +5,7 @@ import type { Choices, DerivedDeployment } from '@mu/client/stack/derive-types';
 import { Delivery } from '../delivery.ts';
 import { CliError, exitCodes, usageError } from '../errors.ts';
 import { DeploymentFollower } from '../follower.ts';
+import { ProviderWatch } from '../provider-watch.ts';
 import type { Session } from '../session.ts';
 import { reportTx } from './tx.ts';
 
@@ -55,7 +56,17 @@ export async function createDeployment(session: Session, stackFile: string, opti
     built: prepared.built,
   });
   const follower = new DeploymentFollower(session, { owner, dseq: prepared.dseq });
-  const reached = (now: DeploymentView) => (options.seal === true ? delivery.answers(now) : delivery.reach(now));
+  const watch = new ProviderWatch(session, 1n);
+  const told = new Set<string>();
+  const reached = async (now: DeploymentView): Promise<boolean> => {
+    if (options.seal !== true) await delivery.deliver(now);
+    // A provider that cannot start it tries again: its reason is told, and it may still come up.
+    for (const { lease, reason } of await watch.look(now)) {
+      if (!told.has(reason)) output.step(`lease ${lease} cannot be started: ${reason}`);
+      told.add(reason);
+    }
+    return delivery.answers(now);
+  };
   const view = await follower.until(async (now) => reached(now), { timeoutBlocks, since: BigInt(tx.height) });
   if (view === undefined) throw await noBid(session, prepared.derived, { owner, dseq: prepared.dseq, timeoutBlocks });
   const endpoints = delivery.endpoints(view);

@@ -1,5 +1,6 @@
 /** mucli keys …: encrypted keys of accounts. */
 
+import { writeFileSync } from 'node:fs';
 import { usageError } from '../errors.ts';
 import { table } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -30,6 +31,26 @@ export async function exportKey(session: Session, name: string): Promise<void> {
   const { address } = keys.show(name);
   const mnemonic = keys.export(name, await session.password(`Password of key ${name}`));
   session.output.result({ name, address, mnemonic }, () => mnemonic);
+}
+
+/** A key for CI or helpers: a file that only its owner reads. The chain gets its public half with the deployment. */
+export async function makeAccessKey(session: Session, file: string): Promise<void> {
+  const { compressedPoint, generateTenantKey } = await import('@mu/client/tenant/p256');
+  const key = generateTenantKey();
+  try {
+    writeFileSync(file, key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    throw usageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const publicKey = Buffer.from(compressedPoint(key)).toString('base64');
+  const access = { public_key: publicKey, scopes: ['read', 'logs'], expires_height: '0' };
+  session.output.result({ file, access_key: access }, () =>
+    [
+      `${file} is the key; it may read and log once the deployment has it. An update sets all access keys at once:`,
+      `  mucli tx deployment update-deployment --dseq DSEQ --access-keys '${JSON.stringify([access])}'`,
+      `Whoever has it says --access-key ${file} --owner OWNER_OF_THE_DEPLOYMENT.`,
+    ].join('\n'),
+  );
 }
 
 export async function listKeys(session: Session): Promise<void> {

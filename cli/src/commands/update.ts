@@ -8,18 +8,23 @@ import { Delivery } from '../delivery.ts';
 import { CliError, usageError } from '../errors.ts';
 import { DeploymentFollower } from '../follower.ts';
 import { type PreparedUpdate, prepareUpdate } from '../prepare.ts';
+import { ProviderWatch, type Setback } from '../provider-watch.ts';
 import type { Session } from '../session.ts';
 import { choicesOf, confirm, showPlan, wholeNumber } from './deployment.ts';
 
-export interface UpdateOptions {
+/** How an update is sent and followed. */
+export interface UpdateFlags {
+  /** blocks to wait until providers run what is asked now */
+  readonly timeout: string;
+  readonly yes?: boolean;
+}
+
+export interface UpdateOptions extends UpdateFlags {
   readonly region?: string;
   readonly maxPrice?: string;
   readonly dseq?: string;
-  /** blocks to wait until providers run what is asked now */
-  readonly timeout: string;
   /** a new manifest goes to the chain, sealed, and is not delivered */
   readonly seal?: boolean;
-  readonly yes?: boolean;
 }
 
 /** An update as it was shown to the user. */
@@ -34,12 +39,25 @@ interface Plan {
 
 /** Shows what an update does, signs it, delivers the manifest, and ends when everything runs as it is asked now. */
 export async function updateDeployment(session: Session, stackFile: string, options: UpdateOptions): Promise<void> {
+  wholeNumber(options.timeout, '--timeout');
+  const owner = await session.address();
+  const wanted = { stackFile, owner, seals: options.seal === true, choices: await choicesOf(session, options) };
+  const prepared = await prepareUpdate(session, wanted, (name) => findDeployment(session, owner, name, options.dseq));
+  await applyUpdate(session, prepared, options);
+}
+
+/** @throws CliError also where a provider could not bring the new revision up: what ran runs on then */
+export async function applyUpdate(
+  session: Session,
+  prepared: PreparedUpdate,
+  options: UpdateFlags & Pick<UpdateOptions, 'seal'>,
+): Promise<void> {
   const { output } = session;
   const timeoutBlocks = wholeNumber(options.timeout, '--timeout');
-  const plan = await planUpdate(session, stackFile, options);
-  const { owner, dseq, prepared, changes } = plan;
+  const plan = await planUpdate(session, prepared);
+  const { owner, dseq, changes } = plan;
   if (!prepared.manifestChanges && changes.every(({ kind }) => kind === 'stays')) {
-    output.result({ owner, dseq, done: true, changes }, () => 'the deployment is as the stack says: nothing was sent');
+    output.result({ owner, dseq, done: true, changes }, () => 'the deployment is as it is asked: nothing was sent');
     return;
   }
   if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
@@ -47,19 +65,17 @@ export async function updateDeployment(session: Session, stackFile: string, opti
   // A sealed manifest is on the chain, where its provider finds it; one that stays may still be lacking somewhere.
   const delivers = options.seal !== true || !prepared.manifestChanges;
   const limit = { timeoutBlocks, since: BigInt(height), delivers };
-  const { done, endpoints, revision } = await followUpdate(session, plan, limit);
-  const facts = { owner, dseq, hash, height, revision, done, changes, endpoints };
-  const rest = done ? [] : [unfinished(dseq, timeoutBlocks)];
+  const { done, endpoints, revision, setbacks } = await followUpdate(session, plan, limit);
+  const facts = { owner, dseq, hash, height, revision, done, changes, endpoints, setbacks };
+  const rest = done || setbacks.length > 0 ? [] : [unfinished(dseq, timeoutBlocks)];
   output.result(facts, () => [...endpoints.map(answers), ...rest].join('\n'));
+  if (setbacks.length > 0) throw new CliError(setbacks.map((one) => setbackText(one, dseq)).join('\n'));
 }
 
 /** @throws CliError with all that is wrong, before anything is signed */
-async function planUpdate(session: Session, stackFile: string, options: UpdateOptions): Promise<Plan> {
-  const owner = await session.address();
-  const wanted = { stackFile, owner, seals: options.seal === true, choices: await choicesOf(session, options) };
-  const prepared = await prepareUpdate(session, wanted, (name) => findDeployment(session, owner, name, options.dseq));
+async function planUpdate(session: Session, prepared: PreparedUpdate): Promise<Plan> {
   const { deployment, derived } = prepared;
-  const dseq = deployment.id?.dseq ?? 0n;
+  const { owner = '', dseq = 0n } = deployment.id ?? {};
   const before = await viewDeployment(await session.client(), owner, dseq);
   const waiting = waitingOf(deployment, before);
   const changes = changesOf(deployment, derived.infrastructure, holdersOf(deployment, before), waiting);
@@ -81,23 +97,45 @@ async function sendUpdate(session: Session, { dseq, prepared }: Plan): Promise<C
   return tx;
 }
 
-/** Delivers the manifest to whoever lacks it, until all runs as it is asked now or the time is over. */
+interface Outcome {
+  readonly done: boolean;
+  readonly endpoints: ReturnType<Delivery['endpoints']>;
+  readonly revision: bigint;
+  /** What did not come up. */
+  readonly setbacks: readonly Setback[];
+}
+
+/**
+ * Delivers the manifest to whoever lacks it and tells what the providers say, until all runs as it is asked now, a
+ * provider could not bring it up, or the time is over.
+ */
 async function followUpdate(
   session: Session,
   { owner, dseq, prepared, before }: Plan,
   limit: { readonly timeoutBlocks: bigint; readonly since: bigint; readonly delivers: boolean },
-): Promise<{ done: boolean; endpoints: ReturnType<Delivery['endpoints']>; revision: bigint }> {
+): Promise<Outcome> {
   const client = await session.client();
   const { deployment } = await client.deployment.deployment({ owner, dseq });
   if (deployment === undefined) throw new CliError(`deployment ${owner}/${dseq} is gone`);
+  const { revision } = deployment;
   const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built: prepared.built });
+  const watch = new ProviderWatch(session, revision);
+  let setbacks: readonly Setback[] = [];
   const view = await new DeploymentFollower(session, { owner, dseq }, before).until(async (now) => {
     if (limit.delivers) await delivery.deliver(now);
-    return isSettled(now, deployment) || now.height - limit.since >= limit.timeoutBlocks;
+    setbacks = await watch.look(now);
+    return setbacks.length > 0 || isSettled(now, deployment) || now.height - limit.since >= limit.timeoutBlocks;
   }, limit);
-  const { revision } = deployment;
-  if (view === undefined) return { done: false, endpoints: [], revision };
-  return { done: isSettled(view, deployment), endpoints: delivery.endpoints(view), revision };
+  if (view === undefined) return { done: false, endpoints: [], revision, setbacks };
+  const done = setbacks.length === 0 && isSettled(view, deployment);
+  return { done, endpoints: delivery.endpoints(view), revision, setbacks };
+}
+
+function setbackText({ lease, provider, revision, reason, isRolledBack }: Setback, dseq: bigint): string {
+  const what = isRolledBack
+    ? `revision ${revision} did not come up and was rolled back, the one before runs on`
+    : `revision ${revision} cannot be started, the provider tries again`;
+  return `lease ${lease} at ${provider}: ${what}: ${reason}; mend it and update again, \`mucli deployment logs ${dseq}\` shows more`;
 }
 
 const answers = ({ infrastructure, endpoint }: { infrastructure: string; endpoint: string }): string =>
