@@ -2,7 +2,7 @@
 import { LeaseState } from '@mu/proto/market';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Inventory, Resources } from '../bidding/inventory.ts';
-import { type MetricName, metricTable } from './metric-table.ts';
+import { type MetricName, type MetricRow, metricTable } from './metric-table.ts';
 import type { OperatorSources } from './sources.ts';
 import { expiriesOf, lateBlocks } from './view.ts';
 
@@ -41,15 +41,17 @@ export class ProviderMetrics {
   /** Sums are kept elsewhere: a counter is set anew to what they are. */
   #show(name: MetricName, samples: readonly Sample[]): void {
     const metric = this.#metrics.get(name);
-    // A gauge that is reset shows 0 where it has no labels: one without a value is to be absent.
     metric?.reset();
-    if (samples.length === 0) metric?.remove();
+    // Without labels what is reset shows 0: one without a value is to be absent.
+    if (samples.length === 0 && rowOf(name).labels.length === 0) metric?.remove();
     for (const [value, labels = {}] of samples) {
       if (metric instanceof Counter) metric.inc(labels, value);
       else metric?.set(labels, value);
     }
   }
 }
+
+const rowOf = (name: MetricName): MetricRow => metricTable.find((row) => row.name === name) as MetricRow;
 
 function samplesOf(sources: OperatorSources): Samples {
   return {
