@@ -21,13 +21,9 @@ visits=$(cat /data/visits 2> /dev/null || echo 0)
 echo $((visits + 1)) | tee /data/visits
 `;
 
-/**
- * Says which instance answers, in what version, and what the counter counted. The name is looked up by nslookup, since the
- * other programs of a busybox without shared libraries cannot.
- */
+/** Says which instance answers, in what version, and what the counter counted. */
 const visit = `#!/bin/sh
-address=$(nslookup counter.mu.internal | sed -n 's/^Address: *\\([0-9.]*\\)$/\\1/p')
-visits=$(wget -q -T 5 -O - "http://$address:8080/cgi-bin/count")
+visits=$(wget -q -O - http://counter.mu.internal:8080/cgi-bin/count)
 printf 'content-type: application/json\\r\\n\\r\\n'
 printf '{"greeting":"%s","instance":"%s","visits":%s}\\n' "$GREETING" "$(hostname)" "\${visits:-0}"
 `;
@@ -51,7 +47,7 @@ const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(p
 if (busybox === undefined) throw new Error('busybox is missing: apt-get install busybox-static');
 const layer = await tarOf([
   { name: 'bin/busybox', content: readFileSync(busybox), mode: 0o755 },
-  ...['sh', 'httpd', 'cat', 'hostname', 'nslookup', 'sed', 'tee', 'wget'].map((name) => ({
+  ...['sh', 'httpd', 'cat', 'hostname', 'tee', 'wget'].map((name) => ({
     name: `bin/${name}`,
     link: 'busybox',
   })),
