@@ -4,7 +4,6 @@ import type { Duplex, Readable } from 'node:stream';
 import Docker from 'dockerode';
 import {
   type ContainerFacts,
-  type ContainerPhase,
   type CreateBody,
   type Engine,
   EngineError,
@@ -16,7 +15,7 @@ import {
   type RawStats,
   type RegistryCredentials,
 } from './engine.ts';
-import { eventOf, jsonLines, progressOf, statsOf } from './engine-readers.ts';
+import { containerFactsOf, eventsIn, jsonLines, progressIn, statsOf, throwIfError } from './engine-readers.ts';
 
 /** Longest time of a call; streams are bound by it until they begin. */
 const callMs = 30_000;
@@ -69,19 +68,7 @@ export class DockerEngine implements Engine {
     const found = await this.#found(`inspect container ${short(id)}`, (abortSignal) =>
       this.#docker.getContainer(id).inspect({ abortSignal }),
     );
-    if (found === undefined) return undefined;
-    const { State: state } = found;
-    return {
-      id: found.Id,
-      labels: found.Config.Labels,
-      phase: state.Status as ContainerPhase,
-      pid: state.Pid,
-      exitCode: state.ExitCode,
-      memoryKill: state.OOMKilled,
-      error: state.Error,
-      startedMs: Math.max(0, Date.parse(state.StartedAt)),
-      restarts: found.RestartCount,
-    };
+    return found === undefined ? undefined : containerFactsOf(found);
   }
 
   async create(name: string, body: CreateBody): Promise<string> {
@@ -304,29 +291,4 @@ export class DockerEngine implements Engine {
 
 function short(id: string): string {
   return id.slice(0, 12);
-}
-
-async function* eventsIn(stream: Readable): AsyncGenerator<EngineEvent> {
-  for await (const line of jsonLines(stream)) yield eventOf(line);
-}
-
-async function* progressIn(stream: Readable, signal: AbortSignal): AsyncGenerator<PullProgress> {
-  const stop = (): void => void stream.destroy();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    for await (const line of jsonLines(stream)) {
-      throwIfError(line, 'pull the image');
-      yield progressOf(line);
-    }
-  } finally {
-    signal.removeEventListener('abort', stop);
-    stream.destroy();
-  }
-}
-
-function throwIfError(line: unknown, doing: string): void {
-  const { error } = line as { error?: unknown };
-  if (typeof error === 'string') {
-    throw new EngineError(`could not ${doing}: the container engine says: ${error}`, 500);
-  }
 }

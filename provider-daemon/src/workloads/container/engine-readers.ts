@@ -1,6 +1,14 @@
 /** Reads what the engine's API sends: JSON lines, events, progress, figures. */
 import type { Readable } from 'node:stream';
-import type { EngineEvent, PullProgress, RawStats } from './engine.ts';
+import type { ContainerInspectInfo } from 'dockerode';
+import {
+  type ContainerFacts,
+  type ContainerPhase,
+  EngineError,
+  type EngineEvent,
+  type PullProgress,
+  type RawStats,
+} from './engine.ts';
 
 /** A line of the engine's is at most so long; events and progress are a few hundred bytes. */
 const maxLineBytes = 1024 * 1024;
@@ -19,12 +27,12 @@ export async function* jsonLines(stream: Readable): AsyncGenerator<unknown> {
   if (pending.trim() !== '') yield JSON.parse(pending);
 }
 
-export function eventOf(line: unknown): EngineEvent {
+function eventOf(line: unknown): EngineEvent {
   const { Action, Actor } = line as { Action?: string; Actor?: { ID?: string; Attributes?: Record<string, string> } };
   return { action: Action ?? '', id: Actor?.ID ?? '', labels: Actor?.Attributes ?? {} };
 }
 
-export function progressOf(line: unknown): PullProgress {
+function progressOf(line: unknown): PullProgress {
   const { id, status, progressDetail } = line as {
     id?: string;
     status?: string;
@@ -35,6 +43,26 @@ export function progressOf(line: unknown): PullProgress {
     status: status ?? '',
     current: progressDetail?.current ?? 0,
     total: progressDetail?.total ?? 0,
+  };
+}
+
+export function containerFactsOf({
+  Id: id,
+  Config: config,
+  State: state,
+  RestartCount,
+}: ContainerInspectInfo): ContainerFacts {
+  return {
+    id,
+    labels: config.Labels,
+    phase: state.Status as ContainerPhase,
+    pid: state.Pid,
+    exitCode: state.ExitCode,
+    memoryKill: state.OOMKilled,
+    error: state.Error,
+    // The engine’s zero is the year 1.
+    startedMs: Math.max(0, Date.parse(state.StartedAt)),
+    restarts: RestartCount,
   };
 }
 
@@ -59,4 +87,31 @@ export function statsOf(answer: StatsAnswer): RawStats {
     receivedBytes: cards.reduce((sum, card) => sum + card.rx_bytes, 0),
     sentBytes: cards.reduce((sum, card) => sum + card.tx_bytes, 0),
   };
+}
+
+export async function* eventsIn(stream: Readable): AsyncGenerator<EngineEvent> {
+  for await (const line of jsonLines(stream)) yield eventOf(line);
+}
+
+/** Ends, and so ends the pull, when the signal aborts. */
+export async function* progressIn(stream: Readable, signal: AbortSignal): AsyncGenerator<PullProgress> {
+  const stop = (): void => void stream.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const line of jsonLines(stream)) {
+      throwIfError(line, 'pull the image');
+      yield progressOf(line);
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stream.destroy();
+  }
+}
+
+/** The engine tells of failures within streams that begun well. */
+export function throwIfError(line: unknown, doing: string): void {
+  const { error } = line as { error?: unknown };
+  if (typeof error === 'string') {
+    throw new EngineError(`could not ${doing}: the container engine says: ${error}`, 500);
+  }
 }
