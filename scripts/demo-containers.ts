@@ -171,7 +171,7 @@ async function main(): Promise<void> {
     lease: Number(number),
     winner: served.provider,
     endpoint,
-    workloads: { containers: instances.length, functions: 1 },
+    workloads: { containers: instances.length + 1, functions: 1 },
     survived_kill: lease?.provider === served.provider && whileGone.visits > before.visits,
     answer_before: before,
     answer_after: after,

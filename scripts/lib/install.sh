@@ -29,12 +29,20 @@ install_dependencies() {
   esac
 }
 
-# The example's function is compiled once per change of its source.
+# The examples' function and image are made once per change of their source. The image needs busybox, which comes with the
+# container engine: where there is none, nothing needs the image.
 build_examples() {
-  local out=$ROOT/examples/login/build/simple_backend.wasm
-  if [ ! -e "$out" ] || [ -n "$(find "$ROOT/examples/login/assembly" "$ROOT/examples/login/package.json" -newer "$out")" ]; then
-    echo "compiling examples/login …" >&2
-    (cd "$ROOT" && npm run --silent build -w examples/login) >&2 || die "examples/login does not compile: the message stands above"
+  build_example login build/simple_backend.wasm assembly
+  [ ! -x /bin/busybox ] || build_example shop build/web.tar src
+}
+
+# build_example NAME RESULT SOURCE: within examples/NAME.
+build_example() {
+  local folder=$ROOT/examples/$1
+  local out=$folder/$2
+  if [ ! -e "$out" ] || [ -n "$(find "$folder/$3" "$folder/package.json" -newer "$out")" ]; then
+    echo "making examples/$1 …" >&2
+    (cd "$ROOT" && npm run --silent build -w "examples/$1") >&2 || die "examples/$1 cannot be made: the message stands above"
   fi
 }
 
