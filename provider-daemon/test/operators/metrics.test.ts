@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ChainError } from '@mu/client/chain/errors';
 import { type SentTx, TxPendingError } from '@mu/client/chain/sender';
 import { LeaseState } from '@mu/proto/market';
 import type { Identity } from '../../src/identity/identity.ts';
+import type { Facts } from '../../src/operators/facts.ts';
 import { metricTable } from '../../src/operators/metric-table.ts';
 import { ProviderMetrics } from '../../src/operators/metrics.ts';
 import type { OperatorSources } from '../../src/operators/sources.ts';
@@ -13,11 +14,11 @@ import { configIn, factsOf, identityIn, keeperOf, lease, nowMs, sourcesOf, testF
 let own: ReturnType<typeof testFolder>;
 let identity: Identity;
 
-beforeEach(async () => {
+beforeAll(async () => {
   own = testFolder();
   identity = await identityIn(own.folder);
 });
-afterEach(() => own.remove());
+afterAll(() => own.remove());
 
 function metricsWith(change: Partial<OperatorSources> = {}): ProviderMetrics {
   return new ProviderMetrics(sourcesOf(configIn(own.folder), identity, change));
@@ -93,7 +94,7 @@ test('figures are those of the daemon', async () => {
 });
 
 test('what is not known is absent, not 0; what was there and is no more goes', async () => {
-  const facts: Parameters<typeof keeperOf>[0] = { ...factsOf(configIn(own.folder), identity) };
+  const facts: { -readonly [K in keyof Facts]?: Facts[K] } = { ...factsOf(configIn(own.folder), identity) };
   let leases = [lease(1n), lease(2n, { state: LeaseState.LEASE_STATE_OUT_OF_FUNDS })];
   const metrics = metricsWith({ facts: keeperOf(facts), leases: () => leases });
   const before = await samples(metrics);
