@@ -6,7 +6,7 @@ import type { TenantAccess } from '@mu/client/provider/provider-client';
 import type { Delegation, TenantScope } from '@mu/client/tenant/delegation';
 import { compressedPoint, generateTenantKey } from '@mu/client/tenant/p256';
 import { createDelegation, delegateByAccessKey, type SignedDelegation } from '@mu/client/tenant/request';
-import { usageError } from './errors.ts';
+import { CliError, usageError } from './errors.ts';
 
 /** A delegation made here holds so long; a new one is made when half of it is over. */
 const lifetimeMs = 60 * 60 * 1000;
@@ -63,6 +63,12 @@ export class TenantWallet extends Delegator {
 
   protected override async delegate(delegation: Delegation): Promise<SignedDelegation> {
     const wallet = await Secp256k1HdWallet.fromMnemonic(this.#mnemonic, { prefix: this.#prefix });
+    const addresses = (await wallet.getAccounts()).map(({ address }) => address);
+    if (!addresses.includes(delegation.owner)) {
+      throw new CliError(
+        `deployment ${delegation.dseq} is of ${delegation.owner}, the key that signs is of ${addresses.join()}: choose another with --key, or name an access key of the deployment with --access-key`,
+      );
+    }
     return createDelegation(wallet, delegation);
   }
 }

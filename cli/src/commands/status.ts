@@ -69,13 +69,14 @@ function cleaned<T>(value: T): T {
 }
 
 export async function showMetrics(session: Session, dseqText: string, flags: OwnerFlag): Promise<void> {
-  const doors = await doorsOf(session, await deploymentOf(session, dseqText, flags));
-  const answers = await Promise.all(
+  const of = await deploymentOf(session, dseqText, flags);
+  const doors = await doorsOf(session, of);
+  const leases = await Promise.all(
     doors.map(async (door) =>
       cleaned(await leaseMetrics(await door.at(), await door.access('read'), door.lease.number)),
     ),
   );
-  session.output.result(answers, () => metricsText(answers));
+  session.output.result({ ...of, leases }, () => metricsText(leases));
 }
 
 /** Pure: two tables, what is taken now and what is not billed yet. */
