@@ -17,6 +17,8 @@ export default {
   // long as their process lives, and in one process for all tests the collector does half of the work in the end.
   maxWorkers: '100%',
   workerIdleMemoryLimit: '1GB',
+  // Against tests that hang, not a measure of speed: on a machine that is busy with others a second becomes ten.
+  testTimeout: 30_000,
   projects: [
     {
       ...common,

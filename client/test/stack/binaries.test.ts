@@ -161,7 +161,9 @@ describe('a binary is refused, with its place in the stack file, when it', () =>
   });
 
   it('unpacks to more than any archive needs', async () => {
-    await write('bomb.tar.gz', gzipSync(Buffer.alloc(257 * 1024 * 1024), { level: 1 }));
+    // A gzip file may have many members (RFC 1952 2.2): a bomb that is made faster than it unpacks.
+    const member = gzipSync(Buffer.alloc(1024 * 1024));
+    await write('bomb.tar.gz', Buffer.concat(Array.from({ length: 257 }, () => member)));
     expect(await problemsOf(load('bomb.tar.gz'))).toMatchObject([
       { message: expect.stringContaining('when unpacked') },
     ]);

@@ -8,24 +8,24 @@ import { tell } from './story.ts';
 
 /** [step, codespace and code where it was refused, gas used] */
 const golden: readonly (readonly [string, string, number])[] = [
-  ['register', '', 111_039],
-  ['register', '', 97_400],
-  ['register', '', 97_483],
-  ['publish prices', '', 72_403],
-  ['publish prices', '', 72_469],
-  ['publish prices', '', 72_535],
-  ['add node', '', 66_240],
-  ['add node', '', 66_246],
-  ['add node', '', 66_252],
-  ['deploy', '', 152_137],
+  ['register', '', 111_123],
+  ['register', '', 97_484],
+  ['register', '', 97_567],
+  ['publish prices', '', 72_445],
+  ['publish prices', '', 72_511],
+  ['publish prices', '', 72_577],
+  ['add node', '', 66_282],
+  ['add node', '', 66_288],
+  ['add node', '', 66_294],
+  ['deploy', '', 152_179],
   ['bid of the dear one', '', 132_013],
   ['bid of the cheap one', '', 114_688],
   ['bid from elsewhere', 'market 7', 53_738],
   ['bid after the match', 'market 3', 48_938],
   ['confirmation', '', 116_992],
-  ['usage report', '', 119_066],
+  ['usage report', '', 119_108],
   ['usage report of a wrong key', 'billing 34', 55_623],
-  ['second deploy', '', 125_407],
+  ['second deploy', '', 125_449],
   ['second bid', '', 118_144],
   ['confirmation', '', 117_009],
   ['confirmation', '', 117_048],
@@ -37,12 +37,12 @@ const golden: readonly (readonly [string, string, number])[] = [
 
 /** [height, app hash] at the ends of the story's parts. */
 const hashes: readonly (readonly [number, string])[] = [
-  [1, 'bfc2736f520cbccbeb5a6cef8cc2b1326bfab071e1bcc0ce393a8f655d61115f'],
-  [3, '8003611d883e54a3804b5a8ebd65bc0025db8383c5ef408d7898a4aec233618c'],
-  [8, '82b1a757ed58ea142f0a28dd70499ffbe13e44533abfa6b3ab38423f6e78f831'],
-  [10, '6259e23ef1a0028791335ee987c8e1f004717669fc55414fe62d7d16a2e94212'],
-  [48, '31d32b157107ce7fd96103e57f62565b2a591286504502947af775bcf3c03ab6'],
-  [94, '4e90d698de505405b0c4c2fbc18ee9d6346e8548f93f1a1c0cc0165ace1d5f8d'],
+  [1, '881965ceab124cc123e20deb106c7011ea2c5d875396e484c6901118c90e699f'],
+  [3, '6dfa10e0485241371a3c1faac6b5a3f726f7cbc4b84739779665427c2fc4c225'],
+  [8, 'e63170b45052f1a395a2303893419544e890f1d518a9734ba9962e8eaff5fb90'],
+  [10, '8f03c926672a307d91b8f856bcaf5fe80c5203d152a94aef9887aad0405d0a73'],
+  [48, '6264dad8f97b2923f27f1d3b4025bbd6047a74c08268a3ae46f80e10eab5de97'],
+  [94, '14f7f7b72e128aa2244e4fc2932d94537b04a8a95eeae5535fb80c39d01207f7'],
 ];
 
 test('a story has its golden gas and app hashes', async () => {
