@@ -1,6 +1,7 @@
 /** The data plane's end of the link: takes requests from the daemon, one connection after the other or several at once. */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Listening } from '../gateway/gateway.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
 import type { Plane } from './plane.ts';
 import { encode, type LogEvent, MessageReader, type Reply, type Request, wireVersion } from './wire.ts';
@@ -15,7 +16,7 @@ export interface PlaneGreeting {
   /** Of the settings that it runs with. */
   readonly settings: string;
   /** Where the gateway listens. */
-  readonly gateway: { readonly host: string; readonly port: number };
+  readonly gateway: Listening;
 }
 
 export interface PlaneServerOptions {

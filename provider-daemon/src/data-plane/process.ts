@@ -5,7 +5,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { Gateway } from '../gateway/gateway.ts';
+import { openSettings } from '../gateway/settings.ts';
 import { WasmDriver } from '../workloads/wasm-driver.ts';
 import { DataPlane } from './data-plane.ts';
 import { PlaneServer } from './plane-server.ts';
@@ -24,15 +26,16 @@ export async function runDataPlane(folder: string): Promise<void> {
   // Workloads write before the link stands: the server keeps their lines.
   let server: PlaneServer | undefined;
   const log: PlaneServer['log'] = (workload, stream, line) => server?.log(workload, stream, line);
-  const driver = await WasmDriver.create({ maxInstances: settings.functions.maxInstances, log, logger: say });
-  const { domain, maxBodyBytes, address, port } = settings.gateway;
-  const gateway = new Gateway({
-    ...(domain === '' ? {} : { domain }),
-    limits: { bodyBytes: maxBodyBytes },
-    onLog: log,
+  const report = pino({ base: { part: 'data-plane' } });
+  const opened = openSettings(settings.gateway, report);
+  const driver = await WasmDriver.create({
+    maxInstances: settings.functions.maxInstances,
+    log,
+    logger: (line) => report.info(line),
   });
+  const gateway = new Gateway({ ...opened.options, onLog: log });
   const plane = new DataPlane({ driver, gateway, totals, ways: { upstreams: settings.resolvers } });
-  const at = await gateway.listen({ host: address, port });
+  const at = await gateway.listen(settings.gateway.listen);
   const greeting = { settings: settingsDigest(settings), gateway: at };
   const path = join(folder, planeFiles.socket);
   server = new PlaneServer({ plane, path, greeting, onStop: async () => ended.resolve() }, Date.now);
@@ -42,15 +45,11 @@ export async function runDataPlane(folder: string): Promise<void> {
     if (!existsSync(path) || (server?.aloneMs() ?? 0) > settings.orphanMs) ended.resolve();
   }, countEveryMs);
   await ended.promise;
+  await gateway.drain();
   clearInterval(watch);
-  await gateway.close();
   plane.count();
   await server.close();
   await driver.close();
   await totals.close();
-}
-
-/** Into the log file that the daemon gave it as stdout. */
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  opened.close();
 }

@@ -2,15 +2,18 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ProviderConfig } from '../config/schema.ts';
+import { type GatewaySettings, gatewaySettings } from '../gateway/settings.ts';
 
 export interface PlaneSettings {
   /** Where it keeps its totals and its socket. */
   readonly folder: string;
-  readonly gateway: {
-    readonly address: string;
-    readonly port: number;
-    readonly domain: string;
-    readonly maxBodyBytes: number;
+  readonly gateway: GatewaySettings;
+  /** Host names of tenants' own. */
+  readonly hosts: {
+    /** Addresses of those that are asked for their proof; none: those of the system. */
+    readonly nameServers: readonly string[];
+    /** Names of the provider's own: with all below them they are no tenant's. */
+    readonly reserved: readonly string[];
   };
   /** Asked, in this order, for names that workloads with a way out look up. */
   readonly resolvers: readonly { readonly address: string; readonly port: number }[];
@@ -25,17 +28,23 @@ export function settingsDigest(settings: PlaneSettings): string {
 }
 
 /** Files in its folder. */
-export const planeFiles = { socket: 'socket', settings: 'settings.json', log: 'log', totals: 'totals' } as const;
+export const planeFiles = {
+  socket: 'socket',
+  settings: 'settings.json',
+  log: 'log',
+  totals: 'totals',
+  hosts: 'hosts.json',
+} as const;
 
-/** The settings that a provider's config says. */
-export function planeSettings({ node, gateway, containers, workloads }: ProviderConfig): PlaneSettings {
+/** The settings that a provider's config says. @throws Error for settings that contradict each other */
+export function planeSettings(config: ProviderConfig): PlaneSettings {
+  const { node, gateway, containers, workloads } = config;
   return {
     folder: join(node.dataFolder, 'data-plane'),
-    gateway: {
-      address: gateway.address,
-      port: gateway.port,
-      domain: gateway.domain,
-      maxBodyBytes: Number(gateway.maxBody),
+    gateway: gatewaySettings(config),
+    hosts: {
+      nameServers: gateway.nameServers,
+      reserved: [gateway.domain, URL.parse(gateway.uri)?.hostname ?? ''].filter((name) => name !== ''),
     },
     resolvers: containers.resolvers.map((text) => {
       const [address = '', port] = text.split(':');

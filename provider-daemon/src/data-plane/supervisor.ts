@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Listening } from '../gateway/gateway.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
 import type { LeaseTotals, Plane, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
 import { PlaneClient, PlaneGone } from './plane-client.ts';
@@ -31,7 +32,7 @@ export class PlaneSupervisor implements Plane {
   readonly #wished = new Map<string, ServedLease>();
   #client: Promise<PlaneClient>;
   #closed = false;
-  #gateway = { host: '', port: 0 };
+  #gateway: Listening = { host: '', port: 0 };
 
   private constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -47,7 +48,7 @@ export class PlaneSupervisor implements Plane {
   }
 
   /** Where the gateway listens. */
-  get gateway(): { readonly host: string; readonly port: number } {
+  get gateway(): Listening {
     return this.#gateway;
   }
 

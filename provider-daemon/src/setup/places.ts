@@ -1,6 +1,7 @@
 /** Where a provider's folder keeps what. */
 import { join } from 'node:path';
 import type { ProviderConfig } from '../config/schema.ts';
+import { usesTls } from '../gateway/settings.ts';
 
 export const configFileName = 'mu-provider.toml';
 
@@ -15,7 +16,7 @@ export function hostUri({ host }: ProviderConfig): string {
 
 /** The public door of the workloads as the chain shows it. */
 export function gatewayUri({ gateway }: ProviderConfig): string {
-  return gateway.uri === '' ? `http://${withPort(gateway)}` : gateway.uri;
+  return gateway.uri === '' ? `${usesTls(gateway) ? 'https' : 'http'}://${withPort(gateway)}` : gateway.uri;
 }
 
 function withPort({ address, port }: { readonly address: string; readonly port: number }): string {

@@ -17,7 +17,8 @@ allowSeconds(120);
 const folder = mkdtempSync(join(tmpdir(), 'mu-plane-'));
 const settings: PlaneSettings = {
   folder: join(folder, 'plane'),
-  gateway: { address: '127.0.0.1', port: 0, domain: '', maxBodyBytes: 1024 * 1024 },
+  gateway: { listen: { host: '127.0.0.1', port: 0 }, domain: '', limits: {} },
+  hosts: { nameServers: [], reserved: [] },
   resolvers: [],
   functions: { maxInstances: 2 },
   orphanMs: 60_000,
