@@ -154,7 +154,7 @@ export const registrationCheck: Check = {
     if (differences.length > 0) {
       return fail(
         `the chain says otherwise than the config: ${differences.join('; ')}`,
-        'run `mu-provider register` to bring the chain up to date, or set the config to what the chain says',
+        'set the config to what the chain says, or update the provider on the chain with the owner’s key (`mu-provider register` enters what is missing)',
       );
     }
     return worst([...nodeVerdicts(config, identity, entries), ...priceVerdicts(config, entries)]);
