@@ -15,6 +15,7 @@ genesis_hash = "${genesisHash}"
 port = 9100
 [gateway]
 tls_cert = "door.pem"
+tls_key = "door.key"
 uri = "http://0.0.0.0:8080"
 [host]
 uri = "https://0.0.0.0:8443"
