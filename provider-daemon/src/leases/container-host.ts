@@ -36,6 +36,8 @@ export interface ContainerHostOptions {
 
 /** Between two looks for an engine that is away. */
 const lookAgainMs = 2_000;
+/** The rules of networks are put in place again so often: somebody may have flushed them. */
+const fenceEveryMs = 60_000;
 
 /** The containers' side of the machine, once its engine answers. */
 export class Containers {
@@ -78,12 +80,23 @@ export class Containers {
   async #look(): Promise<void> {
     try {
       this.#host = await openHost(this.#options);
+      this.#fence(this.#host.networks);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       if (why !== this.#why) this.#options.log.error({ reason: why }, 'the container engine is away');
       this.#why = why;
       if (!this.#closed) this.#timer = setTimeout(() => void this.#look(), lookAgainMs);
     }
+  }
+
+  #fence(networks: Networks): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      networks
+        .refresh()
+        .catch((error: Error) => this.#options.log.error({ reason: error.message }, 'networks cannot be fenced'))
+        .finally(() => this.#fence(networks));
+    }, fenceEveryMs);
   }
 }
 

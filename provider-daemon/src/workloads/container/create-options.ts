@@ -103,7 +103,9 @@ function isolation(): HostConfig {
     PublishAllPorts: false,
     // Reaps what the program leaves behind and passes signals on.
     Init: true,
-    RestartPolicy: { Name: 'unless-stopped' },
+    // Not `unless-stopped`: after a start of the machine the engine would run it before its network is fenced. The driver
+    // starts what the engine does not.
+    RestartPolicy: { Name: 'on-failure' },
     LogConfig: {
       Type: 'json-file',
       Config: { 'max-size': `${restrictions.logFileBytes / mebibyte}m`, 'max-file': String(restrictions.logFiles) },

@@ -63,7 +63,7 @@ const whole = {
     DeviceRequests: [],
     PublishAllPorts: false,
     Init: true,
-    RestartPolicy: { Name: 'unless-stopped' },
+    RestartPolicy: { Name: 'on-failure' },
     LogConfig: { Type: 'json-file', Config: { 'max-size': '4m', 'max-file': '3' } },
     Memory: 64 * mebibyte,
     MemorySwap: 64 * mebibyte,

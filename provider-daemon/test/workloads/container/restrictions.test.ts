@@ -79,7 +79,7 @@ describeWithDocker('restrictions of containers', (docker) => {
       Init: true,
       OomKillDisable: false,
       PublishAllPorts: false,
-      RestartPolicy: { Name: 'unless-stopped', MaximumRetryCount: 0 },
+      RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 0 },
     });
     expect(host.CapAdd ?? []).toEqual([]);
     expect(host.Devices ?? []).toEqual([]);
