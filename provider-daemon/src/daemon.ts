@@ -134,7 +134,6 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     settings: planeSettings(config),
     onLog,
     log: log.child({ part: 'data-plane' }),
-    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   });
   const containers = await Containers.open({ config, provider, onLog, log: log.child({ part: 'containers' }) });
   const tallies = new Tallies();

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Listening } from '../gateway/gateway.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
@@ -23,7 +24,6 @@ export interface SupervisorOptions {
   readonly settings: PlaneSettings;
   readonly onLog: WorkloadLog;
   readonly log: Logger;
-  readonly pause: (ms: number) => Promise<void>;
 }
 
 export class PlaneSupervisor implements Plane {
@@ -121,7 +121,7 @@ export class PlaneSupervisor implements Plane {
   }
 
   async #start(): Promise<PlaneClient> {
-    const { settings, pause } = this.#options;
+    const { settings } = this.#options;
     const { folder } = settings;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(join(folder, planeFiles.settings), JSON.stringify(settings), { mode: 0o600 });
@@ -169,7 +169,7 @@ export class PlaneSupervisor implements Plane {
   }
 
   async #again(): Promise<PlaneClient> {
-    const { log, pause } = this.#options;
+    const { log } = this.#options;
     for (;;) {
       if (this.#closed) throw new PlaneGone();
       try {

@@ -29,7 +29,6 @@ const start = (of: PlaneSettings = settings) =>
     settings: of,
     onLog: (_workload, stream, line) => void lines.push(`${stream} ${line}`),
     log: pino({ level: 'silent' }),
-    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   });
 
 let supervisor: PlaneSupervisor;
