@@ -17,6 +17,7 @@ import {
 } from '@mu/proto/market';
 import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Logger } from 'pino';
+import { reach } from '../faults/fault-points.ts';
 import { orderKey } from '../watch/order-key.ts';
 import { askPrices } from './ask-prices.ts';
 import { inBatches, post, type Sendable } from './batches.ts';
@@ -87,6 +88,7 @@ export class Bidder {
   /** An order as the chain has it. It is looked at when its block's orders have been told. */
   order(order: Order): void {
     this.#heard.push(order);
+    reach('order.heard');
   }
 
   /** A block's orders have been told. @param complete all that are open, not only those that it touched */
@@ -226,6 +228,7 @@ export class Bidder {
 
   #bid(bids: readonly Bid[]): void {
     const { sender, offer, log } = this.#options;
+    if (bids.length > 0) reach('bid.decided');
     const { provider } = offer();
     const outgoing = bids.map(({ order, resources, priceListVersion }) => {
       const fields = { sender: sender.address, provider, order: order.id, resources: [...resources], priceListVersion };
@@ -235,6 +238,7 @@ export class Bidder {
     const byKey = new Map(bids.map((bid) => [orderKey(bid.order.id as OrderId), bid]));
     this.#apply(...[...byKey].map(([key, bid]) => ({ type: 'sending', key, bid }) as const));
     this.#post('bid failed', outgoing, (items, tx) => {
+      reach('bid.committed');
       const { msgResponses } = TxMsgData.decode(tx.data);
       const events = items.map(({ key }, at) => {
         const { number } = MsgSubmitFulfillmentResponse.decode(msgResponses[at]?.value ?? new Uint8Array());
@@ -270,7 +274,12 @@ export class Bidder {
   ): void {
     const { sender } = this.#options;
     const to = {
-      send: (messages: readonly EncodeObject[]) => sender.send(messages),
+      async send(messages: readonly EncodeObject[]) {
+        reach('bid.sending');
+        const sent = await sender.send(messages);
+        reach('bid.sent');
+        return sent;
+      },
       onDone,
       onFailed: (items: readonly Outgoing[], error: unknown) => this.#failed(failure, items, error),
     };

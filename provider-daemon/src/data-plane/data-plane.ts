@@ -1,4 +1,6 @@
 /** What is served on this machine: functions, the gateway's doors, and what both count. */
+
+import { reach } from '../faults/fault-points.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { GatewayClaims } from '../gateway/gateway-claims.ts';
 import type { Quantity } from '../usage/counters.ts';
@@ -51,6 +53,7 @@ export class DataPlane implements Plane {
       const kept = wish.gateways.map(({ label }) => label);
       for (const label of serving.labels) if (!kept.includes(label)) this.#claims.release(wish.lease, label);
       serving.labels = kept;
+      reach('routes.set');
       await serving.functions.prune();
     });
   }

@@ -5,6 +5,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
+import { reach } from '../faults/fault-points.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { LeaseTotals, PlaneTotal } from './plane.ts';
 
@@ -42,10 +43,12 @@ export class Totals {
   /** Brings what was added to the disk: all of it in one write. */
   flush(): void {
     if (this.#changed.size === 0) return;
+    reach('totals.flushing');
     this.#database.transactionSync(() => {
       for (const lease of this.#changed) this.#database.putSync(lease, JSON.stringify(this.#of(lease)));
     });
     this.#changed.clear();
+    reach('totals.flushed');
   }
 
   /** All totals, once the disk has them. */

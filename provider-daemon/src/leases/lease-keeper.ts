@@ -17,6 +17,7 @@ import {
 import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Logger } from 'pino';
 import type { LeaseStatus } from '../api/sources.ts';
+import { reach } from '../faults/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ManifestRecord, ManifestStore } from '../manifests/manifest-store.ts';
 import type { UsageReporter } from '../usage/usage-reporter.ts';
@@ -111,6 +112,7 @@ export class LeaseKeeper {
     if (life === undefined) return;
     const entry: Entry = { life, place: await this.#placeOf(lease), turn: Promise.resolve() };
     this.#entries.set(lease.number, entry);
+    reach('lease.heard');
     this.#options.log.info(
       { lease: lease.number.toString(), owner: lease.order?.owner, dseq: lease.order?.dseq.toString() },
       'lease',
@@ -194,6 +196,7 @@ export class LeaseKeeper {
     const [life, effects] = step(before, event, this.#options.rules);
     if (life !== undefined) {
       entry.life = life;
+      if (before.work.at === 'paused' && life.work.at === 'starting') reach('lease.resuming');
       this.#options.observer?.stepped(entry.place.lease, { before, event, after: life });
     }
     for (const effect of effects) {
@@ -205,16 +208,22 @@ export class LeaseKeeper {
   async #carryOut(entry: Entry, effect: Exclude<LeaseEffect, { type: 'confirm' }>): Promise<void> {
     const { lease } = entry.place;
     if (effect.type === 'start') await this.#start(entry, effect.revision);
-    else if (effect.type === 'pause') await this.#options.runner.stop(lease);
-    else await this.#end(entry, effect.lease);
+    else if (effect.type === 'pause') {
+      reach('lease.pausing');
+      await this.#options.runner.stop(lease);
+      reach('lease.paused');
+    } else await this.#end(entry, effect.lease);
   }
 
   async #start(entry: Entry, revision: bigint): Promise<void> {
     const { runner, journal, log } = this.#options;
     const { lease } = entry.place;
     try {
+      reach('lease.starting');
       const endpoints = await runner.start(entry.place, entry.life.lease, { revision, height: this.#height });
+      reach('lease.noting');
       journal.leases.put(lease, { lease, revision, endpoints });
+      reach('lease.noted');
       log.info({ lease: lease.toString(), revision: revision.toString(), endpoints }, 'workloads run');
       this.#play(entry, { type: 'started', revision, endpoints });
       // After a restart what ran runs first; a newer manifest that has come since is an update.
@@ -229,10 +238,15 @@ export class LeaseKeeper {
   async #end(entry: Entry, lease: Lease): Promise<void> {
     const { runner, journal, usage, log, onEnd } = this.#options;
     const databases = runner.databasesOf(lease.number);
+    reach('end.begun');
     await runner.stop(lease.number);
+    reach('end.stopped');
     await usage.finish(lease);
+    reach('end.reported');
     await runner.erase(entry.place, databases);
+    reach('end.erased');
     journal.leases.delete(lease.number);
+    reach('end.forgotten');
     this.#entries.delete(lease.number);
     this.#forgetManifests(entry.place);
     onEnd(lease.number);
@@ -282,9 +296,11 @@ export class LeaseKeeper {
       confirmations.length === 1
         ? toEncodeObject(MsgSubmitLeaseConfirmation, { sender: sender.address, confirmation: only })
         : toEncodeObject(MsgSubmitLeaseConfirmations, { sender: sender.address, confirmations });
+    reach('confirmation.sending');
     sender
       .sendAndWait([message])
       .then((tx) => {
+        reach('confirmation.committed');
         const failed = failedOf(tx.data);
         for (const entry of entries) {
           const type = failed.has(entry.place.lease)

@@ -2,6 +2,7 @@
 import { openSection } from '@mu/client/manifest/sections';
 import type { Lease } from '@mu/proto/market';
 import type { Plane, ServedWays, ServedWorkload } from '../data-plane/plane.ts';
+import { reach } from '../faults/fault-points.ts';
 import type { ManifestKey, ManifestStore, StoredManifest } from '../manifests/manifest-store.ts';
 import type { Quantity } from '../usage/counters.ts';
 import { type ContainerSpec, type ServingWorkload, WorkloadError } from '../workloads/driver.ts';
@@ -75,6 +76,7 @@ export class LeaseRunner {
     checkRoom(plan.containers, lease);
     const before = this.#running.get(place.lease);
     const containers = before?.containers ?? this.#containerSet(place.lease, plan);
+    if (before !== undefined) reach('update.begun');
     if (before === undefined) this.#starting.set(place.lease, { plan, containers });
     try {
       return await this.#bringUp(place, { plan, containers, before, height: at.height });
@@ -93,10 +95,13 @@ export class LeaseRunner {
     }: Pick<Running, 'plan' | 'containers'> & { readonly before: Running | undefined; readonly height: bigint },
   ): Promise<readonly string[]> {
     const ways = await this.#ways(plan);
+    reach('plane.opening');
     await this.#options.plane.open(place.lease.toString(), ways);
+    reach('plane.opened');
     await containers?.apply(plan.containers);
     try {
       await this.#serve(place, plan, { containers, ways });
+      reach('plane.served');
     } catch (error) {
       await containers?.apply(before?.plan.containers ?? []);
       await containers?.prune(before?.plan.containers ?? []);

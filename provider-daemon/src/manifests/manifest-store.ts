@@ -9,6 +9,7 @@ import type { ManifestFile } from '@mu/client/manifest/head';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
 import { equalBytes, fromHex, toHex } from '@mu/lib/bytes';
 import { sha256 } from '@mu/lib/hashes';
+import { reach } from '../faults/fault-points.ts';
 import { syncFolder, writeNewFile } from '../identity/files.ts';
 import type { ManifestKey, ManifestRecord, Table } from '../journal/journal.ts';
 import { PieceHasher } from './piece-hasher.ts';
@@ -127,6 +128,7 @@ export class ManifestStore {
         syncFolder(fresh);
         renameSync(fresh, join(this.#folder, name));
         syncFolder(this.#folder);
+        reach('manifest.placed');
         return this.#enter(accepted, name);
       },
       discard: () => rm(fresh, { recursive: true, force: true }),
@@ -144,6 +146,7 @@ export class ManifestStore {
     }
     const record: ManifestRecord = { ...key, folder, version, infrastructures };
     this.#index.put(key, record);
+    reach('manifest.entered');
     if (before !== undefined) rmSync(join(this.#folder, before.folder), { recursive: true, force: true });
     return record;
   }

@@ -11,6 +11,7 @@
 import { decodeDelivery, maxDeliveryBytes } from '@mu/client/manifest/bundle';
 import { ManifestError } from '@mu/client/manifest/errors';
 import { equalBytes, readU32be } from '@mu/lib/bytes';
+import { reach } from '../faults/fault-points.ts';
 import type { ManifestRecord } from '../journal/journal.ts';
 import { BodyReader } from './body-reader.ts';
 import type { ManifestStore } from './manifest-store.ts';
@@ -32,6 +33,7 @@ export async function receiveDelivery(
 ): Promise<ManifestRecord> {
   const reader = new BodyReader(body.chunks);
   try {
+    reach('manifest.arriving');
     return await take(reader, body.sha256, facts, store);
   } finally {
     await reader.release();
@@ -46,11 +48,16 @@ async function take(
 ): Promise<ManifestRecord> {
   const accepted = await readHead(reader, facts);
   const incoming = await store.begin(accepted);
+  reach('manifest.head');
   try {
-    for (const entry of accepted.files) await incoming.file(entry, reader.chunks(entry.size));
+    for (const entry of accepted.files) {
+      await incoming.file(entry, reader.chunks(entry.size));
+      reach('manifest.file');
+    }
     if (!equalBytes(await reader.end(), sha256)) {
       throw new Refusal('incomplete', 'the delivery is not the one that was signed');
     }
+    reach('manifest.whole');
     return await incoming.commit();
   } catch (error) {
     await incoming.discard();

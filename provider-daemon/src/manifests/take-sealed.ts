@@ -2,6 +2,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { openSealed } from '@mu/client/manifest/seal';
+import { reach } from '../faults/fault-points.ts';
 import type { ManifestRecord } from '../journal/journal.ts';
 import type { ManifestStore } from './manifest-store.ts';
 import { receiveDelivery } from './receive.ts';
@@ -37,6 +38,7 @@ export async function takeSealed(of: SealedSources, owner: string, dseq: bigint)
   if (facts === undefined || facts.held.length === 0) return undefined;
   const place = { chainId: of.client.chainId, owner, dseq, revision, keyId: sealed.keyId };
   const body = await openSealed(sealed, rawPrivateKey(of.encryptionKey), place);
+  reach('manifest.unsealed');
   const sha256 = new Uint8Array(createHash('sha256').update(body).digest());
   return receiveDelivery({ chunks: once(body), sha256 }, facts, of.manifests);
 }

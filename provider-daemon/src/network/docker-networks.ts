@@ -3,6 +3,7 @@
  * daemon killed at any step goes on where it was: rules first, then the network, then the host's addresses in it.
  */
 import type Docker from 'dockerode';
+import { reach } from '../faults/fault-points.ts';
 import { WorkloadError, type WorkloadName } from '../workloads/driver.ts';
 import {
   bridgePrefix,
@@ -111,6 +112,7 @@ export class DockerNetworks implements Networks {
       // Sorted: the largest stands first.
       const fitting = mine.find((network) => network.subnet.prefix <= prefix);
       const network = fitting ?? (await this.#make(workload, prefix, own));
+      if (fitting === undefined) reach('network.made');
       const all = fitting === undefined ? [...own, network] : own;
       const egress = new Map([...mine, network].map(({ bridge }) => [bridge, wish.egress]));
       await this.#apply(all, { egress });
@@ -178,6 +180,7 @@ export class DockerNetworks implements Networks {
       const subnet = findFree(pool, prefix, taken, workload);
       if (subnet === undefined) throw new WorkloadError('failed', noRoom(pool, taken));
       await this.#apply([...own, { id: '', ...names, workload, subnet }]);
+      reach('network.making');
       const id = await engine.create({
         ...names,
         subnet: formatSubnet(subnet),

@@ -10,6 +10,7 @@ import type { Sender } from '@mu/client/chain/sender';
 import { MsgUpdateUsage, type UsageRecord, type UsageReport } from '@mu/proto/billing';
 import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
+import { reach } from '../faults/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
 import { Counters, type Quantity } from './counters.ts';
 import { addCounts, freshUsage, nextReport, reconciled, taken, type UsageState } from './report.ts';
@@ -49,7 +50,9 @@ export class UsageReporter {
     const state = this.#state(lease);
     const told = new Counters(state.seen).items();
     if (used.length === 0 && isDeepStrictEqual(new Counters(totals).items(), told)) return;
+    reach('usage.counting');
     this.#options.journal.usage.put(lease.number, addCounts(state, used, totals));
+    reach('usage.counted');
   }
 
   /** Reports a live lease when it is time. */
@@ -111,7 +114,9 @@ export class UsageReporter {
       return;
     }
     const pending = state.pending ?? { report, signature: sign(report) };
+    reach('report.signed');
     if (state.pending === undefined) journal.usage.put(lease.number, { ...state, counted: [], pending });
+    reach('report.written');
     this.#sending.add(lease.number);
     this.#send(lease, pending)
       .catch((error: unknown) =>
@@ -127,7 +132,10 @@ export class UsageReporter {
     const { sender, journal, log } = this.#options;
     const message = toEncodeObject(MsgUpdateUsage, { sender: sender.address, ...pending });
     try {
-      const tx = await sender.sendAndWait([message]);
+      const sent = await sender.send([message]);
+      reach('report.sent');
+      const tx = await sent.committed();
+      reach('report.taken');
       log.info(
         { lease: lease.number.toString(), sequence: pending.report.sequence.toString(), height: tx.height },
         'usage reported',

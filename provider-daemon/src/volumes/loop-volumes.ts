@@ -24,6 +24,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { reach } from '../faults/fault-points.ts';
 import { WorkloadError } from '../workloads/driver.ts';
 import { LoopFiles, type VolumeFiles } from './mounts.ts';
 import type { VolumeId, Volumes } from './volumes.ts';
@@ -92,6 +93,7 @@ export class LoopVolumes implements Volumes {
       // Whoever wants it says that the lease lives.
       await rm(join(places.lease, retiredFile), { force: true });
       await this.#files.mount(places.image, places.mount);
+      reach('volume.mounted');
       const folder = join(places.mount, userFolder);
       await mkdir(folder, { recursive: true });
       await chown(folder, options.uid, options.gid);

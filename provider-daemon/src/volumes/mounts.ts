@@ -1,6 +1,7 @@
 /** File systems in files: made, mounted by loop devices, and let go. All by programs of the system, run without a shell. */
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { reach } from '../faults/fault-points.ts';
 import { type RunTool, runTool } from '../network/run-tool.ts';
 
 /** Writing the tables of a large file system takes its time. */
@@ -37,6 +38,7 @@ export class LoopFiles implements VolumeFiles {
     await rm(unfinished, { force: true });
     try {
       await this.#run('fallocate', ['-l', String(bytes), unfinished]);
+      reach('volume.reserved');
       // No block is kept for root: all of it was leased. Nothing is discarded: holes would have to be reserved again.
       const options = ['-q', '-F', '-m', '0', '-E', 'nodiscard,lazy_itable_init=0,lazy_journal_init=0'];
       await this.#run('mkfs.ext4', [...options, unfinished], { timeoutMs: makeMs });
@@ -47,6 +49,7 @@ export class LoopFiles implements VolumeFiles {
       throw cause;
     }
     await sync(dirname(image));
+    reach('volume.made');
   }
 
   async mount(image: string, folder: string): Promise<void> {

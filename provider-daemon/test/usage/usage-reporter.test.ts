@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
-import type { Sender } from '@mu/client/chain/sender';
+import type { Sender, SentTx } from '@mu/client/chain/sender';
 import type { MsgUpdateUsage, UsageReport } from '@mu/proto/billing';
 import { Lease } from '@mu/proto/market';
 import { pino } from 'pino';
@@ -33,12 +33,12 @@ class FakeChain {
   }
 
   sender(): Sender {
-    const sendAndWait = (messages: readonly { value: MsgUpdateUsage }[]): Promise<CommittedTx> => {
-      const sent = this.#take(messages[0]?.value.report as UsageReport);
-      this.idle = sent.catch(() => undefined);
-      return sent;
+    const send = async (messages: readonly { value: MsgUpdateUsage }[]): Promise<SentTx> => {
+      const taken = this.#take(messages[0]?.value.report as UsageReport);
+      this.idle = taken.catch(() => undefined);
+      return { hash: '', committed: () => taken };
     };
-    return { address: 'mu1operator', sendAndWait } as unknown as Sender;
+    return { address: 'mu1operator', send } as unknown as Sender;
   }
 
   async #take(report: UsageReport): Promise<CommittedTx> {

@@ -1,4 +1,6 @@
 /** Containers of one workload at the engine: what a version needs, what is there, and making one more. */
+
+import { reach } from '../../faults/fault-points.ts';
 import { type WorkloadNetwork, wishOf } from '../../network/networks.ts';
 import { type ContainerSpec, WorkloadError, type WorkloadName } from '../driver.ts';
 import { createBody, restrictions, userOf } from './create-options.ts';
@@ -79,6 +81,7 @@ export class Fleet {
       hasIpv6,
     });
     const id = await engine.create(containerName(place), body);
+    reach('container.created');
     return { id, place, address };
   }
 

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { ImageReference } from '@mu/client/registry/reference';
+import { reach } from '../../faults/fault-points.ts';
 import { type ImageSource, WorkloadError, type WorkloadName } from '../driver.ts';
 import { dockerArchive, planArchive } from './archive.ts';
 import type { SizeLimits } from './archive-scan.ts';
@@ -76,6 +77,7 @@ export class Images {
       if (source.from === 'archive') await this.#load(source, name);
       else await this.#pull(source, { repository, tag, tell: options.tell });
     });
+    reach('image.loaded');
     return this.#ready(name, await this.#engine.image(name));
   }
 

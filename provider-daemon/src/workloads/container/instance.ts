@@ -1,4 +1,6 @@
 /** One container of a workload: what is known of it, its log, its health, and its revival where the engine gave up. */
+
+import { reach } from '../../faults/fault-points.ts';
 import { type InstanceStatus, WorkloadError, type WorkloadName } from '../driver.ts';
 import { backOffMs } from './clock.ts';
 import { restrictions } from './create-options.ts';
@@ -109,6 +111,7 @@ export class Instance {
   /** Has the engine start it, where it does not run. */
   async start(): Promise<void> {
     await this.#parts.engine.start(this.containerId);
+    reach('container.started');
     this.#logs.wake();
     await this.refresh();
   }

@@ -2,6 +2,8 @@
  * From one version or number of instances to the next, one instance at a time: a new one is started beside the old one,
  * which goes when the new one is up. Where a version does not come up, what was made for it goes and the old one stays.
  */
+
+import { reach } from '../../faults/fault-points.ts';
 import { type ContainerSpec, WorkloadError } from '../driver.ts';
 import { restrictions } from './create-options.ts';
 import { type Fleet, type FoundContainer, fits, type Target } from './fleet.ts';
@@ -63,6 +65,7 @@ export class Rollout {
         } else {
           const instance = await this.#place(target, index, same);
           (same === undefined ? created : adopted).push(instance);
+          if (same === undefined && this.#target !== undefined) reach('scale.up');
           await instance.start();
         }
       }
@@ -77,7 +80,9 @@ export class Rollout {
       });
       throw error;
     }
-    await Promise.all(found.filter(({ place }) => place.instance >= spec.count).map((extra) => this.discard(extra)));
+    const extras = found.filter(({ place }) => place.instance >= spec.count);
+    if (extras.length > 0) reach('scale.down');
+    await Promise.all(extras.map((extra) => this.discard(extra)));
     for (const index of [...this.instances.keys()]) if (index >= spec.count) this.instances.delete(index);
     this.spec = spec;
     this.#target = target;
@@ -121,6 +126,7 @@ export class Rollout {
       this.candidates.add(next);
       await next.start();
       await this.#mustComeUp(next);
+      reach('update.ready');
     } catch (error) {
       if (this.isLetGo) throw error;
       await next?.remove();
@@ -132,11 +138,13 @@ export class Rollout {
     const before = this.instances.get(index);
     this.instances.set(index, next);
     this.#options.changed();
+    reach('update.served');
     this.#tell(`instance ${index} runs the new version`);
     for (const container of old) {
       if (before?.containerId === container.id) await before.remove();
       else await this.#fleet.discard(container);
     }
+    reach('update.replaced');
   }
 
   /** The old containers of an instance run again. */
@@ -172,6 +180,7 @@ export class Rollout {
   async #mustComeUp(instance: Instance): Promise<void> {
     try {
       await instance.comeUp();
+      reach('container.ready');
     } catch (error) {
       if (!(error instanceof WorkloadError) || error.reason !== 'unhealthy') throw error;
       await instance.halt();
