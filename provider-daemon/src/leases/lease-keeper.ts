@@ -3,6 +3,7 @@
  * due with one transaction per block.
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import type { Sender } from '@mu/client/chain/sender';
 import {
@@ -170,7 +171,7 @@ export class LeaseKeeper {
    */
   async sweep(): Promise<void> {
     const { manifests, client, provider, runner, usage, log } = this.#options;
-    await runner.sweep(new Set(this.#entries.keys()), new Set(usage.owing()));
+    await runner.sweep((lease) => this.#isOver(lease), new Set(usage.owing()));
     for (const record of manifests.list()) {
       if (this.#serves(record)) continue;
       const { owner, dseq } = record;
@@ -179,6 +180,20 @@ export class LeaseKeeper {
       manifests.remove(record);
       log.info({ owner, dseq: dseq.toString() }, 'manifest erased, its leases are over');
     }
+  }
+
+  /** Nothing is ended for want of a lease in a list: the record itself is asked for, since only that is proved. */
+  async #isOver(number: bigint): Promise<boolean> {
+    if (this.#entries.has(number)) return false;
+    const { client, provider } = this.#options;
+    const lease = await client.market.lease({ number }).then(
+      (found) => found.lease,
+      (error: unknown) => {
+        if (error instanceof ChainError && error.notFound) return undefined;
+        throw error;
+      },
+    );
+    return lease === undefined || lease.provider !== provider || !isLive(lease);
   }
 
   /** Whether a lease of the deployment lives here. */

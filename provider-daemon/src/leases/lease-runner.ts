@@ -133,23 +133,27 @@ export class LeaseRunner {
   }
 
   /**
-   * Ends what runs for leases that are none of these: what a crash, or a lease that ended while the daemon was away, has
-   * left. To be called only when all live leases are known.
+   * Ends what runs for leases that are over: what a crash, or a lease that ended while the daemon was away, has left.
+   * @param isOver asked for each lease of which something is found here
    * @param owing leases with usage that has yet to be reported: what was counted for them stays
    */
-  async sweep(live: ReadonlySet<bigint>, owing: ReadonlySet<bigint>): Promise<void> {
+  async sweep(isOver: (lease: bigint) => Promise<boolean>, owing: ReadonlySet<bigint>): Promise<void> {
     const { plane, containers, volumeRetentionMs } = this.#options;
-    const isOrphan = (name: string): boolean => !live.has(BigInt(name));
-    for (const lease of (await plane.served()).filter(isOrphan)) await plane.withdraw(lease);
-    for (const lease of this.#totals.keys()) {
-      if (isOrphan(lease) && !owing.has(BigInt(lease))) await this.#forget(BigInt(lease));
-    }
     const host = containers?.here;
-    if (host === undefined) return;
-    for (const name of await host.driver.found()) if (isOrphan(name.deployment)) await host.driver.remove(name);
-    for (const lease of (await host.volumes.list()).filter(isOrphan))
-      await host.volumes.retire(lease, volumeRetentionMs);
-    await host.volumes.sweep();
+    const served = await plane.served();
+    const found = (await host?.driver.found()) ?? [];
+    const volumes = (await host?.volumes.list()) ?? [];
+    const counted = [...this.#totals.keys()];
+    const over = new Set<string>();
+    for (const lease of new Set([...served, ...counted, ...found.map(({ deployment }) => deployment), ...volumes])) {
+      if (await isOver(BigInt(lease))) over.add(lease);
+    }
+    const isLeft = (lease: string): boolean => over.has(lease);
+    for (const lease of served.filter(isLeft)) await plane.withdraw(lease);
+    for (const lease of counted.filter(isLeft)) if (!owing.has(BigInt(lease))) await this.#forget(BigInt(lease));
+    for (const name of found) if (isLeft(name.deployment)) await host?.driver.remove(name);
+    for (const lease of volumes.filter(isLeft)) await host?.volumes.retire(lease, volumeRetentionMs);
+    await host?.volumes.sweep();
   }
 
   /** Names of the databases that run for a lease. */

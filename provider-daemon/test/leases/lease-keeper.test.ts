@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
+import { ChainError } from '@mu/client/chain/errors';
 import type { Sender } from '@mu/client/chain/sender';
 import {
   Lease,
@@ -59,6 +60,11 @@ beforeEach(() => {
       order: () => Promise.resolve({ order: Order.fromPartial({ spec: { name: 'main' } }) }),
       leases: ({ dseq }: { dseq: bigint }) =>
         Promise.resolve({ leases: onChain.filter(({ order }) => order?.dseq === dseq) }),
+      lease: ({ number }: { number: bigint }) => {
+        const found = onChain.find((one) => one.number === number);
+        if (found === undefined) return Promise.reject(new ChainError('no such lease', { code: 38, notFound: true }));
+        return Promise.resolve({ lease: found });
+      },
     },
   };
   const sender = {
@@ -71,7 +77,9 @@ beforeEach(() => {
   };
   const runner = {
     poll: async () => {},
-    sweep: async () => {},
+    async sweep(isOver: (lease: bigint) => Promise<boolean>) {
+      for (const number of [1n, 2n, 3n, 4n]) if (await isOver(number)) ran.push(`swept ${number}`);
+    },
     start(place: { lease: bigint }, _lease: Lease, { revision }: { revision: bigint }) {
       ran.push(`start ${place.lease}/${revision}`);
       return Promise.resolve(['http://a']);
@@ -175,6 +183,13 @@ test('a lease that is over is stopped once, and its manifest goes with it', asyn
   await settle();
   expect(ran).toEqual(['start 1/1', 'stop 1', 'end 1']);
   expect(held).toEqual([]);
+});
+
+test('a sweep ends what runs for leases that are over on the chain, not for those that a list has left out', async () => {
+  onChain = [lease(2n), lease(3n, { state: LeaseState.LEASE_STATE_CLOSED })];
+  await keeper.lease(lease(1n));
+  await keeper.sweep();
+  expect(ran).toEqual(['swept 3', 'swept 4']);
 });
 
 test('a sweep erases manifests of leases that ended while the daemon was away, and no others', async () => {
