@@ -262,13 +262,14 @@ describe('logs', () => {
 
   it('end when the lease is over, and when the server closes', async () => {
     const access = await world.access();
-    for (const end of [() => world.logs.forget(7n), () => void world.server.close()]) {
+    for (const end of [() => world.logs.forget(7n), () => world.server.close()]) {
       write('one');
       const followed = logs(world.at, { access, lease: 7n, follow: true });
       await followed.next();
       const next = followed.next();
-      end();
+      const ending = end();
       expect((await next).done).toBe(true);
+      await ending;
     }
   });
 
