@@ -1,0 +1,48 @@
+/** What a tenant does with a deployment, by `mucli`. */
+import { LeaseState } from '@mu/proto/market';
+import { eventually } from '../process.ts';
+import { Visitor } from './shop.ts';
+import type { World } from './world.ts';
+
+/** For a daemon that dies and comes back meanwhile. */
+const patience = ['--timeout', '400'];
+
+export interface Deployed {
+  readonly dseq: bigint;
+  readonly lease: bigint;
+  readonly visitor: Visitor;
+}
+
+interface Created {
+  readonly dseq: string;
+  readonly endpoints: readonly { readonly lease: string; readonly endpoint: string; readonly provider: string }[];
+}
+
+/** Deploys, and waits for the address. @param flags further ones of `create` */
+export async function create(world: World, stack: string, ...flags: string[]): Promise<Deployed> {
+  const args = ['tx', 'deployment', 'create', stack, '--yes', ...patience, ...flags];
+  const { dseq, endpoints } = await world.mucli<Created>(...args);
+  const [served] = endpoints;
+  if (served === undefined) throw new Error(`deployment ${dseq} has no address`);
+  return { dseq: BigInt(dseq), lease: BigInt(served.lease), visitor: new Visitor(served.endpoint) };
+}
+
+/** The same deployment by another stack. */
+export async function update(world: World, { dseq }: Deployed, stack: string): Promise<void> {
+  await world.mucli('tx', 'deployment', 'update', stack, '--dseq', String(dseq), '--yes', ...patience);
+}
+
+export async function deposit(world: World, { dseq }: Deployed, umu: number): Promise<void> {
+  await world.mucli('tx', 'deployment', 'deposit', String(dseq), `${umu}umu`);
+}
+
+export async function cancel(world: World, { dseq }: Deployed): Promise<void> {
+  await world.mucli('tx', 'deployment', 'cancel', String(dseq));
+}
+
+/** Waits until the chain has the lease so. */
+export function untilState(world: World, { lease }: Deployed, state: LeaseState): Promise<true> {
+  return eventually(`lease ${lease} as ${LeaseState[state]}`, async () =>
+    (await world.lease(lease)).state === state ? true : undefined,
+  );
+}
