@@ -1,4 +1,5 @@
 /** One function: its instances, each a sandbox process that runs one call at a time, and the calls that wait for one. */
+import { CallPace, CallQueue, type Outlook, type QueueLimits, type WaitingCall } from './call-queue.ts';
 import { isCgiName } from './cgi-names.ts';
 import {
   type CallableWorkload,
@@ -19,13 +20,9 @@ import type { SandboxPool } from './sandbox-pool.ts';
 import type { CallOutcome, SandboxProcess } from './sandbox-process.ts';
 import { UsageMeter } from './usage-meter.ts';
 
-export interface FunctionLimits {
+export interface FunctionLimits extends QueueLimits {
   /** Processes of one function at most. */
   readonly maxInstances: number;
-  /** Calls that wait at most; one more is `busy`. */
-  readonly maxQueued: number;
-  /** A call that has waited so long is `busy`. */
-  readonly maxQueuedMs: number;
   /** An instance that had nothing to do for so long is ended; the next call takes a warm process again. */
   readonly idleMs: number;
   /** An instance is replaced after so many calls: the engine keeps some 150 KB of each. */
@@ -35,26 +32,20 @@ export interface FunctionLimits {
 /** A function as it stands after a start or an update. */
 export interface FunctionVersion {
   readonly spec: FunctionSpec;
-  /** The spec's, its memory limited. */
-  readonly module: Uint8Array;
+  /** The spec's, its memory limited: made when a process takes it, so that it is not held twice. */
+  readonly module: () => Uint8Array;
 }
 
 interface Instance {
   readonly process: SandboxProcess;
   readonly version: FunctionVersion;
   busy: boolean;
+  /** When its call began, by `performance.now()`. */
+  since: number;
   calls: number;
   /** `leaving`: another is made ready in its place; `retired`: that one serves. */
   state: 'serving' | 'leaving' | 'retired';
   idleTimer: NodeJS.Timeout | undefined;
-}
-
-interface Waiting {
-  readonly invocation: Invocation;
-  readonly output: OutputSink;
-  readonly settle: PromiseWithResolvers<InvocationResult>;
-  /** Takes away its timer and its listener. */
-  readonly leave: () => void;
 }
 
 const stopped = () => new WorkloadError('stopped', 'the function has been stopped');
@@ -63,7 +54,7 @@ export interface FunctionOptions {
   readonly pool: SandboxPool;
   readonly limits: FunctionLimits;
   readonly log: WorkloadLog;
-  /** Checks a spec and limits its module. @throws WorkloadError `invalid` */
+  /** Checks a spec whole, its code too. @throws WorkloadError `invalid` */
   readonly versionOf: (spec: FunctionSpec) => FunctionVersion;
   readonly onStop: () => void;
 }
@@ -77,11 +68,14 @@ export class FunctionWorkload implements CallableWorkload {
   readonly #onStop: () => void;
   readonly #meter = new UsageMeter();
   readonly #instances = new Set<Instance>();
-  readonly #queue: Waiting[] = [];
+  readonly #queue: CallQueue;
+  readonly #pace: CallPace;
   #starting = 0;
+  /** An instance was lost in its work, and no call has ended well since. */
+  #isTroubled = false;
   #stopped = false;
 
-  /** @throws WorkloadError `invalid` */
+  /** Ready to be called; the first call takes a process. @throws WorkloadError `invalid` */
   constructor(spec: FunctionSpec, options: FunctionOptions) {
     this.#version = options.versionOf(spec);
     this.#versionOf = options.versionOf;
@@ -89,15 +83,12 @@ export class FunctionWorkload implements CallableWorkload {
     this.#limits = options.limits;
     this.#log = options.log;
     this.#onStop = options.onStop;
+    this.#pace = new CallPace(options.limits.patienceMs);
+    this.#queue = new CallQueue(options.limits, () => this.#outlook());
   }
 
   get spec(): FunctionSpec {
     return this.#version.spec;
-  }
-
-  /** Makes the first instance ready. @throws WorkloadError */
-  async start(): Promise<void> {
-    await this.#addInstance(this.#version);
   }
 
   /** Calls under way end in the old version; from the first instance of the new one on, all others go there. */
@@ -106,7 +97,8 @@ export class FunctionWorkload implements CallableWorkload {
     const version = this.#versionOf(spec);
     const before = [...this.#instances];
     try {
-      await this.#addInstance(version);
+      // One that is called is not made to wait for the new version.
+      if (before.length > 0) await this.#addInstance(version);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new WorkloadError('unhealthy', `the new version of ${spec.service} does not start: ${why}`);
@@ -115,9 +107,11 @@ export class FunctionWorkload implements CallableWorkload {
     for (const instance of before) this.#retire(instance);
   }
 
+  /** Without a process it is as ready as with one. */
   status(): InstanceStatus[] {
-    const instances = [...this.#instances].filter(({ state }) => state !== 'retired');
-    return instances.map((_instance, index) => ({ index, state: 'ready', restarts: 0 }));
+    if (this.#stopped) return [];
+    const serving = [...this.#instances].filter(({ state }) => state !== 'retired').length;
+    return Array.from({ length: Math.max(serving, 1) }, (_, index) => ({ index, state: 'ready', restarts: 0 }));
   }
 
   async metrics(): Promise<InstanceMetrics[]> {
@@ -127,30 +121,9 @@ export class FunctionWorkload implements CallableWorkload {
 
   invoke(invocation: Invocation, output: OutputSink): Promise<InvocationResult> {
     if (this.#stopped) return Promise.reject(stopped());
-    if (invocation.signal?.aborted === true) return Promise.reject(canceled());
-    const hasRoom = this.#queue.length < this.#limits.maxQueued || this.#idle() !== undefined;
-    if (!hasRoom) {
-      return Promise.reject(new WorkloadError('busy', `${this.#queue.length} calls are waiting already`));
-    }
-    const settle = Promise.withResolvers<InvocationResult>();
-    const drop = (error: WorkloadError) => {
-      const at = this.#queue.findIndex((other) => other.settle === settle);
-      if (at < 0) return;
-      this.#queue.splice(at, 1)[0]!.leave();
-      settle.reject(error);
-    };
-    const onAbort = () => drop(canceled());
-    const timer = setTimeout(() => {
-      drop(new WorkloadError('busy', `no instance was free for ${this.#limits.maxQueuedMs} ms`));
-    }, this.#limits.maxQueuedMs);
-    invocation.signal?.addEventListener('abort', onAbort, { once: true });
-    const leave = () => {
-      clearTimeout(timer);
-      invocation.signal?.removeEventListener('abort', onAbort);
-    };
-    this.#queue.push({ invocation, output, settle, leave });
+    const result = this.#queue.add(invocation, output);
     this.#pump();
-    return settle.promise;
+    return result;
   }
 
   usage(): WorkloadUsage {
@@ -169,7 +142,7 @@ export class FunctionWorkload implements CallableWorkload {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#onStop();
-    this.#rejectQueue(stopped());
+    this.#queue.reject(stopped());
     const processes = [...this.#instances].map(({ process }) => process);
     for (const process of processes) process.kill(stopped());
     await Promise.all(processes.map((process) => process.exited()));
@@ -184,32 +157,42 @@ export class FunctionWorkload implements CallableWorkload {
 
   /** Gives waiting calls to free instances, and asks for more instances where calls still wait. */
   #pump(): void {
-    while (this.#queue.length > 0) {
-      const instance = this.#idle();
-      if (instance === undefined) break;
-      const waiting = this.#queue.shift()!;
-      waiting.leave();
+    for (let instance = this.#idle(); instance !== undefined; instance = this.#idle()) {
+      const waiting = this.#queue.next();
+      if (waiting === undefined) return;
       void this.#run(instance, waiting);
     }
     const room = this.#limits.maxInstances - this.#instances.size - this.#starting;
-    const wanted = Math.min(this.#queue.length - this.#starting, room);
+    const wanted = Math.min(this.#queue.size - this.#starting, room);
     for (let i = 0; i < wanted; i++) this.#grow();
+  }
+
+  #outlook(): Outlook {
+    const now = performance.now();
+    const serving = [...this.#instances].filter(({ state }) => state !== 'retired');
+    return {
+      starting: this.#starting,
+      isFresh: serving.length === 0 && this.#starting > 0 && !this.#isTroubled,
+      rate: this.#pace.rate(serving.map(({ busy, since }) => (busy ? now - since : 0))),
+    };
   }
 
   #grow(): void {
     this.#addInstance(this.#version).catch((error: WorkloadError) => {
       if (this.#stopped) return;
       this.#log(this.spec, 'system', `an instance could not be started: ${error.message}`);
-      if (this.#instances.size === 0 && this.#starting === 0) this.#rejectQueue(error);
+      if (this.#instances.size === 0 && this.#starting === 0) this.#queue.reject(error);
     });
   }
 
   async #addInstance(version: FunctionVersion): Promise<void> {
     this.#starting += 1;
     const process = this.#pool.take();
-    const instance: Instance = { process, version, busy: false, calls: 0, state: 'serving', idleTimer: undefined };
+    const instance: Instance = {
+      ...{ process, version, busy: false, since: 0, calls: 0, state: 'serving', idleTimer: undefined },
+    };
     try {
-      await process.load(version.module);
+      await process.load(version.module());
       if (this.#stopped) throw stopped();
     } catch (error) {
       process.kill(stopped());
@@ -223,8 +206,9 @@ export class FunctionWorkload implements CallableWorkload {
     this.#pump();
   }
 
-  async #run(instance: Instance, { invocation, output, settle }: Waiting): Promise<void> {
+  async #run(instance: Instance, { invocation, output, settle }: WaitingCall): Promise<void> {
     instance.busy = true;
+    instance.since = performance.now();
     clearTimeout(instance.idleTimer);
     const { spec } = instance.version;
     const lines = new LineSplitter((line) => this.#log(spec, 'stderr', line));
@@ -236,6 +220,8 @@ export class FunctionWorkload implements CallableWorkload {
     );
     lines.flush();
     this.#meter.add(outcome.runMicros, spec.memoryBytes);
+    this.#pace.ended(performance.now() - instance.since);
+    this.#isTroubled = !instance.process.alive;
     this.#settle(outcome, settle);
     instance.busy = false;
     instance.calls += 1;
@@ -287,26 +273,15 @@ export class FunctionWorkload implements CallableWorkload {
     clearTimeout(instance.idleTimer);
     this.#instances.delete(instance);
     if (this.#stopped) return;
-    const idle = instance.state === 'retired' && this.#queue.length === 0;
+    const idle = instance.state === 'retired' && this.#queue.size === 0;
     if (!idle && this.#instances.size + this.#starting === 0) this.#grow();
     else this.#pump();
-  }
-
-  #rejectQueue(error: WorkloadError): void {
-    for (const { settle, leave } of this.#queue.splice(0)) {
-      leave();
-      settle.reject(error);
-    }
   }
 }
 
 /** The stack's own environment, which never says what CGI says. */
 function stackEnv({ env }: FunctionSpec): Record<string, string> {
   return Object.fromEntries(Object.entries(env ?? {}).filter(([name]) => !isCgiName(name)));
-}
-
-function canceled(): WorkloadError {
-  return new WorkloadError('canceled', 'the caller is gone');
 }
 
 function nameOf({ reason, message }: WorkloadError): string {

@@ -27,6 +27,9 @@ export interface WasmDriverOptions extends Partial<FunctionLimits> {
 const defaults: FunctionLimits = {
   maxInstances: 2,
   maxQueued: 64,
+  // With what passes around it, a refusal is with its caller within 100 ms.
+  patienceMs: 60,
+  soonMs: 1_000,
   maxQueuedMs: 10_000,
   idleMs: 60_000,
   maxCalls: 1000,
@@ -51,9 +54,9 @@ export class WasmDriver implements WorkloadDriver<FunctionSpec, CallableWorkload
     this.isolation = parts.isolation;
     this.#code = parts.code;
     this.#pool = parts.pool;
-    const { maxInstances, maxQueued, maxQueuedMs, idleMs, maxCalls } = { ...defaults, ...options };
-    this.#limits = { maxInstances, maxQueued, maxQueuedMs, idleMs, maxCalls };
-    this.#log = options.log ?? (() => {});
+    const { spares: _spares, log, logger: _logger, ...limits } = options;
+    this.#limits = { ...defaults, ...limits };
+    this.#log = log ?? (() => {});
   }
 
   /**
@@ -76,11 +79,11 @@ export class WasmDriver implements WorkloadDriver<FunctionSpec, CallableWorkload
   }
 
   check(spec: FunctionSpec): void {
-    versionOf(spec);
+    moduleOf(spec);
   }
 
   async start(spec: FunctionSpec): Promise<CallableWorkload> {
-    if (this.#closed) throw new WorkloadError('failed', 'the driver is closed');
+    if (this.#closed) throw closed();
     const running = [...this.#workloads].find(({ spec: own }) => isSame(own, spec));
     if (running !== undefined) {
       if (!isDeepStrictEqual(running.spec, spec)) await running.update(spec);
@@ -94,12 +97,6 @@ export class WasmDriver implements WorkloadDriver<FunctionSpec, CallableWorkload
       onStop: () => this.#workloads.delete(workload),
     });
     this.#workloads.add(workload);
-    try {
-      await workload.start();
-    } catch (error) {
-      await workload.stop();
-      throw error;
-    }
     return workload;
   }
 
@@ -128,14 +125,22 @@ export class WasmDriver implements WorkloadDriver<FunctionSpec, CallableWorkload
 
 const isSame = (a: WorkloadName, b: WorkloadName): boolean => a.deployment === b.deployment && a.service === b.service;
 
-/** @throws WorkloadError `invalid` */
+const closed = () => new WorkloadError('failed', 'the driver is closed');
+
+/** Checked whole, its code too; it is run in sandboxes alone. @throws WorkloadError `invalid` */
 function versionOf(spec: FunctionSpec): FunctionVersion {
+  moduleOf(spec);
+  return { spec, module: () => moduleOf(spec) };
+}
+
+/** @throws WorkloadError `invalid` */
+function moduleOf(spec: FunctionSpec): Uint8Array {
   const { timeoutMs } = spec;
   if (timeoutMs !== undefined && !(timeoutMs >= 1 && timeoutMs <= maxTimeoutMs)) {
     throw new WorkloadError('invalid', `a time limit of ${timeoutMs} ms, it must be from 1 to ${maxTimeoutMs}`);
   }
   try {
-    return { spec, module: limitModule(spec.artifact.bytes, spec.memoryBytes) };
+    return limitModule(spec.artifact.bytes, spec.memoryBytes);
   } catch (error) {
     if (error instanceof ModuleError) throw new WorkloadError('invalid', `${spec.service}: ${error.message}`);
     throw error;

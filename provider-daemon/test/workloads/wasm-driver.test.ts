@@ -4,7 +4,7 @@ import type { FunctionWorkload } from '../../src/workloads/function-workload.ts'
 import { megabyteMilliseconds } from '../../src/workloads/usage-meter.ts';
 import { WasmDriver } from '../../src/workloads/wasm-driver.ts';
 import { describeCallable } from './callable-compliance.ts';
-import { callOf, describeDriver, errorOf, failureOf, type Habit, specOf } from './driver-compliance.ts';
+import { callOf, describeDriver, errorOf, eventually, failureOf, type Habit, specOf } from './driver-compliance.ts';
 import * as modules from './modules.ts';
 import { allowSeconds } from './patience.ts';
 
@@ -29,6 +29,7 @@ describeDriver<FunctionSpec, CallableWorkload>('wasm', () => ({
   invalid: () => specOf(Buffer.from('not WebAssembly')),
   ask: async (workload) => (await callOf(workload)).stdout.slice(head.length),
   kill: async (workload) => {
+    await callOf(workload);
     for (const pid of (workload as FunctionWorkload).processIds) process.kill(pid, 'SIGKILL');
   },
   crash: async (workload) => {
@@ -40,7 +41,11 @@ describeDriver<FunctionSpec, CallableWorkload>('wasm', () => ({
   write: async (workload) => void (await callOf(workload)),
   logStream: 'stderr',
   outlives: false,
-  identity: async (workload) => (workload as FunctionWorkload).processIds.join(),
+  // Its first call takes a process.
+  identity: async (workload) => {
+    await callOf(workload);
+    return (workload as FunctionWorkload).processIds.join();
+  },
   parts: async () => 0,
   startFailure: 'invalid',
 }));
@@ -58,6 +63,7 @@ describe('sandboxes', () => {
       logger: (line) => about.push(line),
       maxInstances: 1,
       maxQueued: 2,
+      patienceMs: 5_000,
     });
   });
   beforeEach(() => {
@@ -86,7 +92,10 @@ describe('sandboxes', () => {
   test('a sandbox has another user, another network and no environment', async () => {
     await withFunction(specOf(modules.loops), async (workload) => {
       const running = failureOf(callOf(workload));
-      const pids = (workload as FunctionWorkload).processIds;
+      const pids = await eventually('its process', () => {
+        const found = (workload as FunctionWorkload).processIds;
+        return found.length > 0 ? found : undefined;
+      });
       expect(pids).toHaveLength(1);
       for (const pid of pids) {
         const status = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -234,8 +243,9 @@ describe('sandboxes', () => {
     const other = await WasmDriver.create({ maxInstances: 1, maxCalls: 5, spares: 1 });
     try {
       const workload = (await other.start(specOf(modules.hello))) as FunctionWorkload;
+      await callOf(workload);
       const [first] = workload.processIds;
-      let calls = 0;
+      let calls = 1;
       while (workload.processIds.includes(first!)) {
         expect((await callOf(workload)).stdout).toContain('hello');
         calls += 1;
