@@ -1,6 +1,7 @@
 /** What the providers of a deployment say while something starts: their lines as progress, and why it did not come up. */
 import { type DeploymentView, isLive } from '@mu/client/deployment/follow';
 import { type LeaseStatusAnswer, leaseStatus } from '@mu/client/provider/provider-client';
+import { type Lease, type Order, OrderState } from '@mu/proto/market';
 import { doorOf, type LeaseDoor, plain } from './provider-connection.ts';
 import type { Session } from './session.ts';
 
@@ -36,7 +37,7 @@ export class ProviderWatch {
     const nowMs = performance.now();
     if (nowMs - this.#askedMs < askEveryMs) return [];
     this.#askedMs = nowMs;
-    const answers = await Promise.all(view.leases.filter(isLive).map(({ number }) => this.#ask(number)));
+    const answers = await Promise.all(lasting(view).map(({ number }) => this.#ask(number)));
     return answers.flatMap((answer) => {
       if (answer === undefined) return [];
       this.#tell(answer);
@@ -72,4 +73,14 @@ export class ProviderWatch {
     const provider = this.#doors.get(lease)?.lease.provider ?? '';
     return [{ lease, provider, revision, reason: plain(reason), isRolledBack: work === 'running' }];
   }
+}
+
+/** Leases that nothing is about to take over: those may lack the room for what is asked now. */
+function lasting({ leases, orders }: DeploymentView): Lease[] {
+  const isOf = (id: Order['id'] | Lease['order'], lease: Lease): boolean =>
+    id?.infrastructure === lease.order?.infrastructure;
+  return leases.filter(isLive).filter((lease) => {
+    const isOrdered = orders.some(({ id, state }) => state === OrderState.ORDER_STATE_OPEN && isOf(id, lease));
+    return !isOrdered && !leases.some((next) => isLive(next) && next.number > lease.number && isOf(next.order, lease));
+  });
 }

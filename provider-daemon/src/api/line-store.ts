@@ -93,7 +93,7 @@ export class LineStore<T extends object> {
     page.ended = true;
     changed(page);
     if (this.#pages.get(lease) === page) this.#pages.delete(lease);
-    await page.files.erase();
+    await this.#erase(lease);
   }
 
   /** Leases of which something is on the disk. */
@@ -107,7 +107,16 @@ export class LineStore<T extends object> {
     for (const lease of await this.leases()) {
       if (live.has(lease)) continue;
       if (this.#pages.has(lease)) await this.forget(lease);
-      else await rm(join(this.#options.folder, lease.toString()), { recursive: true, force: true });
+      else await this.#erase(lease);
+    }
+  }
+
+  /** What cannot be erased now, as a late line has just come, is swept later. */
+  async #erase(lease: bigint): Promise<void> {
+    try {
+      await rm(join(this.#options.folder, lease.toString()), { recursive: true, force: true });
+    } catch (error) {
+      this.#options.onTrouble(lease, error);
     }
   }
 

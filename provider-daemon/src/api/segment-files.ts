@@ -67,11 +67,6 @@ export class SegmentFiles {
     }
   }
 
-  async erase(): Promise<void> {
-    this.#segments = [];
-    await rm(this.#folder, { recursive: true, force: true });
-  }
-
   async #next(first: number): Promise<Segment> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const segment = { first, path: join(this.#folder, nameOf(first)) };
