@@ -8,7 +8,16 @@ import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../workload
 import { FunctionSet } from './function-set.ts';
 import { InstancePool } from './instance-pool.ts';
 import { LeaseWays, type LeaseWaysOptions } from './lease-ways.ts';
-import type { LeaseTotals, Plane, ServedGateway, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
+import type {
+  LeaseTotals,
+  Plane,
+  PlaneFigures,
+  ServedGateway,
+  ServedLease,
+  ServedWays,
+  ServedWorkload,
+} from './plane.ts';
+import { RelayTally } from './relay-tally.ts';
 import type { Totals } from './totals.ts';
 
 interface Serving {
@@ -22,7 +31,9 @@ interface Serving {
 
 export interface DataPlaneOptions {
   readonly driver: WorkloadDriver<FunctionSpec, CallableWorkload>;
-  readonly gateway: Pick<Gateway, 'setRoutes' | 'takeUsage' | 'remove'>;
+  readonly gateway: Pick<Gateway, 'setRoutes' | 'takeUsage' | 'remove' | 'state'>;
+  /** Processes in which functions run; 0 where it is left out. */
+  readonly sandboxes?: () => number;
   readonly totals: Totals;
   readonly ways: LeaseWaysOptions;
 }
@@ -31,6 +42,7 @@ export class DataPlane implements Plane {
   readonly #options: DataPlaneOptions;
   readonly #claims: GatewayClaims;
   readonly #leases = new Map<string, Serving>();
+  readonly #relays = new RelayTally();
   /** Changes of one lease, one after the other. */
   readonly #turns = new Map<string, Promise<void>>();
 
@@ -88,6 +100,11 @@ export class DataPlane implements Plane {
     return this.#options.totals.all();
   }
 
+  async figures(): Promise<PlaneFigures> {
+    const { gateway, sandboxes } = this.#options;
+    return { gateway: gateway.state(), relays: this.#relays.figures(), sandboxes: sandboxes?.() ?? 0 };
+  }
+
   async forget(lease: string): Promise<void> {
     this.#options.totals.forget(lease);
   }
@@ -107,7 +124,7 @@ export class DataPlane implements Plane {
     const serving = this.#leases.get(lease) ?? {
       functions: new FunctionSet(lease, this.#options.driver),
       pools: new Map<string, InstancePool>(),
-      ways: new LeaseWays(this.#options.ways),
+      ways: new LeaseWays(this.#options.ways, this.#relays),
       workloads: [],
       labels: [],
     };

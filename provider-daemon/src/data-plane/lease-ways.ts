@@ -6,6 +6,7 @@ import { listenUdp } from '../network/udp-relay.ts';
 import type { Quantity } from '../usage/counters.ts';
 import { WorkloadError } from '../workloads/driver.ts';
 import type { ServedNames, ServedRelay, ServedWays, ServedWorkload } from './plane.ts';
+import type { RelayTally } from './relay-tally.ts';
 
 /** Where resolvers listen (RFC 1035 4.2). */
 const dnsPort = 53;
@@ -29,14 +30,16 @@ export interface LeaseWaysOptions {
 
 export class LeaseWays {
   readonly #options: LeaseWaysOptions;
+  readonly #tally: RelayTally;
   readonly #relays = new Map<string, OpenRelay>();
   readonly #resolvers = new Map<string, Resolver>();
   #workloads: readonly ServedWorkload[] = [];
   /** Of relays that have closed, not yet taken. */
   #left: Quantity[] = [];
 
-  constructor(options: LeaseWaysOptions) {
+  constructor(options: LeaseWaysOptions, tally: RelayTally) {
     this.#options = options;
+    this.#tally = tally;
   }
 
   /** Opens what does not stand yet. @throws WorkloadError `failed` where an address cannot be listened at */
@@ -90,6 +93,7 @@ export class LeaseWays {
     );
     const open: OpenRelay = { wish, relay, route, taken: 0n };
     this.#relays.set(key, open);
+    this.#tally.add(relay);
     this.#aim(open);
   }
 
@@ -119,7 +123,10 @@ export class LeaseWays {
     const open = this.#relays.get(key) as OpenRelay;
     this.#relays.delete(key);
     this.#left.push(...bytesOf(open));
-    void open.relay.close(drainMs).then(() => this.#left.push(...bytesOf(open)));
+    void open.relay.close(drainMs).then(() => {
+      this.#left.push(...bytesOf(open));
+      this.#tally.remove(open.relay);
+    });
   }
 }
 

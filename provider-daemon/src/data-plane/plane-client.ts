@@ -1,7 +1,7 @@
 /** The daemon's end of the link: a `Plane` behind a socket. */
 import { createConnection, type Socket } from 'node:net';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
-import type { LeaseTotals, Plane, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
+import type { LeaseTotals, Plane, PlaneFigures, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
 import type { PlaneGreeting } from './plane-server.ts';
 import { encode, type LogEvent, MessageReader, type Reply } from './wire.ts';
 
@@ -86,6 +86,10 @@ export class PlaneClient implements Plane {
 
   totals(): Promise<readonly LeaseTotals[]> {
     return this.#ask('totals') as Promise<readonly LeaseTotals[]>;
+  }
+
+  figures(): Promise<PlaneFigures> {
+    return this.#ask('figures') as Promise<PlaneFigures>;
   }
 
   async forget(lease: string): Promise<void> {

@@ -119,6 +119,7 @@ export class PlaneServer {
       withdraw: plane.withdraw.bind(plane),
       served: plane.served.bind(plane),
       totals: plane.totals.bind(plane),
+      figures: plane.figures.bind(plane),
       forget: plane.forget.bind(plane),
     };
     const found = Object.hasOwn(own, method) ? own[method] : undefined;

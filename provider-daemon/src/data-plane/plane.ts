@@ -3,9 +3,11 @@
  * the daemon drops no connection. It decides nothing: the daemon tells it, lease by lease, all that it is to serve, and it
  * counts. Everything here is plain data that goes through a socket.
  */
+import type { GatewayState } from '../gateway/gateway.ts';
 import type { RouteSpec } from '../gateway/routes.ts';
 import type { UpstreamInstance } from '../gateway/upstreams.ts';
 import type { ContainerPort } from '../workloads/driver.ts';
+import type { RelayFigures } from './relay-tally.ts';
 
 /** A function: its module lies on this machine. */
 export interface ServedFunction {
@@ -85,6 +87,14 @@ export interface LeaseTotals {
   readonly totals: readonly PlaneTotal[];
 }
 
+/** How the data plane stands, and what it did since its process began; for operators. */
+export interface PlaneFigures {
+  readonly gateway: GatewayState;
+  readonly relays: RelayFigures;
+  /** Processes in which functions run, those included that wait for one. */
+  readonly sandboxes: number;
+}
+
 /** What the data plane is to serve, and what came of it. */
 export interface Plane {
   /**
@@ -105,6 +115,7 @@ export interface Plane {
   /** Leases that are served. */
   served(): Promise<readonly string[]>;
   totals(): Promise<readonly LeaseTotals[]>;
+  figures(): Promise<PlaneFigures>;
   /** A lease is over and billed: its totals go. */
   forget(lease: string): Promise<void>;
 }

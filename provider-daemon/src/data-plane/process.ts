@@ -34,7 +34,10 @@ export async function runDataPlane(folder: string): Promise<void> {
     logger: (line) => report.info(line),
   });
   const gateway = new Gateway({ ...opened.options, onLog: log });
-  const plane = new DataPlane({ driver, gateway, totals, ways: { upstreams: settings.resolvers } });
+  const plane = new DataPlane({
+    ...{ driver, gateway, totals, ways: { upstreams: settings.resolvers } },
+    sandboxes: () => driver.processCount,
+  });
   const at = await gateway.listen(settings.gateway.listen);
   const greeting = { settings: settingsDigest(settings), gateway: at };
   const path = join(folder, planeFiles.socket);

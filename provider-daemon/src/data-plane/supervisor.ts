@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Listening } from '../gateway/gateway.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
-import type { LeaseTotals, Plane, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
+import type { LeaseTotals, Plane, PlaneFigures, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
 import { PlaneClient, PlaneGone } from './plane-client.ts';
 import { type PlaneSettings, planeFiles, settingsDigest } from './settings.ts';
 import { wireVersion } from './wire.ts';
@@ -78,6 +78,10 @@ export class PlaneSupervisor implements Plane {
 
   async totals(): Promise<readonly LeaseTotals[]> {
     return (await this.#client).totals();
+  }
+
+  async figures(): Promise<PlaneFigures> {
+    return (await this.#client).figures();
   }
 
   async forget(lease: string): Promise<void> {

@@ -106,6 +106,7 @@ export function refuse(call: Call, refusal: Refusal): number {
     ['content-length', String(body.length)],
     ...Object.entries(refusal.headers ?? {}),
   ];
+  call.refusal = refusal.error;
   call.begin(refusal.status, fields);
   const sent = call.method === 'HEAD' ? 0 : body.length;
   if (sent > 0) call.output.write(body);

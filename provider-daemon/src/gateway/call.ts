@@ -33,6 +33,8 @@ export interface Call {
   readonly output: Writable;
   /** The status that was sent; 0 before. */
   readonly status: number;
+  /** The word of the gateway's own refusal that was sent, if one was. */
+  refusal: string | undefined;
   /** The answer is complete or cut, or the client is gone. */
   readonly closed: boolean;
   /** Set: the connection ends with this answer. */

@@ -51,13 +51,17 @@ export interface Listening {
   readonly plainPort?: number;
 }
 
-/** How much goes on at this moment, and what was refused since the start. */
+/** How much goes on at this moment, and what came since the start. */
 export interface GatewayState {
   readonly connections: number;
   readonly calls: number;
   readonly websockets: number;
   /** Connections that were refused, or closed to make room for another. */
   readonly refusedConnections: number;
+  /** Of whatever deployment, or of none. */
+  readonly requests: number;
+  /** Requests that the gateway refused by itself, by its word for it (answers.ts). */
+  readonly refusals: Readonly<Record<string, number>>;
 }
 
 /** How often a gateway that drains looks whether it is done. */
@@ -78,6 +82,8 @@ export class Gateway {
   /** The one to which plain HTTP leads; 0 until TLS is listened on. */
   #securePort = 0;
   #draining = false;
+  #requests = 0;
+  readonly #refusals = new Map<string, number>();
 
   constructor(options: GatewayOptions = {}) {
     const now = options.now ?? (() => performance.now());
@@ -158,7 +164,10 @@ export class Gateway {
   state(): GatewayState {
     const websockets = this.#signpost.all().reduce((sum, one) => sum + one.websockets.size, 0);
     const { size: connections, refused: refusedConnections } = this.#connections;
-    return { connections, calls: this.#calls.size, websockets, refusedConnections };
+    return {
+      ...{ connections, calls: this.#calls.size, websockets, refusedConnections },
+      ...{ requests: this.#requests, refusals: Object.fromEntries(this.#refusals) },
+    };
   }
 
   /** Holds connections and requests to their time limits; the gateway does so by itself each second. */
@@ -198,6 +207,10 @@ export class Gateway {
 
   #take(call: Call, upgrade: UpgradeRequest | undefined): void {
     this.#calls.add(call);
+    this.#requests += 1;
+    call.onClose(() => {
+      if (call.refusal !== undefined) this.#refusals.set(call.refusal, (this.#refusals.get(call.refusal) ?? 0) + 1);
+    });
     call.last ||= this.#draining;
     try {
       this.#receive(call, upgrade);

@@ -20,6 +20,7 @@ export class Http1Call implements Call {
   bodyBytes = 0;
   answerBytes = 0;
   last = false;
+  refusal: string | undefined;
   readonly socket: Socket;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;

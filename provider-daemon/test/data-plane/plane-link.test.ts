@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Plane } from '../../src/data-plane/plane.ts';
+import type { Plane, PlaneFigures } from '../../src/data-plane/plane.ts';
 import { PlaneClient, PlaneGone } from '../../src/data-plane/plane-client.ts';
 import { PlaneServer } from '../../src/data-plane/plane-server.ts';
 import { MessageReader, maxMessageBytes } from '../../src/data-plane/wire.ts';
@@ -28,6 +28,12 @@ const plane: Plane = {
   served: async () => ['1'],
   totals: async () => [{ lease: '1', totals: [{ service: 's', metric: 'm', total: (1n << 80n).toString() }] }],
   forget: async (lease) => void asked.push(lease),
+  figures: async () => figures,
+};
+const figures: PlaneFigures = {
+  gateway: { connections: 1, calls: 2, websockets: 3, refusedConnections: 4, requests: 5, refusals: { busy: 6 } },
+  relays: { relays: 1, open: 2, accepted: 3, refused: 4, failed: 5, receivedBytes: 6, sentBytes: 7 },
+  sandboxes: 8,
 };
 const lease = { lease: '1', deployment: 'o/1', functions: [], gateways: [], workloads: [], relays: [], names: [] };
 
@@ -66,6 +72,7 @@ test('what the daemon asks is answered, large numbers and all; only its user may
   expect(asked).toEqual([lease, ['1', [{ service: 'web', instances: [{ address: '10.0.0.2', ready: true }] }]], '2']);
   expect(await client.served()).toEqual(['1']);
   expect((await client.totals())[0]?.totals[0]?.total).toBe((1n << 80n).toString());
+  expect(await client.figures()).toEqual(figures);
   await client.stop();
   expect(stops).toBe(1);
   client.close();

@@ -94,6 +94,20 @@ test('it serves a lease, and goes on without the daemon: the next one finds it a
   expect(lines.filter((line) => line.startsWith('request'))).toHaveLength(2);
 });
 
+test('it tells its operator how it stands', async () => {
+  await supervisor.serve(served());
+  const before = await supervisor.figures();
+  const { host, port } = supervisor.gateway;
+  expect((await fetch(`http://${host}:${port}/~nobody/`)).status).toBe(404);
+  await call('four');
+  const { gateway, relays, sandboxes } = await supervisor.figures();
+  expect(gateway.requests - before.gateway.requests).toBe(2);
+  expect(gateway.refusals['unknown_deployment']).toBe((before.gateway.refusals['unknown_deployment'] ?? 0) + 1);
+  expect(relays).toMatchObject({ relays: 0, accepted: 0 });
+  expect(sandboxes).toBeGreaterThan(0);
+  await supervisor.withdraw('7');
+});
+
 test('killed, it is started again, serves what it served, and no request is counted twice', async () => {
   await supervisor.serve(served());
   const told = await requests();

@@ -47,7 +47,7 @@ const programs = {
 };
 
 beforeAll(async () => {
-  driver = await WasmDriver.create({ log, maxInstances: 1, maxQueued: 1 });
+  driver = await WasmDriver.create({ log, maxInstances: 1, maxQueued: 1, patienceMs: 5_000 });
   ({ port } = await gateway.listen({ host: '127.0.0.1', port: 0 }));
   base = `http://127.0.0.1:${port}/~abc`;
   const routes: RouteSpec[] = Object.keys(programs).map((name) => {
