@@ -4,9 +4,10 @@ import { toBase64, utf8 } from '@mu/lib/bytes';
 import { type Delegation, delegationText, maxDelegationMs, parseDelegationText } from '../../src/tenant/delegation.ts';
 import { TenantError } from '../../src/tenant/errors.ts';
 import { createNonceSet, type NonceSet } from '../../src/tenant/nonces.ts';
-import { compressedPoint, generateTenantKey, verifyP256 } from '../../src/tenant/p256.ts';
+import { compressedPoint, generateTenantKey, signP256, verifyP256 } from '../../src/tenant/p256.ts';
 import {
   createDelegation,
+  delegateByAccessKey,
   type RequestExpectation,
   type RequestFacts,
   requestWindowMs,
@@ -269,6 +270,56 @@ describe('a delegation', () => {
     };
     await expect(createDelegation(changing, delegation)).rejects.toMatchObject({ code: 'wrong_signer' });
   });
+});
+
+describe('a delegation by an access key', () => {
+  const accessKey = generateTenantKey();
+  const publicKey = compressedPoint(accessKey);
+  const scopes = ['logs', 'read'] as const;
+  const byKey = () => delegateByAccessKey(accessKey, delegation);
+
+  it('passes for what the key and the delegation both allow, and tells the key', () => {
+    const expected = expectation({ scope: 'logs', accessKeys: [{ publicKey, scopes }] });
+    expect(verifyRequest(send({ signed: byKey() }), facts(), expected)).toEqual({ delegation, accessKey: publicKey });
+    expect(
+      refusal(send({ signed: byKey() }), facts(), { scope: 'manifest', accessKeys: [{ publicKey, scopes }] }),
+    ).toBe('scope');
+    expect(refusal(send({ signed: byKey() }), facts(), { scope: 'read', accessKeys: [{ publicKey, scopes }] })).toBe(
+      'scope',
+    );
+  });
+
+  it('is refused where the deployment has no such key, and leaves the owner his way', () => {
+    expect(refusal(send({ signed: byKey() }), facts(), { scope: 'logs', accessKeys: [] })).toBe('wrong_signer');
+    const others = [{ publicKey: compressedPoint(generateTenantKey()), scopes }];
+    expect(refusal(send({ signed: byKey() }), facts(), { scope: 'logs', accessKeys: others })).toBe('wrong_signer');
+    expect(verifyRequest(send(), facts(), expectation({ scope: 'logs', accessKeys: others }))).toEqual({ delegation });
+  });
+
+  it('is refused when what the key signed is another text, or a request', () => {
+    const accessKeys = [{ publicKey, scopes }];
+    const text = delegationText({ ...delegation, scopes: ['logs'] });
+    const other = delegateByAccessKey(accessKey, { ...delegation, scopes: ['logs'] });
+    expect(other.text).toBe(text);
+    const mixed = { ...byKey(), signature: other.signature };
+    expect(refusal(send({ signed: mixed }), facts(), { scope: 'logs', accessKeys })).toBe('wrong_signer');
+    // Without what sets it apart the same signature would pass for another thing.
+    const bare = { ...byKey(), signature: signP256(accessKey, utf8(byKey().text)) };
+    expect(refusal(send({ signed: bare }), facts(), { scope: 'logs', accessKeys })).toBe('wrong_signer');
+  });
+
+  it('holds for at most 24 hours too', () => {
+    const long = { ...delegation, expiresMs: start + maxDelegationMs + 1000 };
+    expect(() => delegateByAccessKey(accessKey, long)).toThrow(expect.objectContaining({ code: 'lifetime' }));
+  });
+});
+
+it('says of a delegation that has ended whose it was and when', () => {
+  const atEnd = expectation({ nowMs: start + maxDelegationMs });
+  const late = send({ nowMs: start + maxDelegationMs });
+  expect(() => verifyRequest(late, facts(), atEnd)).toThrow(
+    new RegExp(`deployment ${owner}/17 to the key [0-9a-f]{12}… ended at 2025-06-02T12:00:00.000Z`),
+  );
 });
 
 describe('headers', () => {

@@ -158,6 +158,20 @@ describe('a manifest over TLS', () => {
   });
 });
 
+it.each([
+  // A node's certificate holds 30 days, a root's for years.
+  ['expired', -60, /the certificate of mu:\/\/mu-1\/mu1provider00000\/node-1 expired at \d{4}-.*Z: its provider/],
+  ['does not hold yet', 60, /(the certificate of mu:|the root certificate ).* holds from \d{4}-.*Z on: your clock/],
+])('a certificate that %s is told with whose it is and when', async (_what, days, told) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mu-late-'));
+  const late = await initIdentity(join(folder, 'i'), world.identity.name, counted(Date.now() + days * 86_400_000));
+  world.server.renew(tlsCredentials(late));
+  const at = { ...world.at, roots: [late.rootCertificate] };
+  await expect(status(at)).rejects.toThrow(told);
+  await expect(status(at)).rejects.toBeInstanceOf(ProviderConnectionError);
+  rmSync(folder, { recursive: true });
+});
+
 describe('what a provider tells', () => {
   it('its state, to everybody, also over plain HTTPS', async () => {
     expect(await status(world.at)).toEqual({
