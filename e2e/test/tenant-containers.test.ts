@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { describeWithDocker } from '../../provider-daemon/test/support/docker.ts';
 import { makeImage, writeDockerArchive } from '../../provider-daemon/test/support/images.ts';
 import { must, Network } from '../src/network.ts';
-import { eventually, type Finished } from '../src/process.ts';
+import { eventually, type Finished, runCommand } from '../src/process.ts';
 
 jest.setTimeout(60_000);
 
@@ -119,6 +119,10 @@ describeWithDocker('a tenant and his containers', () => {
     const failed = await mucli('exec', '1', '--', 'sh', '-c', 'echo out; echo "in trouble" >&2; exit 5');
     expect(failed).toEqual({ code: 5, stdout: 'out\n', stderr: expect.stringContaining('in trouble\n') });
     expect(await execWith('one\ntwo\n', 'wc', '-l')).toEqual({ code: 0, stdout: expect.stringMatching(/^\s*2\s*$/) });
+    // A terminal on this side, of a size that the one on the other side takes over.
+    const shell = `stty cols 100 rows 30; ${bin} deployment exec 1 -it -- sh -c 'tty; stty size; exit 7'`;
+    const terminal = await runCommand('script', ['-qec', shell, '/dev/null'], { env: network.userEnv() });
+    expect([terminal.code, terminal.stdout]).toEqual([7, expect.stringMatching(/\/dev\/pts\/\d+\s+30 100/)]);
     const [missing, wrong] = await Promise.all([
       mucli('exec', '1', '--service', 'web', '--', 'no-such-command'),
       mucli('exec', '1', '--service', 'web', '--instance', '4', '--', 'true'),
