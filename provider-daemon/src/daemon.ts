@@ -23,6 +23,7 @@ import type { ProviderConfig } from './config/schema.ts';
 import { planeSettings } from './data-plane/settings.ts';
 import { PlaneSupervisor } from './data-plane/supervisor.ts';
 import { type Identity, signUsageReport, tlsCredentials } from './identity/identity.ts';
+import { encryptionKeysOf } from './identity/rotation-files.ts';
 import { type Journal, openJournal } from './journal/journal.ts';
 import { ChainFacts } from './leases/chain-facts.ts';
 import { Containers } from './leases/container-host.ts';
@@ -185,7 +186,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     rules: { confirmEveryBlocks: config.bidding.confirmEveryBlocks },
     takeSealed: (owner, dseq) =>
       takeSealed(
-        { client: views.newest, facts, provider, encryptionKey: identity.encryptionKey, manifests },
+        { client: views.newest, facts, provider, encryptionKeys: () => encryptionKeysOf(identity.folder), manifests },
         owner,
         dseq,
       ),
@@ -228,8 +229,12 @@ function tenantDesk({ node }: ProviderConfig, log: Logger): TenantDesk {
     requests: new RequestLog(),
     now: Date.now,
     onTrouble: (lease, error) => {
-      if (error === undefined) log.info({ lease: lease.toString() }, 'log lines are kept again');
-      else log.warn({ lease: lease.toString(), reason: reasonOf(error) }, 'log lines are lost: they cannot be written');
+      if (error === undefined) log.info({ lease: lease.toString() }, 'what is kept for tenants can be written again');
+      else
+        log.warn(
+          { lease: lease.toString(), reason: reasonOf(error) },
+          'what is kept for tenants cannot be written or erased',
+        );
     },
   });
 }

@@ -37,8 +37,8 @@ async function init(_flags: object, command: Command): Promise<void> {
   print(await initProvider(folderOf(command), flagsOf(command)));
 }
 
-async function register(_flags: object, command: Command): Promise<void> {
-  const [{ connectChain, senderOf }, { missingMessages }, { loadIdentity }] = await Promise.all([
+async function register({ dryRun }: { readonly dryRun: boolean }, command: Command): Promise<void> {
+  const [{ connectChain, senderOf }, { missingMessages, shownMessages }, { loadIdentity }] = await Promise.all([
     import('./setup/connect.ts'),
     import('./setup/register.ts'),
     import('./identity/identity.ts'),
@@ -56,6 +56,10 @@ async function register(_flags: object, command: Command): Promise<void> {
       owner: owner.address,
       operator: operator.address,
     });
+    if (dryRun) {
+      print({ provider: owner.address, operator: operator.address, messages: shownMessages(messages) });
+      return;
+    }
     const tx = messages.length === 0 ? undefined : await owner.sendAndWait(messages);
     const did = messages.map(({ typeUrl }) => typeUrl.slice(typeUrl.lastIndexOf('.') + 1));
     print({ provider: owner.address, operator: operator.address, sent: did, height: tx?.height, hash: tx?.hash });
@@ -97,7 +101,8 @@ function program(): Command {
   provider.command('init').description('make keys, certificates and a config').action(init);
   provider
     .command('register')
-    .description('enter provider, prices and node on the chain; what stands there is left')
+    .description('enter provider, prices and node on the chain, or bring up to date what differs there')
+    .option('--dry-run', 'print the messages that would be sent', false)
     .action(register);
   provider.command('start').description('bid, serve and report until SIGTERM').action(start);
   provider

@@ -77,6 +77,11 @@ export const schema = {
       ),
       owner: setting(name, 'owner', 'Name of the owner’s key.'),
       operator: setting(name, 'operator', 'Name of the operator’s key; it may be the owner’s.'),
+      payout: setting(
+        kind.textLike('an address like mu1…, or empty', /^([a-z][a-z0-9]{1,100})?$/),
+        '',
+        'Address that receives what is earned; empty: the owner’s.',
+      ),
     },
   },
   node: {

@@ -50,7 +50,7 @@ export interface NodeTlsCertificate {
   readonly notAfterMs: number;
 }
 
-const files = {
+export const identityFiles = {
   name: 'identity.json',
   rootKey: 'root.key.pem',
   rootCertificate: 'root.cert.pem',
@@ -59,6 +59,17 @@ const files = {
   nodeCertificate: 'node.cert.pem',
   encryptionKey: 'encryption.key.pem',
 } as const;
+
+/** What is to follow stands beside what holds, until a rotation puts it into its place. */
+export const nextFiles = {
+  name: 'identity.next.json',
+  rootKey: 'root.next.key.pem',
+  rootCertificate: 'root.next.cert.pem',
+  nodeKey: 'node.next.key.pem',
+  encryptionKey: 'encryption.next.key.pem',
+} as const;
+
+const files = identityFiles;
 
 const nameSchema = z.strictObject({
   chain_id: z.string().regex(/^[\x21-\x7e]{1,50}$/),
@@ -113,31 +124,42 @@ export async function initIdentity(folder: string, name: NodeName, around: Surro
   return loadIdentity(folder);
 }
 
-/** Reads an identity. @throws IdentityError when a file is missing, wrong, or open to others */
+/**
+ * Reads an identity. The node's certificate says which root, node key and name hold: while a rotation is under way the new
+ * ones stand beside the old ones, and the replacement of this one file is the switch.
+ * @throws IdentityError when a file is missing, wrong, or open to others
+ */
 export function loadIdentity(folder: string): Identity {
-  const named = readName(folder);
   const key = (file: string, kind: 'ed25519' | 'p256' | 'x25519') => fromPem(readPrivate(folder, file), kind);
-  const optional = (file: string, kind: 'ed25519' | 'p256') =>
-    existsSync(join(folder, file)) ? key(file, kind) : undefined;
+  const both = <T>(now: string, next: string, read: (file: string) => T): T[] =>
+    existsSync(join(folder, next)) ? [read(now), read(next)] : [read(now)];
+  const present = (...names: string[]): string[] => names.filter((file) => existsSync(join(folder, file)));
   try {
-    const rootCertificate = new X509Certificate(readPrivate(folder, files.rootCertificate));
-    const nodeKey = key(files.nodeKey, 'ed25519');
-    const encryptionKey = key(files.encryptionKey, 'x25519');
+    const names = both(files.name, nextFiles.name, (file) => readName(folder, file));
     const nodeCertificate = new X509Certificate(readPrivate(folder, files.nodeCertificate));
-    if (!nodeCertificate.checkPrivateKey(nodeKey))
-      throw new Error(`${files.nodeCertificate} is not of ${files.nodeKey}`);
-    if (!nodeCertificate.verify(rootCertificate.publicKey))
-      throw new Error(`${files.nodeCertificate} is not of the root`);
-    if (nodeCertificate.subjectAltName !== `URI:${nodeUri(named.name)}`)
-      throw new Error(`${files.nodeCertificate} names somebody else`);
-    const authorityKey = optional(files.authorityKey, 'ed25519');
+    const root = both(
+      files.rootCertificate,
+      nextFiles.rootCertificate,
+      (file) => new X509Certificate(readPrivate(folder, file)),
+    ).find(({ publicKey }) => nodeCertificate.verify(publicKey));
+    const nodeKey = both(files.nodeKey, nextFiles.nodeKey, (file) => key(file, 'ed25519')).find((one) =>
+      nodeCertificate.checkPrivateKey(one),
+    );
+    if (nodeKey === undefined) throw new Error(`${files.nodeCertificate} is not of ${files.nodeKey}`);
+    if (root === undefined) throw new Error(`${files.nodeCertificate} is not of the root`);
+    const named = names.find(({ name }) => nodeCertificate.subjectAltName === `URI:${nodeUri(name)}`);
+    if (named === undefined) throw new Error(`${files.nodeCertificate} names somebody else`);
+    const encryptionKey = key(files.encryptionKey, 'x25519');
+    const [authorityKey] = present(files.authorityKey).map((file) => key(file, 'ed25519'));
     if (authorityKey !== undefined && !equalBytes(rawPublicKey(authorityKey), named.authorityPublicKey))
       throw new Error(`${files.authorityKey} is another authority’s`);
     return {
       folder,
       name: named.name,
-      rootCertificate: new Uint8Array(rootCertificate.raw),
-      rootKey: optional(files.rootKey, 'p256'),
+      rootCertificate: new Uint8Array(root.raw),
+      rootKey: present(files.rootKey, nextFiles.rootKey)
+        .map((file) => key(file, 'p256'))
+        .find((one) => root.checkPrivateKey(one)),
       authorityKey,
       authorityPublicKey: named.authorityPublicKey,
       nodeKey,
@@ -152,20 +174,21 @@ export function loadIdentity(folder: string): Identity {
   }
 }
 
-function readName(folder: string): { name: NodeName; authorityPublicKey: Uint8Array } {
+function readName(folder: string, file: string): { name: NodeName; authorityPublicKey: Uint8Array } {
   try {
     const { chain_id, provider, node_id, authority_public_key } = nameSchema.parse(
-      JSON.parse(readPrivate(folder, files.name)),
+      JSON.parse(readPrivate(folder, file)),
     );
     const authorityPublicKey = fromHex(authority_public_key);
     return { name: { chainId: chain_id, provider, nodeId: node_id }, authorityPublicKey };
   } catch (error) {
     if (error instanceof IdentityError) throw error;
-    throw new IdentityError(`${join(folder, files.name)} is not of the form that \`mu-provider init\` writes`);
+    throw new IdentityError(`${join(folder, file)} is not of the form that \`mu-provider init\` writes`);
   }
 }
 
-function readPrivate(folder: string, name: string): string {
+/** A file of the folder, as text. @throws IdentityError when it cannot be read, or others may read it */
+export function readPrivate(folder: string, name: string): string {
   const file = join(folder, name);
   try {
     if ((statSync(file).mode & 0o077) !== 0)

@@ -3,7 +3,7 @@
  * and have not yet been billed for, and what was started for them. One LMDB environment; a transaction is written whole
  * or not at all, and lasts when it returns.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { fromBase64, toBase64 } from '@mu/lib/bytes';
 import { UsageReport } from '@mu/proto/billing';
 import { open } from 'lmdb';
@@ -53,6 +53,8 @@ export interface Journal {
   readonly leases: Table<bigint, LeaseRecord>;
   /** All writes of `work` together, or none when it throws. */
   atomically<T>(work: () => T): T;
+  /** From here on it is another node's. */
+  handOver(to: JournalOwner): void;
   close(): Promise<void>;
 }
 
@@ -64,11 +66,13 @@ export function openJournal(folder: string, owner: JournalOwner): Journal {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // Without overlapping sync a commit returns when the disk has it.
   const root = open<string, string>({ path: folder, encoding: 'string', overlappingSync: false, maxDbs: 8 });
-  const meta = JSON.stringify({ format, chain_id: owner.chainId, provider: owner.provider, node_id: owner.nodeId });
+  const meta = metaOf(owner);
   const found = root.get('owner');
   if (found !== undefined && found !== meta) {
     root.close();
-    throw new JournalError(`the journal in ${folder} belongs to ${found}, not to ${meta}; choose another data folder`);
+    throw new JournalError(
+      `the journal in ${folder} belongs to ${found}, not to ${meta}; choose another data folder, or finish \`mu-provider rotate node --yes\` where that was begun`,
+    );
   }
   if (found === undefined) root.putSync('owner', meta);
   const table = <K, V>(form: TableForm<K, V>): Table<K, V> =>
@@ -78,8 +82,22 @@ export function openJournal(folder: string, owner: JournalOwner): Journal {
     usage: table(usageForm),
     leases: table(leaseForm),
     atomically: (work) => root.transactionSync(work),
+    handOver: (to) => root.putSync('owner', metaOf(to)),
     close: () => root.close(),
   };
+}
+
+function metaOf({ chainId, provider, nodeId }: JournalOwner): string {
+  return JSON.stringify({ format, chain_id: chainId, provider, node_id: nodeId });
+}
+
+/** The id of the node whose journal a folder holds; undefined where there is none. */
+export function journalNode(folder: string): string | undefined {
+  if (!existsSync(folder)) return undefined;
+  const root = open<string, string>({ path: folder, encoding: 'string', maxDbs: 8 });
+  const found = root.get('owner');
+  void root.close();
+  return found === undefined ? undefined : (JSON.parse(found) as { node_id: string }).node_id;
 }
 
 const integer = z.string().regex(/^(0|[1-9]\d*)$/);

@@ -1,6 +1,7 @@
 /** Manifests that stand sealed on the chain: opened, checked and stored as if their user had delivered them. */
 import { createHash, type KeyObject } from 'node:crypto';
 import type { ChainClient } from '@mu/client/chain/chain-client';
+import { ManifestError } from '@mu/client/manifest/errors';
 import { openSealed } from '@mu/client/manifest/seal';
 import { reach } from '../faults/fault-points.ts';
 import type { ManifestRecord } from '../journal/journal.ts';
@@ -14,8 +15,8 @@ export interface SealedSources {
   readonly facts: { deployment(owner: string, dseq: bigint): Promise<DeploymentFacts | undefined> };
   /** this provider, by its owner */
   readonly provider: string;
-  /** X25519 */
-  readonly encryptionKey: KeyObject;
+  /** X25519: all that manifests may be sealed to, the likeliest first */
+  readonly encryptionKeys: () => readonly KeyObject[];
   readonly manifests: Pick<ManifestStore, 'begin' | 'list'>;
 }
 
@@ -37,10 +38,28 @@ export async function takeSealed(of: SealedSources, owner: string, dseq: bigint)
   // Without a lease there is nothing to serve: a bid that has not won opens nothing.
   if (facts === undefined || facts.held.length === 0) return undefined;
   const place = { chainId: of.client.chainId, owner, dseq, revision, keyId: sealed.keyId };
-  const body = await openSealed(sealed, rawPrivateKey(of.encryptionKey), place);
+  const body = await openWithAny(sealed, of.encryptionKeys(), place);
   reach('manifest.unsealed');
   const sha256 = new Uint8Array(createHash('sha256').update(body).digest());
   return receiveDelivery({ chunks: once(body), sha256 }, facts, of.manifests);
+}
+
+/** A key that was rotated opens what was sealed to it before. @throws ManifestError where none opens it */
+async function openWithAny(
+  sealed: Parameters<typeof openSealed>[0],
+  keys: readonly KeyObject[],
+  place: Parameters<typeof openSealed>[2],
+): Promise<Uint8Array> {
+  let refused: unknown = new ManifestError('section', 'there is no key to open a sealed manifest with');
+  for (const key of keys) {
+    try {
+      return await openSealed(sealed, rawPrivateKey(key), place);
+    } catch (error) {
+      if (!(error instanceof ManifestError)) throw error;
+      refused = error;
+    }
+  }
+  throw refused;
 }
 
 async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {

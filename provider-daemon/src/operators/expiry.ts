@@ -52,7 +52,7 @@ function ofIdentity({ identity, nowMs }: ExpiryInput): Expiry[] {
     byTime('root_certificate', rootEndMs, nowMs, {
       soonMs: rootSoonMs,
       what: 'the root certificate',
-      todo: 'make a new one, and enter it on the chain beside the old one',
+      todo: '`mu-provider rotate root --yes` makes a new one',
     }),
   ];
 }
@@ -85,6 +85,13 @@ function ofRegistry({ identity, registry, height }: ExpiryInput): Expiry[] {
   return found;
 }
 
+/** What of the entries is replaced by which command. */
+const rotated: Partial<Record<Expiry['kind'], string>> = {
+  root_entry: 'root',
+  node_entry: 'node',
+  encryption_key: 'encryption',
+};
+
 function byHeight(
   { kind, lastHeight, what }: { readonly kind: Expiry['kind']; readonly lastHeight: bigint; readonly what: string },
   height: bigint,
@@ -93,5 +100,10 @@ function byHeight(
   const left = lastHeight - height;
   const level = left < 0n ? 'over' : left < soonBlocks ? 'soon' : 'fine';
   const when = level === 'over' ? `ended at height ${lastHeight}` : `ends at height ${lastHeight}, in ${left} blocks`;
-  return { kind, level, lastHeight, text: `${what} ${when}${level === 'fine' ? '' : ': enter a new one'}` };
+  return {
+    kind,
+    level,
+    lastHeight,
+    text: `${what} ${when}${level === 'fine' ? '' : `: \`mu-provider rotate ${rotated[kind]} --yes\` enters a new one`}`,
+  };
 }

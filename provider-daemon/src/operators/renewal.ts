@@ -8,14 +8,15 @@ import {
   renewNodeCertificate,
   type Surroundings,
 } from '../identity/identity.ts';
+import { changedIdentity } from '../identity/rotation-files.ts';
 import type { Expiry } from './expiry.ts';
 
 /** Between two looks at what ends. */
 export const renewalCheckMs = 86_400_000;
 /** After a renewal that failed. */
 const againMs = 3_600_000;
-/** Timers cannot wait longer than 2³¹ ms; this also finds a clock that was set. */
-const tickMs = 60_000;
+/** A rotation is found so soon; timers cannot wait longer than 2³¹ ms, and this also finds a clock that was set. */
+const tickMs = 5_000;
 
 /**
  * The identity of a folder, its node certificate renewed where that is due. Without the root's key it serves on until the
@@ -49,6 +50,8 @@ export class Renewal {
   #nextMs: number;
   #timer: NodeJS.Timeout | undefined;
   #checking: Promise<void> | undefined;
+  /** Why the identity on the disk was not taken, the last time that this was said. */
+  #refused = '';
 
   constructor(options: RenewalOptions) {
     this.#options = options;
@@ -80,12 +83,33 @@ export class Renewal {
 
   async #check(): Promise<void> {
     const { around, expiries, log } = this.#options;
+    this.#reload();
     if (around.now() < this.#nextMs) return;
     this.#nextMs = around.now() + renewalCheckMs;
     await this.#renew();
     for (const { level, kind, text } of expiries(this.#identity)) {
       if (level === 'over') log.error({ kind, reason: text }, 'something has expired');
       else if (level === 'soon') log.warn({ kind, reason: text }, 'something expires soon');
+    }
+  }
+
+  /** Another program may have put a certificate of a new root there: that one is served, and renewed, from now on. */
+  #reload(): void {
+    const { onRenewed, log } = this.#options;
+    try {
+      const changed = changedIdentity(this.#identity);
+      // Another node's is for the next start: reports and the journal are this one's.
+      if (changed === undefined || changed.name.nodeId !== this.#identity.name.nodeId) return;
+      this.#identity = changed;
+      onRenewed(changed);
+      log.info(
+        { until: new Date(changed.nodeCertificate.notAfterMs).toISOString() },
+        'the node certificate was replaced',
+      );
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== this.#refused) log.warn({ reason }, 'the identity on the disk is not taken');
+      this.#refused = reason;
     }
   }
 

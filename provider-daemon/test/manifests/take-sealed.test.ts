@@ -63,7 +63,7 @@ async function sources(
     } as unknown as SealedSources['client'],
     facts: { deployment: () => Promise.resolve({ ...facts, held: change.held ?? facts.held }) },
     provider,
-    encryptionKey: key.privateKey,
+    encryptionKeys: () => [generateKeyPairSync('x25519').privateKey, key.privateKey],
     manifests,
   };
 }

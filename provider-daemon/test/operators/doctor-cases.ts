@@ -304,7 +304,7 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     () => ofNode({ removedHeight: 9n }),
     'fail',
     /removed at height 9/,
-    /another node\.id/,
+    /rotate node/,
   ],
   [
     'registration',
@@ -312,7 +312,7 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     () => ofNode({ publicKey: new Uint8Array(32) }),
     'fail',
     /another key/,
-    /node\.id/,
+    /rotate node/,
   ],
   ['registration', 'a node elsewhere', () => ofNode({ region: 'us' }), 'warn', /in region us/, /offer\.regions/],
   [

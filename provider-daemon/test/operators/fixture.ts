@@ -55,6 +55,7 @@ export function providerOf(config: ProviderConfig, identity: Identity): Provider
   return Provider.fromPartial({
     owner,
     operators: [operator],
+    payoutAddress: owner,
     hostUri: 'https://0.0.0.0:8443',
     gatewayUri: 'http://0.0.0.0:8080',
     regions: [...config.offer.regions],

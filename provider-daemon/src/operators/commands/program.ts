@@ -19,8 +19,8 @@ function print({ value, text }: Shown, { output }: FormFlags): void {
 
 /** Adds them to the program. @param configOf reads the config that a command's flags name */
 export function addOperatorCommands(program: Command, configOf: ConfigOf): void {
-  const add = (name: string, description: string): Command =>
-    program
+  const add = (name: string, description: string, under = program): Command =>
+    under
       .command(name)
       .description(description)
       .addOption(
@@ -54,9 +54,34 @@ export function addOperatorCommands(program: Command, configOf: ConfigOf): void 
     .action(async (flags: FormFlags & WithdrawFlags, command: Command) => {
       print(await leave(configOf(command), flags), flags);
     });
+  addRotations(program, add, configOf);
   add('doctor', 'find what is wrong, and what to do').action((flags: FormFlags, command: Command) =>
     examine(() => configOf(command), flags),
   );
+}
+
+function addRotations(
+  program: Command,
+  add: (name: string, description: string, under?: Command) => Command,
+  configOf: ConfigOf,
+): void {
+  const rotate = program
+    .command('rotate')
+    .description('replace a key or a root; asked again, it goes on where it stands');
+  const kinds = {
+    root: 'a new root certificate, beside the old one until nothing is served under that',
+    node: 'a new node key, which makes this machine a new node; the daemon has to be ended meanwhile',
+    encryption: 'a new key that manifests are sealed to; the old one opens what is sealed to it',
+  } as const;
+  for (const kind of ['root', 'node', 'encryption'] as const) {
+    add(kind, kinds[kind], rotate)
+      .option('--yes', 'do it; else it is only said what would be done', false)
+      .option('--wait', 'go on until all of it is done', false)
+      .action(async (flags: FormFlags & WithdrawFlags, command: Command) => {
+        const { rotateByCommand } = await import('../../rotation/command.ts');
+        print(await rotateByCommand(configOf(command), kind, flags), flags);
+      });
+  }
 }
 
 interface WithdrawFlags {

@@ -6,7 +6,7 @@ import { ProviderState } from '@mu/proto/provider';
 import type { ProviderConfig } from '../../config/schema.ts';
 import type { Identity } from '../../identity/identity.ts';
 import { gatewayUri, hostUri } from '../../setup/places.ts';
-import { pricesOf } from '../../setup/register.ts';
+import { nextPrices } from '../../setup/register.ts';
 import { maxBlockAgeMs } from '../health.ts';
 import { type Check, fail, ok, type Verdict, warn, worst } from './finding.ts';
 import type { ChainEntries, Probes } from './probes.ts';
@@ -154,7 +154,7 @@ export const registrationCheck: Check = {
     if (differences.length > 0) {
       return fail(
         `the chain says otherwise than the config: ${differences.join('; ')}`,
-        'set the config to what the chain says, or update the provider on the chain with the owner’s key (`mu-provider register` enters what is missing)',
+        'run `mu-provider register`, which tells the chain what the config says, or set the config to what the chain says',
       );
     }
     return worst([...nodeVerdicts(config, identity, entries), ...priceVerdicts(config, entries)]);
@@ -163,6 +163,7 @@ export const registrationCheck: Check = {
 
 function statedDifferences(config: ProviderConfig, { provider }: ChainEntries, operator: string): string[] {
   const { hostUri: host, gatewayUri: gateway, regions = [], services = [], attributes = [] } = provider ?? {};
+  const payout = config.keys.payout === '' ? provider?.owner : config.keys.payout;
   const text = (list: readonly string[]): string => [...list].sort((a, b) => (a < b ? -1 : 1)).join(',');
   const pairs = (list: readonly { key: string; value: string }[]): string[] =>
     list.map(({ key, value }) => `${key}=${value}`);
@@ -173,6 +174,7 @@ function statedDifferences(config: ProviderConfig, { provider }: ChainEntries, o
     ...(text(regions) === text(config.offer.regions) ? [] : [`regions are ${text(regions)}`]),
     ...(text(services) === text(config.offer.services) ? [] : [`services are ${text(services)}`]),
     ...(text(pairs(attributes)) === text(pairs(config.offer.attributes)) ? [] : ['attributes differ']),
+    ...(payout === provider?.payoutAddress ? [] : [`payout goes to ${provider?.payoutAddress}, not to ${payout}`]),
     ...(mayAct ? [] : [`${operator} is none of its operators`]),
   ];
 }
@@ -195,7 +197,7 @@ function nodeVerdicts(config: ProviderConfig, identity: Identity, { node }: Chai
     return [
       fail(
         `node ${nodeId} was removed at height ${node.removedHeight}`,
-        'an id is used once: make a node with another node.id',
+        'an id is used once: `mu-provider rotate node --yes` makes this machine a new node',
       ),
     ];
   }
@@ -203,7 +205,7 @@ function nodeVerdicts(config: ProviderConfig, identity: Identity, { node }: Chai
     return [
       fail(
         `node ${nodeId} stands on the chain with another key`,
-        'use the identity’s folder of that node, or another node.id',
+        'use the identity’s folder of that node, or make a new node with `mu-provider rotate node --yes`',
       ),
     ];
   }
@@ -220,9 +222,7 @@ function nodeVerdicts(config: ProviderConfig, identity: Identity, { node }: Chai
 }
 
 function priceVerdicts(config: ProviderConfig, { priceList }: ChainEntries): Verdict[] {
-  const text = (prices: readonly { metric: string; price: string; per: bigint }[]): string =>
-    prices.map(({ metric, price, per }) => `${metric} ${price} ${per}`).join('\n');
-  if (text(priceList?.prices ?? []) === text(pricesOf(config))) return [];
+  if (nextPrices(config, priceList?.prices ?? []) === undefined) return [];
   return [
     fail(
       `prices of usage differ from those on the chain (version ${priceList?.version ?? 0})`,
