@@ -155,6 +155,7 @@ describeWithDocker('a tenant and his containers', () => {
     expect(updated.stderr).toMatch(/revision 4 did not come up and was rolled back/);
     expect(await health()).toBe('ok\n');
     const [events, status] = await Promise.all([must(mucli('events', '1')), must(mucli('status', '1'))]);
+    expect(events.stdout).toContain('image-pulled  image images/web.tar, service web');
     expect(events.stdout).toContain('rolled-back  revision 4, to 3');
     expect(status.stdout).toContain('revision 4 was rolled back, the one before runs on');
   });

@@ -59,11 +59,12 @@ export class TenantDesk {
   }
 
   /** What workloads write, and what is said about them. */
-  readonly log: WorkloadLog = ({ deployment, service }, stream, line) => {
+  readonly log: WorkloadLog = ({ deployment, service }, stream, line, event) => {
     const lease = BigInt(deployment);
     // What is committed to is what can be fetched.
     if (stream === 'request') this.#requests.append(lease, this.logs.cut(line));
     if (stream === 'system') this.teller.line(lease, service, line);
+    if (event !== undefined) this.events.append(lease, { ...event, service });
     this.logs.append(lease, { service, stream, line });
   };
 

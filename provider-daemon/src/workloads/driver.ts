@@ -212,7 +212,13 @@ export interface WorkloadDriver<S extends WorkloadSpec = WorkloadSpec, W extends
 export type LogStream = 'stdout' | 'stderr' | 'system' | 'request';
 
 /** A line of a service's log: what it wrote itself, what the provider says about it (`system`), or a request it answered. */
-export type WorkloadLog = (workload: WorkloadName, stream: LogStream, line: string) => void;
+export type WorkloadLog = (workload: WorkloadName, stream: LogStream, line: string, event?: WorkloadEvent) => void;
+
+/** What a line of `system` says, for programs: an image that had to be fetched or loaded is here. */
+export interface WorkloadEvent {
+  readonly type: 'image-pulled';
+  readonly image: string;
+}
 
 /**
  * `invalid`: cannot run as it is. `image`: the image cannot be had, or is too large. `unhealthy`: started, but does not

@@ -6,7 +6,7 @@ import { toHex, utf8 } from '@mu/lib/bytes';
 import { merkleRoot } from '@mu/lib/merkle';
 import { UsageReport } from '@mu/proto/billing';
 import { logLimits } from '../../src/api/log-book.ts';
-import type { NumberedLine } from '../../src/api/sources.ts';
+import type { NumberedEvent, NumberedLine } from '../../src/api/sources.ts';
 import { isRootLine, TenantDesk } from '../../src/api/tenant-desk.ts';
 import { RequestLog } from '../../src/usage/request-log.ts';
 
@@ -31,6 +31,12 @@ const request = (line: string): void => desk.log({ deployment: '7', service: 'we
 async function lines(): Promise<NumberedLine[]> {
   const all: NumberedLine[] = [];
   for await (const line of desk.logs.read(7n, { follow: false, signal })) all.push(line);
+  return all;
+}
+
+async function events(): Promise<NumberedEvent[]> {
+  const all: NumberedEvent[] = [];
+  for await (const event of desk.events.read(7n, { after: 0, follow: false, signal })) all.push(event);
   return all;
 }
 
@@ -85,12 +91,15 @@ test('a workload cannot write the line that ends a period', async () => {
 test('a report that the chain has taken is an event', async () => {
   const report = { lease: 7n, sequence: 3n, fromHeight: 5n, toHeight: 9n, logRoot: new Uint8Array(32).fill(1) };
   desk.reported(UsageReport.fromPartial(report));
-  const events = desk.events.read(7n, { after: 0, follow: false, signal });
-  expect((await events.next()).value).toEqual({
-    seq: 1,
-    timeMs: 1_000,
-    event: { type: 'usage-reported', sequence: '3', from_height: '5', to_height: '9', log_root: '01'.repeat(32) },
-  });
+  const event = { type: 'usage-reported', sequence: '3', from_height: '5', to_height: '9', log_root: '01'.repeat(32) };
+  expect(await events()).toEqual([{ seq: 1, timeMs: 1_000, event }]);
+});
+
+test('an image that has come is an event, and a line of the log', async () => {
+  const event = { type: 'image-pulled', image: 'images/web.tar' } as const;
+  desk.log({ deployment: '7', service: 'web' }, 'system', 'the image is here', event);
+  expect(await events()).toMatchObject([{ event: { ...event, service: 'web' } }]);
+  expect(await lines()).toMatchObject([{ service: 'web', stream: 'system', line: 'the image is here' }]);
 });
 
 test('nothing of a lease that is over is kept', async () => {

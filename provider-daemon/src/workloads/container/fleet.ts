@@ -4,7 +4,7 @@ import { reach } from '../../faults/fault-points.ts';
 import { type WorkloadNetwork, wishOf } from '../../network/networks.ts';
 import { type ContainerSpec, WorkloadError, type WorkloadName } from '../driver.ts';
 import { createBody, restrictions, userOf } from './create-options.ts';
-import type { ReadyImage } from './images.ts';
+import type { ImageTeller, ReadyImage } from './images.ts';
 import { type ContainerPlace, containerName, labelFilters, placeOf, specHashOf } from './names.ts';
 import type { ContainerParts } from './parts.ts';
 
@@ -37,7 +37,7 @@ export class Fleet {
     const { images, networks, provider, log } = this.#parts;
     const { image: source } = spec.artifact;
     const key = await images.keyOf(source);
-    const tell = (line: string): void => log(this.#workload, 'system', line);
+    const tell: ImageTeller = (line, event) => log(this.#workload, 'system', line, event);
     const image = await images.ensure(this.#workload, source, { key, tell });
     const network = await networks.ensure(this.#workload, wishOf(spec));
     const specHash = specHashOf(spec, { provider, image: key, network: network.name });

@@ -8,7 +8,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { ImageReference } from '@mu/client/registry/reference';
 import { reach } from '../../faults/fault-points.ts';
-import { type ImageSource, WorkloadError, type WorkloadName } from '../driver.ts';
+import { type ImageSource, WorkloadError, type WorkloadEvent, type WorkloadName } from '../driver.ts';
 import { dockerArchive, planArchive } from './archive.ts';
 import type { SizeLimits } from './archive-scan.ts';
 import { type Engine, EngineError, type EngineFacts, type ImageFacts } from './engine.ts';
@@ -18,6 +18,9 @@ import { manifestFacts, parseReference } from './registry.ts';
 
 /** Images that declare more folders as volumes are refused: each takes a file system in memory. */
 const maxImageVolumes = 16;
+
+/** Takes lines for a workload's log. */
+export type ImageTeller = (line: string, event?: WorkloadEvent) => void;
 
 export interface ImagesOptions {
   readonly engine: Engine;
@@ -66,7 +69,7 @@ export class Images {
   async ensure(
     workload: WorkloadName,
     source: ImageSource,
-    options: { readonly key: ImageKey; readonly tell: (line: string) => void },
+    options: { readonly key: ImageKey; readonly tell: ImageTeller },
   ): Promise<ReadyImage> {
     const repository = this.#repository(workload.deployment);
     const tag = tagOf(workload.service, options.key);
@@ -78,6 +81,8 @@ export class Images {
       else await this.#pull(source, { repository, tag, tell: options.tell });
     });
     reach('image.loaded');
+    const image = source.from === 'archive' ? source.name : source.reference;
+    options.tell('the image is here', { type: 'image-pulled', image });
     return this.#ready(name, await this.#engine.image(name));
   }
 
@@ -101,7 +106,7 @@ export class Images {
 
   async #pull(
     source: ImageSource & { from: 'registry' },
-    { repository, tag, tell }: { repository: string; tag: string; tell: (line: string) => void },
+    { repository, tag, tell }: { repository: string; tag: string; tell: ImageTeller },
   ): Promise<void> {
     const reference = parseReference(source.reference);
     const { limits, facts, allowPrivateRegistries: allowPrivate } = this.#options;
@@ -130,7 +135,6 @@ export class Images {
       // The name under which it was pulled would keep it for ever; unless somebody else had it so before.
       if (before === undefined) await this.#engine.untag(reference.canonical);
     }
-    tell(`the image is here`);
   }
 
   #checkPulled({ canonical, digest }: ImageReference, image: ImageFacts | undefined, config: string): void {
