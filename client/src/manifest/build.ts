@@ -145,13 +145,13 @@ function toManifestService(service: Service, input: ManifestInput): ManifestServ
   return { type: service.type, name };
 }
 
-function toManifestGateway({ name, endpoints }: GatewayService, stack: Stack): ManifestService {
+function toManifestGateway({ name, endpoints, hosts }: GatewayService, stack: Stack): ManifestService {
   const routes = Object.entries(endpoints).map(([path, { type, route_to: target, port }]): ManifestRoute => {
     const callee = stack.services.find((service) => service.name === target);
     if (callee?.type !== 'Workload') return { path, methods: type ?? ['*'], function: target };
     return { path, methods: type ?? ['*'], workload: target, port: port ?? onlyHttpPort(callee) };
   });
-  return { type: 'MuGateway', name, routes };
+  return { type: 'MuGateway', name, routes, ...(hosts === undefined ? {} : { hosts }) };
 }
 
 function onlyHttpPort({ name, connections }: WorkloadService): number {

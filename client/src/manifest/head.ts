@@ -2,6 +2,7 @@
  * The head of a manifest (design §6): RFC 8785 JSON that names workloads, files and encrypted sections. It is checked
  * whole before anything of it is used; its hash stands on the chain as the deployment's version.
  */
+import { hostNamePattern, maxHostNames } from '@mu/lib/host-name';
 import * as z from 'zod';
 import {
   envNamePattern,
@@ -70,6 +71,8 @@ const muGateway = z.strictObject({
   type: z.literal('MuGateway'),
   name,
   routes: z.array(route).max(manifestLimits.routes),
+  /** Host names of the tenant's own, each once; a holder serves one when its owner has proved it. */
+  hosts: z.array(z.string().regex(hostNamePattern)).min(1).max(maxHostNames).optional(),
 });
 
 const compute = z.strictObject({

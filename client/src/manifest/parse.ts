@@ -123,6 +123,8 @@ function checkBase64(...texts: readonly string[]): void {
 function checkWorkloads({ infrastructure, services }: ManifestWorkloads): string[] {
   const names = services.map(({ name }) => name);
   if (new Set(names).size !== names.length) throw inconsistent(`${infrastructure}: a service is named twice`);
+  const hosts = services.flatMap((service) => (service.type === 'MuGateway' ? (service.hosts ?? []) : []));
+  if (new Set(hosts).size !== hosts.length) throw inconsistent(`${infrastructure}: a host name is given twice`);
   for (const service of services) {
     if (service.type === 'MuGateway') checkGateway(service, infrastructure, services);
     if (service.type === 'Workload') checkWorkload(service);

@@ -39,6 +39,7 @@ export function breaches(value: YamlValue, known: StackKnowledge): Breach[] {
   return [
     ...repeated(services, 'name', ['services']),
     ...repeated(infrastructure, 'name', ['infrastructure']),
+    ...repeatedHosts(services),
     ...services.flatMap((service, i) => serviceBreaches(service, ['services', i], services, infrastructure)),
     ...infrastructure.flatMap((one, i) => infrastructureBreaches(one, ['infrastructure', i], services, known)),
     ...idleInfrastructure(infrastructure, services),
@@ -250,6 +251,21 @@ function repeatedEnv(service: Fields, path: Path): Breach[] {
     }
   });
   return found;
+}
+
+/** A host name leads to one gateway. */
+function repeatedHosts(services: readonly Fields[]): Breach[] {
+  const seen = new Set<YamlValue>();
+  return services.flatMap((service, i) =>
+    listOf(service['hosts']).flatMap((host, at): Breach[] => {
+      if (typeof host !== 'string' || !seen.has(host)) {
+        seen.add(host);
+        return [];
+      }
+      const path = ['services', i, 'hosts', at];
+      return [{ path, message: `the host name ${shown(host)} is given twice`, allowed: 'each host name once' }];
+    }),
+  );
 }
 
 function repeated(entries: readonly Fields[], key: string, path: Path): Breach[] {

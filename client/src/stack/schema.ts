@@ -1,4 +1,5 @@
 /** The schema of a stack file (design §8). What concerns several fields at once stands in rules.ts. */
+import { hostNamePattern, maxHostNames } from '@mu/lib/host-name';
 import * as z from 'zod';
 import {
   count,
@@ -155,6 +156,13 @@ const muGateway = record('a MuGateway', {
   ).refine((endpoints) => inRange(Object.keys(endpoints).length, maxEndpoints), {
     error: say('too few or too many endpoints', `1 to ${maxEndpoints}`),
   }),
+  /** Names of your own, beside the provider's; each is served once its TXT record `_mu.<host>` proves it. */
+  hosts: list(
+    'hosts',
+    text('a host name', 'a name in lower case like shop.example.org', hostNamePattern),
+    maxHostNames,
+    1,
+  ).optional(),
   infrastructure: infrastructureNames,
 });
 

@@ -132,6 +132,34 @@ describe('a built manifest', () => {
     expect(made(web(volumes)).head.workloads[0]!.services[2]).toMatchObject({ compute: { disk: 5 * 1024 * 1024 } });
   });
 
+  it('has the host names of its gateways as the stack names them', () => {
+    const text = sample.replace('name: main_gw\n', 'name: main_gw\n    hosts: [shop.example.org, example.org]\n');
+    const { head } = build({ stack: read(text).stack });
+    expect(head.workloads[0]!.services[1]).toMatchObject({ hosts: ['shop.example.org', 'example.org'] });
+    expect(build().head.workloads[0]!.services[1]).not.toHaveProperty('hosts');
+  });
+
+  it.each([
+    ['none', []],
+    ['one that is no name', ['-.example.org']],
+    ['one in capitals', ['Shop.example.org']],
+    ['more than 16', Array.from({ length: 17 }, (_, i) => `h${i}.example.org`)],
+  ])('refuses host names beyond their form: %s', (_, hosts) => {
+    const bytes = changed((head) => Object.assign(head.workloads[0]!.services[1]!, { hosts }) && head);
+    expect(refusal(() => parseManifest(bytes))).toBe('schema');
+  });
+
+  it('refuses a host name that two doors would answer', () => {
+    const bytes = changed((head) => {
+      const [first] = head.workloads;
+      const gateway = first!.services[1]!;
+      first!.services.push({ ...gateway, name: 'other_gw', hosts: ['shop.example.org'] } as typeof gateway);
+      Object.assign(gateway, { hosts: ['shop.example.org'] });
+      return head;
+    });
+    expect(refusal(() => parseManifest(bytes))).toBe('inconsistent');
+  });
+
   it('routes to the only http connection of a workload, by every method where none is named', () => {
     const connections = ', connections: [{ name: http, port: 8080, protocol: http, scope: workload, from: [web] }]';
     const text = web(connections).replace(

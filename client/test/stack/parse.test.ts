@@ -88,6 +88,9 @@ const http = '{ name: http, port: 80, protocol: http, scope: global }';
 const routeTo = (endpoint: string): string =>
   `${workload(`connections: [${http}]`)}  - { type: MuGateway, name: g, endpoints: { /: ${endpoint} } }\n`;
 
+/** The gateway of the sample with host names of its own. */
+const hosts = (list: string): string => sample.replace('name: main_gw\n', `name: main_gw\n    hosts: ${list}\n`);
+
 /** Each mistake, where it is reported, and a word that the allowed values must contain. */
 const mistakes: readonly (readonly [string, string, string, string])[] = [
   ['a Workload as root', workload('user: 0'), '4:87', 'above 0'],
@@ -153,6 +156,20 @@ const mistakes: readonly (readonly [string, string, string, string])[] = [
   ['a path without a slash', sample.replace('/login', 'login'), '11:18', '/...'],
   ['a path with dots', sample.replace('/login', '/a/../b'), '11:18', '/...'],
   ['a path with an encoded character', sample.replace('/login', '/a%2fb'), '11:18', '/...'],
+  ['a host name in capitals', hosts('[Shop.example.org]'), '11:13', 'lower case'],
+  ['a host name of one label', hosts('[localhost]'), '11:13', 'shop.example.org'],
+  ['a host name with a dot at its end', hosts('[shop.example.org.]'), '11:13', 'shop.example.org'],
+  ['an address as a host name', hosts('[10.0.0.1]'), '11:13', 'shop.example.org'],
+  ['any host name', hosts('["*.example.org"]'), '11:13', 'shop.example.org'],
+  ['a label of 64 characters', hosts(`[${'a'.repeat(64)}.org]`), '11:13', 'shop.example.org'],
+  ['a host name given twice', hosts('[a.example.org, a.example.org]'), '11:28', 'each host name once'],
+  ['no host names', hosts('[]'), '11:12', 'a list of 1 to 16'],
+  [
+    'too many host names',
+    hosts(`[${Array.from({ length: 17 }, (_, i) => `h${i}.example.org`).join(', ')}]`),
+    '11:12',
+    'a list of 1 to 16',
+  ],
   ['no endpoints', sample.replace('{ /login: { type: POST, route_to: simple_backend } }', '{}'), '11:16', '1 to 1000'],
   ['a name given twice', sample.replace('main_db', 'main_gw'), '12:25', 'each name once'],
   ['a variable set twice', sample.replace('VAR2', 'VAR1'), '8:29', 'each name once'],

@@ -2,12 +2,13 @@
  * Host names of tenants' own. A name is served only after its TXT record `_mu.<host>` has shown `<owner>/<dseq>`: who can
  * write it has the name. The first deployment that proves a name has it until the record is gone, which is looked at daily.
  */
+import { hostNamePattern, maxHostNames } from '@mu/lib/host-name';
 import type { Logger } from 'pino';
 import type { HostProof, HostStore } from './host-store.ts';
 import type { TxtResolver } from './txt-resolver.ts';
 
 /** Names of one deployment at most; more are not looked at. */
-export const maxHosts = 16;
+export const maxHosts = maxHostNames;
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 /** How often a proved name is looked at again. */
@@ -21,8 +22,6 @@ const troubleMs = 10 * minuteMs;
 export const graceMs = 72 * hourMs;
 /** Names that are asked for at the same time. */
 const atOnce = 16;
-
-const hostPattern = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export interface HostStatus {
   readonly host: string;
@@ -202,7 +201,7 @@ export class HostBook {
 
   #refusal(host: string, index: number): HostStatus[] {
     const isReserved = this.#options.reserved.some((own) => host === own || host.endsWith(`.${own}`));
-    if (!hostPattern.test(host)) return [{ host, state: 'refused', reason: 'this is not a host name' }];
+    if (!hostNamePattern.test(host)) return [{ host, state: 'refused', reason: 'this is not a host name' }];
     if (isReserved) return [{ host, state: 'refused', reason: 'this name belongs to the provider' }];
     if (index >= maxHosts)
       return [{ host, state: 'refused', reason: `a deployment has ${maxHosts} host names at most` }];

@@ -137,8 +137,8 @@ function imageOf({ name, image }: ManifestWorkload, { secrets, fileOf }: PlanInp
   return { from: 'registry', reference: image.registry, ...(credentials === undefined ? {} : { credentials }) };
 }
 
-function gatewayOf({ name, routes }: ManifestGateway, place: LeasePlace): ServedGateway {
-  return { label: labelOf(place, name), service: name, hosts: [], routes: routes.map(routeOf) };
+function gatewayOf({ name, routes, hosts = [] }: ManifestGateway, place: LeasePlace): ServedGateway {
+  return { label: labelOf(place, name), service: name, hosts, routes: routes.map(routeOf) };
 }
 
 function routeOf(route: ManifestRoute): RouteSpec {
