@@ -65,11 +65,15 @@ export interface LeaseObserver {
 /** The most that one message may confirm (design §5). */
 const maxConfirmations = 500;
 
+type StandingEffect = Exclude<LeaseEffect, { type: 'confirm' }>;
+
 interface Entry {
   life: LeaseLife;
   readonly place: LeasePlace;
   /** effects run one after the other */
   turn: Promise<void>;
+  /** what could not be carried out, to be tried again with the next block */
+  unfinished?: StandingEffect | undefined;
 }
 
 export class LeaseKeeper {
@@ -156,6 +160,7 @@ export class LeaseKeeper {
     await this.#options.runner.poll();
     const due: Entry[] = [];
     for (const entry of this.#entries.values()) {
+      this.#tryAgain(entry);
       const effects = this.#play(entry, { type: 'height', height });
       if (effects.some(({ type }) => type === 'confirm')) due.push(entry);
       await this.#options.usage.tick(entry.life.lease, height);
@@ -165,12 +170,17 @@ export class LeaseKeeper {
   }
 
   /**
-   * Ends and erases what is left of leases that ended while the daemon was away: workloads, and manifests of deployments
+   * Ends and erases what is left of leases that ended, or ran out of funds, while the daemon was away: workloads, and
+   * manifests of deployments
    * of which no lease lives here any more. For manifests the chain is asked, as a lease may have been made that the watch
    * has not told of yet. Only when all live leases are known.
    */
   async sweep(): Promise<void> {
     const { manifests, client, provider, runner, usage, log } = this.#options;
+    for (const entry of this.#entries.values()) {
+      const { work, lease } = entry.life;
+      if (work.at === 'paused') this.#enqueue(entry, { type: 'pause', lease });
+    }
     await runner.sweep((lease) => this.#isOver(lease), new Set(usage.owing()));
     for (const record of manifests.list()) {
       if (this.#serves(record)) continue;
@@ -215,12 +225,34 @@ export class LeaseKeeper {
       this.#options.observer?.stepped(entry.place.lease, { before, event, after: life });
     }
     for (const effect of effects) {
-      if (effect.type !== 'confirm') entry.turn = entry.turn.then(() => this.#carryOut(entry, effect));
+      if (effect.type !== 'confirm') this.#enqueue(entry, effect);
     }
     return effects;
   }
 
-  async #carryOut(entry: Entry, effect: Exclude<LeaseEffect, { type: 'confirm' }>): Promise<void> {
+  #enqueue(entry: Entry, effect: StandingEffect): void {
+    entry.turn = entry.turn.then(async () => {
+      try {
+        await this.#carryOut(entry, effect);
+      } catch (error) {
+        // The engine or the data plane is away, or the disk is full: neither ends the daemon, nor what comes after.
+        const reason = error instanceof Error ? error.message : String(error);
+        const { lease } = entry.place;
+        this.#options.log.warn({ lease: lease.toString(), effect: effect.type, reason }, 'it is tried again');
+        entry.unfinished = effect;
+      }
+    });
+  }
+
+  /** Carries out what could not be, unless it has been overtaken: nothing is paused that was started again. */
+  #tryAgain(entry: Entry): void {
+    const effect = entry.unfinished;
+    entry.unfinished = undefined;
+    if (effect === undefined) return;
+    if (effect.type === 'stop' || entry.life.work.at === 'paused') this.#enqueue(entry, effect);
+  }
+
+  async #carryOut(entry: Entry, effect: StandingEffect): Promise<void> {
     const { lease } = entry.place;
     if (effect.type === 'start') await this.#start(entry, effect.revision);
     else if (effect.type === 'pause') {

@@ -114,10 +114,13 @@ export class LeaseRunner {
     return endpoints;
   }
 
-  /** Stops a lease's workloads. What they used stays to be taken; volumes and databases stay. */
+  /**
+   * Stops a lease's workloads, also those that a daemon before this one has left. What they used stays to be taken; volumes
+   * and databases stay.
+   */
   async stop(lease: bigint): Promise<void> {
     const running = this.#running.get(lease);
-    if (running === undefined) return;
+    if (running === undefined) return this.#clear(lease.toString());
     this.#running.delete(lease);
     await this.#options.plane.withdraw(lease.toString());
     await running.containers?.prune([]);
@@ -192,6 +195,13 @@ export class LeaseRunner {
     const running = this.#running.get(lease);
     if (running === undefined) return left;
     return [...left, ...containerUsage(running), ...this.#databaseUsage(running, height)];
+  }
+
+  async #clear(lease: string): Promise<void> {
+    const { plane, containers } = this.#options;
+    await plane.withdraw(lease);
+    const driver = containers?.here?.driver;
+    for (const name of (await driver?.found()) ?? []) if (name.deployment === lease) await driver?.remove(name);
   }
 
   async #forget(lease: bigint): Promise<void> {

@@ -42,6 +42,7 @@ let held: ManifestRecord[];
 let sent: { typeUrl: string; value: unknown }[];
 let ran: string[];
 let fails: boolean;
+let engineIsAway: boolean;
 /** what stands sealed on the chain, and of which deployments it was asked for */
 let sealed: ManifestRecord | Error | undefined;
 let asked: bigint[];
@@ -53,6 +54,7 @@ beforeEach(() => {
   sent = [];
   ran = [];
   fails = false;
+  engineIsAway = false;
   sealed = undefined;
   asked = [];
   const client = {
@@ -86,7 +88,7 @@ beforeEach(() => {
     },
     stop(number: bigint) {
       ran.push(`stop ${number}`);
-      return Promise.resolve();
+      return engineIsAway ? Promise.reject(new Error('the engine is away')) : Promise.resolve();
     },
     erase: () => Promise.resolve(),
     databasesOf: () => [],
@@ -190,6 +192,50 @@ test('a sweep ends what runs for leases that are over on the chain, not for thos
   await keeper.lease(lease(1n));
   await keeper.sweep();
   expect(ran).toEqual(['swept 3', 'swept 4']);
+});
+
+test('a sweep stops what runs for a lease that ran out of funds while nobody looked', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n, { state: LeaseState.LEASE_STATE_OUT_OF_FUNDS }));
+  await keeper.sweep();
+  await settle();
+  expect(ran).toContain('stop 1');
+  await keeper.lease(lease(1n));
+  await keeper.sweep();
+  await settle();
+  expect(ran.filter((what) => what === 'stop 1')).toHaveLength(1);
+  expect(ran).toContain('start 1/1');
+});
+
+test('what cannot be stopped while the engine is away is stopped with a later block, and the end comes after it', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n));
+  await settle();
+  engineIsAway = true;
+  await keeper.lease(lease(1n, { state: LeaseState.LEASE_STATE_CLOSED, closedHeight: 8n }));
+  await settle();
+  await keeper.height(9n);
+  await settle();
+  expect(ran).toEqual(['start 1/1', 'stop 1', 'stop 1']);
+  engineIsAway = false;
+  await keeper.height(10n);
+  await settle();
+  expect(ran.slice(3)).toEqual(['stop 1', 'end 1']);
+  expect(keeper.leases()).toEqual([]);
+});
+
+test('a pause that failed is not made up for when there are funds again', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n));
+  await settle();
+  engineIsAway = true;
+  await keeper.lease(lease(1n, { state: LeaseState.LEASE_STATE_OUT_OF_FUNDS }));
+  await settle();
+  engineIsAway = false;
+  await keeper.lease(lease(1n));
+  await keeper.height(9n);
+  await settle();
+  expect(ran).toEqual(['start 1/1', 'stop 1', 'start 1/1']);
 });
 
 test('a sweep erases manifests of leases that ended while the daemon was away, and no others', async () => {

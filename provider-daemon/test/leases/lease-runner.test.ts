@@ -7,8 +7,9 @@ import { DataPlane } from '../../src/data-plane/data-plane.ts';
 import { Totals } from '../../src/data-plane/totals.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { type Journal, openJournal } from '../../src/journal/journal.ts';
+import type { ContainerHost } from '../../src/leases/container-host.ts';
 import { Databases } from '../../src/leases/databases.ts';
-import { type LeasePlace, LeaseRunner } from '../../src/leases/lease-runner.ts';
+import { type LeasePlace, LeaseRunner, type LeaseRunnerOptions } from '../../src/leases/lease-runner.ts';
 import { ManifestStore } from '../../src/manifests/manifest-store.ts';
 import { receiveDelivery } from '../../src/manifests/receive.ts';
 import { NullDriver, type NullHandler } from '../../src/workloads/null-driver.ts';
@@ -24,6 +25,7 @@ let gateway: Gateway;
 let driver: NullDriver;
 let totals: Totals;
 let runner: LeaseRunner;
+let options: LeaseRunnerOptions;
 let origin: string;
 /** what a function sees of its caller and its environment */
 let seen: Record<string, string>[];
@@ -48,7 +50,7 @@ beforeEach(async () => {
     random: counted().random,
   });
   totals = new Totals(join(folder, 'totals'));
-  runner = new LeaseRunner({
+  options = {
     plane: new DataPlane({ driver, gateway, totals, ways: { upstreams: [] } }),
     containers: undefined,
     volumeRetentionMs: 0,
@@ -59,7 +61,8 @@ beforeEach(async () => {
     onTrouble: (_lease, error) => {
       throw error;
     },
-  });
+  };
+  runner = new LeaseRunner(options);
   const built = build();
   const { chunks, sha256 } = arriving(bodyOf(built));
   await receiveDelivery({ chunks, sha256 }, factsOf(built), manifests);
@@ -129,6 +132,26 @@ test('what is left of leases that are over ends, and its counts go when nothing 
   expect(await used(100n)).toMatchObject({ 'main_gw gateway-requests': 2n });
   await runner.sweep(over, new Set());
   expect(await used(100n)).toEqual({});
+});
+
+test('what a daemon before this one has left running is stopped too', async () => {
+  const [endpoint] = (await start(1n, 100n)) as [string];
+  expect((await login(endpoint)).status).toBe(200);
+  const found = [
+    { deployment: '7', service: 'web' },
+    { deployment: '8', service: 'web' },
+  ];
+  const removed: string[] = [];
+  const host = {
+    driver: {
+      found: async () => found,
+      remove: async ({ deployment }: { deployment: string }) => void removed.push(deployment),
+    },
+  } as unknown as ContainerHost;
+  const next = new LeaseRunner({ ...options, containers: { here: host, host: () => host } });
+  await next.stop(7n);
+  expect((await login(endpoint)).status).toBe(404);
+  expect(removed).toEqual(['7']);
 });
 
 test('a database keeps what it stores over a stop, and loses it when the lease is over', async () => {
