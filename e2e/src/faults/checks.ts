@@ -2,7 +2,7 @@
 import { BillLineKind } from '@mu/proto/billing';
 import { LeaseState } from '@mu/proto/market';
 import { eventually } from '../process.ts';
-import type { Deployed } from './deployments.ts';
+import { type Deployed, stateName } from './deployments.ts';
 import type { SeenContainer } from './engine-view.ts';
 import type { Visitor } from './shop.ts';
 import type { World } from './world.ts';
@@ -34,7 +34,7 @@ export async function untilAnswered(visitor: Visitor, ask: () => Promise<unknown
 /** The deployment has one lease only, and it lives. */
 export async function checkLease(world: World, { dseq, lease }: Deployed): Promise<void> {
   const leases = await world.leasesOf(dseq);
-  const stand = leases.map(({ number, state }) => `lease ${number} is ${LeaseState[state]}`).join(', ');
+  const stand = leases.map(({ number, state }) => `lease ${number} is ${stateName(state)}`).join(', ');
   const isWell = leases.length === 1 && leases[0]?.number === lease;
   if (!isWell || leases[0]?.state !== LeaseState.LEASE_STATE_ACTIVE) throw new Error(`a lease was lost: ${stand}`);
 }
@@ -101,9 +101,9 @@ export async function checkBill(world: World, { lease, visitor }: Deployed): Pro
   return billed;
 }
 
-/** All that was sent is billed in the end. @param lost at most so many requests may be missing */
+/** All that was answered is billed in the end. @param lost at most so many requests may be missing */
 export async function checkWholeBill(world: World, deployed: Deployed, lost = 0): Promise<Billed> {
-  const { requests, logins } = deployed.visitor.sent;
+  const { requests, logins } = deployed.visitor.answered;
   let billed: Billed = { requests: 0, invocations: 0 };
   await eventually(
     `a bill of ${requests} requests and ${logins} logins`,

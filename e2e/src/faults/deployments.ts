@@ -40,9 +40,14 @@ export async function cancel(world: World, { dseq }: Deployed): Promise<void> {
   await world.mucli('tx', 'deployment', 'cancel', String(dseq));
 }
 
+/** For people: `LEASE_STATE_ACTIVE`. */
+export function stateName(state: LeaseState): string {
+  return Object.entries(LeaseState).find(([, value]) => value === state)?.[0] ?? String(state);
+}
+
 /** Waits until the chain has the lease so. */
 export function untilState(world: World, { lease }: Deployed, state: LeaseState): Promise<true> {
-  return eventually(`lease ${lease} as ${LeaseState[state]}`, async () =>
+  return eventually(`lease ${lease} as ${stateName(state)}`, async () =>
     (await world.lease(lease)).state === state ? true : undefined,
   );
 }

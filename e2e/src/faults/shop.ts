@@ -74,6 +74,7 @@ export class Visitor {
   #visits = 0;
   #logins = 0;
   #mostVisits = 0;
+  #answered = { requests: 0, logins: 0 };
 
   constructor(endpoint: string) {
     this.endpoint = endpoint;
@@ -82,6 +83,11 @@ export class Visitor {
   /** Requests that were sent, answered or not. */
   get sent(): { readonly requests: number; readonly logins: number } {
     return { requests: this.#visits + this.#logins, logins: this.#logins };
+  }
+
+  /** Requests that were answered with 200: these must be billed. */
+  get answered(): { readonly requests: number; readonly logins: number } {
+    return this.#answered;
   }
 
   /** The most that the counter on the volume has said. */
@@ -95,6 +101,7 @@ export class Visitor {
     const response = await fetch(`${this.endpoint}/cgi-bin/visit`, { signal: AbortSignal.timeout(answerMs) });
     const text = await response.text();
     if (response.status !== 200) throw new Error(`a visit was answered with ${response.status}: ${text.trim()}`);
+    this.#answered.requests += 1;
     const visit = JSON.parse(text) as Visit;
     // 0 is said where the counter cannot be reached.
     if (visit.visits === 0) throw new Error('the counter did not answer');
@@ -116,6 +123,8 @@ export class Visitor {
     const text = await response.text();
     if (response.status !== 200 || !text.includes('Hello, Ada!'))
       throw new Error(`a login was answered with ${response.status}: ${text.trim()}`);
+    this.#answered.requests += 1;
+    this.#answered.logins += 1;
   }
 
   /** Container and function, one after the other. */
