@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { loadConfig } from './config/config.ts';
+import { homeVariable, loadConfig } from './config/config.ts';
 import { type ProviderConfig, settings } from './config/schema.ts';
 import { addOperatorCommands } from './operators/commands/program.ts';
 import { configFileName, identityFolder } from './setup/places.ts';
@@ -14,7 +14,7 @@ const print = (value: unknown): void =>
 
 function folderOf(command: Command): string {
   const { home } = command.optsWithGlobals() as { home?: string };
-  return resolve(home ?? process.env['MU_PROVIDER_HOME'] ?? join(homedir(), '.mu-provider'));
+  return resolve(home ?? process.env[homeVariable] ?? join(homedir(), '.mu-provider'));
 }
 
 /** Settings given as flags: `--chain-id` → value. */

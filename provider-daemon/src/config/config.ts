@@ -130,7 +130,7 @@ function unknownKeys(tables: Record<string, unknown>, file: string, lines: Reado
 function unknownEnvironment(environment: Readonly<Record<string, string | undefined>>): string[] {
   const known = settings.map((one) => one.environment);
   return Object.keys(environment)
-    .filter((name) => name.startsWith('MU_PROVIDER_') && name !== configVariable && !known.includes(name))
+    .filter((name) => name.startsWith('MU_PROVIDER_') && name !== homeVariable && !known.includes(name))
     .map((name) => `${name}: no setting has this name`);
 }
 
@@ -139,8 +139,8 @@ function unknownFlags(flags: Readonly<Record<string, string | undefined>>): stri
   return Object.keys(flags).flatMap((flag) => (known.includes(flag) ? [] : [`${flag}: no setting has this name`]));
 }
 
-/** The variable that names the config file itself. */
-export const configVariable = 'MU_PROVIDER_CONFIG';
+/** The variable that names the provider’s folder: no setting of the file. */
+export const homeVariable = 'MU_PROVIDER_HOME';
 
 /** Paths are made absolute, from the folder of the config file. */
 function settled({ setting }: NamedSetting, value: unknown, file: string): unknown {

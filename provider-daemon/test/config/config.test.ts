@@ -84,7 +84,7 @@ allow_private_peers = true
   it('takes a flag before the environment before the file', () => {
     const text = `${least}[host]\nport = 1\n[gateway]\nport = 1\n[node]\nid = "a"\n`;
     const config = read(text, {
-      environment: { MU_PROVIDER_HOST_PORT: '2', MU_PROVIDER_GATEWAY_PORT: '2', PATH: '/bin', MU_PROVIDER_CONFIG: 'x' },
+      environment: { MU_PROVIDER_HOST_PORT: '2', MU_PROVIDER_GATEWAY_PORT: '2', PATH: '/bin', MU_PROVIDER_HOME: '/x' },
       flags: { '--gateway-port': '3', '--node-id': undefined },
     });
     expect([config.node.id, config.host.port, config.gateway.port]).toEqual(['a', 2, 3]);
