@@ -7,6 +7,7 @@ import type { Quantity } from '../usage/counters.ts';
 import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../workloads/driver.ts';
 import { FunctionSet } from './function-set.ts';
 import { InstancePool } from './instance-pool.ts';
+import { LeaseHosts, type LeaseHostsOptions } from './lease-hosts.ts';
 import { LeaseWays, type LeaseWaysOptions } from './lease-ways.ts';
 import type {
   LeaseTotals,
@@ -26,7 +27,7 @@ interface Serving {
   readonly pools: Map<string, InstancePool>;
   readonly ways: LeaseWays;
   workloads: readonly ServedWorkload[];
-  labels: readonly string[];
+  gateways: readonly ServedGateway[];
 }
 
 export interface DataPlaneOptions {
@@ -36,11 +37,14 @@ export interface DataPlaneOptions {
   readonly sandboxes?: () => number;
   readonly totals: Totals;
   readonly ways: LeaseWaysOptions;
+  /** Proves host names of tenants' own; without it none are served. */
+  readonly hosts?: Omit<LeaseHostsOptions, 'onChange'>;
 }
 
 export class DataPlane implements Plane {
   readonly #options: DataPlaneOptions;
   readonly #claims: GatewayClaims;
+  readonly #hosts: LeaseHosts | undefined;
   readonly #leases = new Map<string, Serving>();
   readonly #relays = new RelayTally();
   /** Changes of one lease, one after the other. */
@@ -49,6 +53,8 @@ export class DataPlane implements Plane {
   constructor(options: DataPlaneOptions) {
     this.#options = options;
     this.#claims = new GatewayClaims(options.gateway);
+    const { hosts } = options;
+    this.#hosts = hosts && new LeaseHosts({ ...hosts, onChange: (lease) => this.#rename(lease) });
   }
 
   open(lease: string, ways: ServedWays): Promise<void> {
@@ -61,10 +67,11 @@ export class DataPlane implements Plane {
       await serving.functions.apply(wish.functions);
       placeAll(serving, wish.workloads);
       await serving.ways.set(wish);
+      this.#hosts?.set(wish.lease, wish);
       for (const gateway of wish.gateways) this.#openDoor(wish.lease, gateway, serving);
       const kept = wish.gateways.map(({ label }) => label);
-      for (const label of serving.labels) if (!kept.includes(label)) this.#claims.release(wish.lease, label);
-      serving.labels = kept;
+      for (const { label } of serving.gateways) if (!kept.includes(label)) this.#claims.release(wish.lease, label);
+      serving.gateways = wish.gateways;
       reach('routes.set');
       await serving.functions.prune();
     });
@@ -83,7 +90,8 @@ export class DataPlane implements Plane {
     return this.#inTurn(lease, async () => {
       const serving = this.#leases.get(lease);
       if (serving === undefined) return;
-      for (const label of serving.labels) this.#claims.release(lease, label);
+      for (const { label } of serving.gateways) this.#claims.release(lease, label);
+      this.#hosts?.drop(lease);
       await serving.ways.close();
       await serving.functions.stop();
       this.#options.totals.add(lease, this.#usedBy(lease, serving));
@@ -126,20 +134,35 @@ export class DataPlane implements Plane {
       pools: new Map<string, InstancePool>(),
       ways: new LeaseWays(this.#options.ways, this.#relays),
       workloads: [],
-      labels: [],
+      gateways: [],
     };
     this.#leases.set(lease, serving);
     return serving;
   }
 
-  #openDoor(lease: string, { label, service, routes, hosts }: ServedGateway, { functions, pools }: Serving): void {
+  /** Looks at the host names that are due. */
+  async checkHosts(): Promise<void> {
+    await this.#hosts?.check();
+  }
+
+  #rename(lease: string): void {
+    for (const gateway of this.#leases.get(lease)?.gateways ?? [])
+      this.#claims.rename(lease, gateway.label, this.#provedHosts(lease, gateway));
+  }
+
+  #provedHosts(lease: string, gateway: ServedGateway): readonly string[] {
+    return this.#hosts?.proved(lease, gateway) ?? [];
+  }
+
+  #openDoor(lease: string, gateway: ServedGateway, { functions, pools }: Serving): void {
+    const { label, service, routes } = gateway;
     this.#claims.serve(lease, label, {
       deployment: lease,
       service,
       routes,
       functions: functions.workloads(),
       upstreams: pools,
-      hosts,
+      hosts: this.#provedHosts(lease, gateway),
     });
   }
 

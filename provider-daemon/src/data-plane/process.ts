@@ -5,9 +5,12 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { Gateway } from '../gateway/gateway.ts';
+import { FileHostStore } from '../gateway/host-store.ts';
+import { HostBook } from '../gateway/hosts.ts';
 import { openSettings } from '../gateway/settings.ts';
+import { dnsResolver } from '../gateway/txt-resolver.ts';
 import { WasmDriver } from '../workloads/wasm-driver.ts';
 import { DataPlane } from './data-plane.ts';
 import { PlaneServer } from './plane-server.ts';
@@ -16,6 +19,8 @@ import { Totals } from './totals.ts';
 
 /** Totals are brought to the disk so often: a crash loses no more than that. */
 const countEveryMs = 1_000;
+/** Host names that are due are looked at so often. */
+const hostsEveryMs = 10_000;
 
 /** Runs until it is asked to end. @param folder holds its settings @throws Error where it cannot serve */
 export async function runDataPlane(folder: string): Promise<void> {
@@ -37,6 +42,10 @@ export async function runDataPlane(folder: string): Promise<void> {
   const plane = new DataPlane({
     ...{ driver, gateway, totals, ways: { upstreams: settings.resolvers } },
     sandboxes: () => driver.processCount,
+    hosts: {
+      ...{ book: hostBookOf(settings, report), log },
+      onTrouble: (error) => report.error({ reason: String(error) }, 'proofs of host names cannot be kept'),
+    },
   });
   const at = await gateway.listen(settings.gateway.listen);
   const greeting = { settings: settingsDigest(settings), gateway: at };
@@ -47,7 +56,9 @@ export async function runDataPlane(folder: string): Promise<void> {
     plane.count();
     if (!existsSync(path) || (server?.aloneMs() ?? 0) > settings.orphanMs) ended.resolve();
   }, countEveryMs);
+  const hostWatch = setInterval(() => void plane.checkHosts(), hostsEveryMs);
   await ended.promise;
+  clearInterval(hostWatch);
   await gateway.drain();
   clearInterval(watch);
   plane.count();
@@ -55,4 +66,11 @@ export async function runDataPlane(folder: string): Promise<void> {
   await driver.close();
   await totals.close();
   opened.close();
+}
+
+function hostBookOf({ folder, hosts }: PlaneSettings, log: Logger) {
+  const store = new FileHostStore(join(folder, planeFiles.hosts));
+  const resolver = dnsResolver(hosts.nameServers);
+  return (onChange: (deployment: string) => void) =>
+    new HostBook({ store, resolver, now: Date.now, log, reserved: hosts.reserved, onChange });
 }

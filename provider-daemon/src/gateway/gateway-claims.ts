@@ -31,6 +31,17 @@ export class GatewayClaims {
     this.#gateway.setRoutes(label, service);
   }
 
+  /** Other host names for what a lease serves at a label; who answers there stays. */
+  rename(lease: string, label: string, hosts: readonly string[]): void {
+    const claims = (this.#claims.get(label) ?? []).map((claim) =>
+      claim.lease === lease ? { lease, service: { ...claim.service, hosts } } : claim,
+    );
+    const last = claims.at(-1);
+    if (last === undefined) return;
+    this.#claims.set(label, claims);
+    if (last.lease === lease) this.#gateway.setRoutes(label, last.service);
+  }
+
   /** A lease serves a label no more. */
   release(lease: string, label: string): void {
     this.#count(label);
