@@ -34,7 +34,7 @@ beforeAll(async () => {
     name: 'only',
     price: { cpu: '0.05', memoryMib: '0.01' },
     // Long enough for what is used to be seen before it is reported.
-    settings: { '--usage-report-every-blocks': '12' },
+    settings: { '--usage-report-every-blocks': '60' },
   });
   for (const address of [user, stranger, provider.owner, provider.operator]) await network.addAccount(address);
   await network.startChain();

@@ -155,3 +155,15 @@ test('the end of a lease ends its readers and erases what was kept; what nobody 
   await store.keepOnly(new Set([9n]));
   expect(await store.leases()).toEqual([9n]);
 });
+
+test('lines that come while a lease is being forgotten end nothing, and are swept', async () => {
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 20; i++) write('x'.repeat(300));
+    const ending = store.forget(7n);
+    for (let i = 0; i < 20; i++) write('late'.repeat(80));
+    await ending;
+  }
+  await store.settled();
+  await store.keepOnly(new Set());
+  expect(await store.leases()).toEqual([]);
+});
