@@ -119,8 +119,10 @@ describeWithDocker('a tenant and his containers', () => {
     const failed = await mucli('exec', '1', '--', 'sh', '-c', 'echo out; echo "in trouble" >&2; exit 5');
     expect(failed).toEqual({ code: 5, stdout: 'out\n', stderr: expect.stringContaining('in trouble\n') });
     expect(await execWith('one\ntwo\n', 'wc', '-l')).toEqual({ code: 0, stdout: expect.stringMatching(/^\s*2\s*$/) });
-    // A terminal on this side, of a size that the one on the other side takes over.
-    const shell = `stty cols 100 rows 30; ${bin} deployment exec 1 -it -- sh -c 'tty; stty size; exit 7'`;
+    // A terminal on this side, of a size that the one on the other side takes over a moment after it is there.
+    const inside =
+      'i=0; until [ "$(stty size 2> /dev/null)" = "30 100" ] || [ $i = 300 ]; do i=$((i+1)); done; tty; stty size; exit 7';
+    const shell = `stty cols 100 rows 30; ${bin} deployment exec 1 -it -- sh -c '${inside}'`;
     const terminal = await runCommand('script', ['-qec', shell, '/dev/null'], { env: network.userEnv() });
     expect([terminal.code, terminal.stdout]).toEqual([7, expect.stringMatching(/\/dev\/pts\/\d+\s+30 100/)]);
     const [missing, wrong] = await Promise.all([
