@@ -30,6 +30,7 @@ import { Containers } from './leases/container-host.ts';
 import { Databases } from './leases/databases.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
+import { publicPorts } from './leases/public-ports.ts';
 import { ManifestStore } from './manifests/manifest-store.ts';
 import { takeSealed } from './manifests/take-sealed.ts';
 import { type OperatorParts, refuseSecond, startOperators } from './operators/operators.ts';
@@ -152,6 +153,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     databases,
     gatewayUri: gatewayUri(config),
     domain: config.gateway.domain,
+    ports: publicPorts(config, journal),
     onInstances(lease, workloads) {
       desk.instances.look(lease, workloads);
       tallies.look(workloads);

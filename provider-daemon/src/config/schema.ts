@@ -2,6 +2,7 @@
 import { Dec } from '@mu/lib/dec';
 import type { Kind } from './kinds.ts';
 import * as kind from './kinds.ts';
+import { type PortRange, portRange } from './port-range.ts';
 
 /** One setting. Without a default it must be given. */
 export interface Setting<T> {
@@ -160,6 +161,11 @@ export const schema = {
         kind.whole(0, 65_535),
         0,
         'With TLS: port for plain HTTP, which leads to HTTPS and answers the ACME authority, who asks at port 80; 0: none.',
+      ),
+      ports: setting<PortRange | 'none'>(
+        portRange,
+        'none',
+        'Public TCP and UDP ports that containers may have, at the address above; empty: none are offered.',
       ),
       nameServers: setting(
         kind.listOf(kind.textLike('an IP address', /^[0-9a-fA-F.:]{2,45}$/)),

@@ -39,6 +39,16 @@ export interface LeaseRecord {
   readonly endpoints: readonly string[];
 }
 
+/** A public port that a connection of a lease has. */
+export interface PortRecord {
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  readonly lease: bigint;
+  readonly service: string;
+  /** Name of the connection. */
+  readonly connection: string;
+}
+
 /** Whose journal it is: one of another chain or node is refused, since its reports would be wrong. */
 export interface JournalOwner {
   readonly chainId: string;
@@ -51,6 +61,7 @@ export interface Journal {
   /** By the number of the lease. */
   readonly usage: Table<bigint, UsageState>;
   readonly leases: Table<bigint, LeaseRecord>;
+  readonly ports: Table<Pick<PortRecord, 'protocol' | 'port'>, PortRecord>;
   /** All writes of `work` together, or none when it throws. */
   atomically<T>(work: () => T): T;
   /** From here on it is another node's. */
@@ -81,6 +92,7 @@ export function openJournal(folder: string, owner: JournalOwner): Journal {
     manifests: table(manifestForm),
     usage: table(usageForm),
     leases: table(leaseForm),
+    ports: table(portForm),
     atomically: (work) => root.transactionSync(work),
     handOver: (to) => root.putSync('owner', metaOf(to)),
     close: () => root.close(),
@@ -183,4 +195,19 @@ const leaseForm: TableForm<bigint, LeaseRecord> = {
   key: numberKey,
   write: ({ lease, revision, endpoints }) => ({ lease: String(lease), revision: String(revision), endpoints }),
   read: (value) => leaseSchema.parse(value),
+};
+
+const portSchema = z.strictObject({
+  protocol: z.enum(['tcp', 'udp']),
+  port: z.int().min(1).max(65_535),
+  lease: integer.transform(BigInt),
+  service: z.string(),
+  connection: z.string(),
+});
+
+const portForm: TableForm<Pick<PortRecord, 'protocol' | 'port'>, PortRecord> = {
+  name: 'ports',
+  key: ({ protocol, port }) => `${protocol}/${numberKey(BigInt(port))}`,
+  write: ({ lease, ...rest }) => ({ ...rest, lease: String(lease) }),
+  read: (value) => portSchema.parse(value),
 };

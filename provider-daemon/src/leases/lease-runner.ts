@@ -9,12 +9,13 @@ import { type ContainerSpec, type ServingWorkload, WorkloadError } from '../work
 import { WorkloadSet } from '../workloads/workload-set.ts';
 import type { Containers } from './container-host.ts';
 import type { Databases } from './databases.ts';
+import { Doors, type DoorsOptions, type OpenDoors } from './doors.ts';
 import { localWays } from './local-ways.ts';
 import { checkRoom, type LeasePlace, type LeasePlan, planOf } from './plan.ts';
 
 export type { LeasePlace } from './plan.ts';
 
-export interface LeaseRunnerOptions {
+export interface LeaseRunnerOptions extends DoorsOptions {
   readonly plane: Plane;
   /** Undefined where no containers are offered. */
   readonly containers: Pick<Containers, 'host' | 'here'> | undefined;
@@ -22,10 +23,6 @@ export interface LeaseRunnerOptions {
   readonly volumeRetentionMs: number;
   readonly manifests: ManifestStore;
   readonly databases: Databases;
-  /** public address of the gateway, `http://host:port` */
-  readonly gatewayUri: string;
-  /** deployments answer at `<label>.<domain>`; empty: at the path `/~<label>` */
-  readonly domain: string;
   /** Told of the containers of a lease whenever one of their instances comes, goes, or changes how it stands. */
   readonly onInstances?: (lease: bigint, containers: ReadonlyMap<string, ServingWorkload>) => void;
   /** Something that is tried again later did not work. */
@@ -43,13 +40,13 @@ interface Running {
   readonly place: LeasePlace;
   readonly plan: LeasePlan;
   readonly containers: WorkloadSet<ContainerSpec, ServingWorkload> | undefined;
-  readonly endpoints: readonly string[];
   /** the last block whose stored bytes are counted */
   countedTo: bigint;
 }
 
 export class LeaseRunner {
   readonly #options: LeaseRunnerOptions;
+  readonly #doors: Doors;
   readonly #running = new Map<bigint, Running>();
   /** First starts that are under way. */
   readonly #starting = new Map<bigint, Pick<Running, 'plan' | 'containers'>>();
@@ -60,6 +57,7 @@ export class LeaseRunner {
 
   constructor(options: LeaseRunnerOptions) {
     this.#options = options;
+    this.#doors = new Doors(options);
   }
 
   /**
@@ -74,12 +72,13 @@ export class LeaseRunner {
   ): Promise<readonly string[]> {
     const plan = this.#planOf(place, at.revision);
     checkRoom(plan.containers, lease);
+    const doors = this.#doors.of(place.lease, plan);
     const before = this.#running.get(place.lease);
     const containers = before?.containers ?? this.#containerSet(place.lease, plan);
     if (before !== undefined) reach('update.begun');
     if (before === undefined) this.#starting.set(place.lease, { plan, containers });
     try {
-      return await this.#bringUp(place, { plan, containers, before, height: at.height });
+      return await this.#bringUp(place, { plan, containers, before, doors, height: at.height });
     } finally {
       this.#starting.delete(place.lease);
     }
@@ -91,10 +90,16 @@ export class LeaseRunner {
       plan,
       containers,
       before,
+      doors,
       height,
-    }: Pick<Running, 'plan' | 'containers'> & { readonly before: Running | undefined; readonly height: bigint },
+    }: Pick<Running, 'plan' | 'containers'> & {
+      readonly before: Running | undefined;
+      readonly doors: OpenDoors;
+      readonly height: bigint;
+    },
   ): Promise<readonly string[]> {
-    const ways = await this.#ways(plan);
+    const { relays, names } = await this.#ways(plan);
+    const ways = { relays: [...relays, ...doors.relays], names };
     reach('plane.opening');
     await this.#options.plane.open(place.lease.toString(), ways);
     reach('plane.opened');
@@ -108,10 +113,10 @@ export class LeaseRunner {
       throw error;
     }
     for (const service of plan.databases) this.#options.databases.table(place.lease, service);
-    const endpoints = plan.gateways.map(({ label }) => this.#endpointOf(label));
-    this.#running.set(place.lease, { place, plan, containers, endpoints, countedTo: height });
+    this.#running.set(place.lease, { place, plan, containers, countedTo: height });
     await containers?.prune(plan.containers);
-    return endpoints;
+    this.#doors.settle(place.lease, plan);
+    return doors.endpoints;
   }
 
   /**
@@ -132,6 +137,7 @@ export class LeaseRunner {
   async erase(place: LeasePlace, databases: readonly string[]): Promise<void> {
     for (const service of databases) await this.#options.databases.erase(place.lease, service);
     await this.#options.containers?.here?.volumes.retire(place.lease.toString(), this.#options.volumeRetentionMs);
+    this.#doors.free(place.lease);
     await this.#forget(place.lease);
   }
 
@@ -147,8 +153,10 @@ export class LeaseRunner {
     const found = (await host?.driver.found()) ?? [];
     const volumes = (await host?.volumes.list()) ?? [];
     const counted = [...this.#totals.keys()];
+    const reachable = this.#doors.leases().map(String);
     const over = new Set<string>();
-    for (const lease of new Set([...served, ...counted, ...found.map(({ deployment }) => deployment), ...volumes])) {
+    const containing = found.map(({ deployment }) => deployment);
+    for (const lease of new Set([...served, ...counted, ...containing, ...volumes, ...reachable])) {
       if (await isOver(BigInt(lease))) over.add(lease);
     }
     const isLeft = (lease: string): boolean => over.has(lease);
@@ -156,6 +164,7 @@ export class LeaseRunner {
     for (const lease of counted.filter(isLeft)) if (!owing.has(BigInt(lease))) await this.#forget(BigInt(lease));
     for (const name of found) if (isLeft(name.deployment)) await host?.driver.remove(name);
     for (const lease of volumes.filter(isLeft)) await host?.volumes.retire(lease, volumeRetentionMs);
+    for (const lease of reachable.filter(isLeft)) this.#doors.free(BigInt(lease));
     await host?.volumes.sweep();
   }
 
@@ -256,13 +265,6 @@ export class LeaseRunner {
       workloads: instancesOf(containers),
       ...ways,
     });
-  }
-
-  #endpointOf(label: string): string {
-    const { gatewayUri, domain } = this.#options;
-    if (domain === '') return `${gatewayUri}/~${label}`;
-    const { protocol, port } = new URL(gatewayUri);
-    return `${protocol}//${label}.${domain}${port === '' ? '' : `:${port}`}`;
   }
 
   #databaseUsage(running: Running, height: bigint): Quantity[] {

@@ -14,6 +14,7 @@ import type { ServedFunction, ServedGateway } from '../data-plane/plane.ts';
 import { type RouteSpec, wholeRoute } from '../gateway/routes.ts';
 import type { HeldFile } from '../manifests/manifest-store.ts';
 import { type ContainerSpec, type ImageSource, WorkloadError } from '../workloads/driver.ts';
+import type { PublicConnection } from './public-ports.ts';
 
 /** A lease and the place of its services in the manifest. */
 export interface LeasePlace {
@@ -38,6 +39,8 @@ export interface LeasePlan {
   readonly gateways: readonly ServedGateway[];
   readonly databases: readonly string[];
   readonly connections: readonly LocalConnection[];
+  /** What anybody may call by TCP or UDP; by HTTP it is among the gateways. */
+  readonly publicConnections: readonly PublicConnection[];
 }
 
 export interface PlanInput {
@@ -65,6 +68,7 @@ export function planOf(input: PlanInput): LeasePlan {
     ],
     databases: services.filter(({ type }) => type === 'MuDb').map(({ name }) => name),
     connections,
+    publicConnections: workloads.flatMap(publicConnectionsOf),
   };
 }
 
@@ -160,6 +164,12 @@ function doorsOf({ name, connections }: ManifestWorkload, place: LeasePlace): Se
       hosts: [],
       routes: [wholeRoute(name, one.port)],
     }));
+}
+
+function publicConnectionsOf({ name, connections }: ManifestWorkload): PublicConnection[] {
+  return connections.flatMap(({ name: connection, port, protocol, scope }) =>
+    scope === 'global' && protocol !== 'http' ? [{ service: name, connection, protocol, port }] : [],
+  );
 }
 
 const labelOf = ({ owner, dseq }: LeasePlace, door: string): string => deploymentLabel(owner, dseq, door);
