@@ -50,7 +50,13 @@ export class ChainFacts implements LeaseFacts {
     const lease = (await unlessMissing(this.#client.market.lease({ number })))?.lease;
     if (lease?.order === undefined || lease.provider !== this.#provider) return undefined;
     const { owner, dseq } = lease.order;
-    return { lease: number, owner, dseq, infrastructure: await this.#infrastructureOf(lease), live: isLive(lease.state) };
+    return {
+      lease: number,
+      owner,
+      dseq,
+      infrastructure: await this.#infrastructureOf(lease),
+      live: isLive(lease.state),
+    };
   }
 
   async accessKeys(owner: string, dseq: bigint): Promise<AccessKeyFact[]> {
