@@ -6,6 +6,7 @@ const chunkBytes = 64 * 1024;
 
 export class LineCursor<T> {
   readonly #files: SegmentFiles;
+  readonly #accept: ((text: string) => boolean) | undefined;
   /** The number of the last line that was given. */
   #after: number;
   #segment: Segment | undefined;
@@ -13,9 +14,11 @@ export class LineCursor<T> {
   /** In the file: behind the last whole line. */
   #position = 0;
 
-  constructor(files: SegmentFiles, after: number) {
+  /** @param accept passes over lines by their text, before the dear part of reading them */
+  constructor(files: SegmentFiles, after: number, accept?: (text: string) => boolean) {
     this.#files = files;
     this.#after = after;
+    this.#accept = accept;
   }
 
   /** All lines up to what is written now, and on while files follow. */
@@ -67,6 +70,7 @@ export class LineCursor<T> {
   #lineOf(text: string): T | undefined {
     const seq = numberOf(text);
     if (seq === undefined || seq <= this.#after) return undefined;
+    if (this.#accept?.(text) === false) return undefined;
     try {
       const line = JSON.parse(text) as T;
       this.#after = seq;

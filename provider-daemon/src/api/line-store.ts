@@ -28,6 +28,8 @@ export interface ReadOptions {
   /** Go on with lines as they come, until the signal or the end of the lease. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
+  /** Passes over lines by their JSON, before it is parsed: a long log is read several times faster. */
+  readonly accept?: (json: string) => boolean;
 }
 
 interface Page<T> {
@@ -66,10 +68,10 @@ export class LineStore<T extends object> {
   }
 
   /** Ends when all that is there has been read, or, where it follows, at the signal or when the lease is forgotten. */
-  async *read(lease: bigint, { after, follow, signal }: ReadOptions): AsyncGenerator<Numbered<T>> {
+  async *read(lease: bigint, { after, follow, signal, accept }: ReadOptions): AsyncGenerator<Numbered<T>> {
     const page = this.#page(lease);
     await this.#flush(lease, page);
-    const cursor = new LineCursor<Numbered<T>>(page.files, after);
+    const cursor = new LineCursor<Numbered<T>>(page.files, after, accept);
     try {
       while (!signal.aborted) {
         const { version, ended } = page;

@@ -48,9 +48,12 @@ export class LogBook implements LogSource {
 
   async *read(lease: bigint, { tail, after, follow, signal, ...filter }: LogRead): AsyncGenerator<NumberedLine> {
     let last = after ?? 0;
+    // Within a text quotes are escaped: only the field itself is found so.
+    const accept = (json: string): boolean =>
+      filter.streams === undefined || filter.streams.some((one) => json.includes(`"stream":"${one}"`));
     if (tail !== undefined) {
       const kept: NumberedLine[] = [];
-      for await (const line of this.#store.read(lease, { after: last, follow: false, signal })) {
+      for await (const line of this.#store.read(lease, { after: last, follow: false, signal, accept })) {
         last = line.seq;
         if (tail > 0 && matches(line, filter)) kept.push(line);
         if (kept.length > 2 * tail) kept.splice(0, kept.length - tail);
@@ -58,7 +61,7 @@ export class LogBook implements LogSource {
       for (const line of kept.slice(-tail)) yield line;
       if (!follow) return;
     }
-    for await (const line of this.#store.read(lease, { after: last, follow, signal })) {
+    for await (const line of this.#store.read(lease, { after: last, follow, signal, accept })) {
       if (matches(line, filter)) yield line;
     }
   }

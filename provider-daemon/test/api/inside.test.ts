@@ -205,11 +205,16 @@ describe('logs', () => {
     world.clock.nowMs = startMs + 180_000;
     expect(await texts({ service: 'web' })).toEqual(['a', 'b']);
     expect(await texts({ streams: ['request'] })).toEqual(['b']);
-    expect(await texts({ streams: ['request', 'stdout'], tail: 2 })).toEqual(['b', 'c']);
-    expect(await texts({ since: '2m' })).toEqual(['b', 'c']);
-    expect(await texts({ since: new Date(startMs + 120_000).toISOString() })).toEqual(['c']);
-    expect(await texts({ since: '2m', tail: 1 })).toEqual(['c']);
-    expect(await texts({ after: 1 })).toEqual(['b', 'c']);
+    write('{"stream":"request"}', 'db', 'stdout');
+    expect(await texts({ streams: ['request'] })).toEqual(['b']);
+    expect(await texts({ streams: ['stdout'], tail: 1 })).toEqual(['{"stream":"request"}']);
+    world.clock.nowMs = startMs + 180_000;
+    const last = '{"stream":"request"}';
+    expect(await texts({ streams: ['request', 'stdout'], tail: 3 })).toEqual(['b', 'c', last]);
+    expect(await texts({ since: '2m' })).toEqual(['b', 'c', last]);
+    expect(await texts({ since: new Date(startMs + 120_000).toISOString() })).toEqual(['c', last]);
+    expect(await texts({ since: '2m', tail: 1 })).toEqual([last]);
+    expect(await texts({ after: 2 })).toEqual(['c', last]);
   });
 
   it('of a lease that is over are not waited for', async () => {
