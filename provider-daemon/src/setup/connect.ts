@@ -45,6 +45,12 @@ export async function openViews(config: ProviderConfig, client: ChainClient, log
   return openProvedViews({ rpcUrl: chain.rpcUrl, client, trust, folder, maxAgeMs: trust.maxViewAgeS * 1000 });
 }
 
+/**
+ * What a confirmation or a report may cost more in its block than a simulation at the block before says: in the same block a
+ * bill may get a line, or an order its match.
+ */
+const turnGas = 30_000n;
+
 /** A sender that signs with one of the provider's keys. @param which `owner` or `operator` */
 export async function senderOf(
   config: ProviderConfig,
@@ -58,5 +64,6 @@ export async function senderOf(
     registry: createRegistry(),
     gasPriceMicro: config.chain.gasPrice.mulInt(1_000_000n).ceilInt(),
     feeDenom: config.chain.denom,
+    extraGas: turnGas,
   });
 }
