@@ -13,9 +13,10 @@ const common = {
 } satisfies Config;
 
 export default {
-  // As many processes as processors, and a fresh one where a test has left much behind: modules of ES stay in memory for as
+  // More processes than processors, since tests with containers wait for the engine most of the time; and a fresh one where a
+  // test has left much behind: modules of ES stay in memory for as
   // long as their process lives, and in one process for all tests the collector does half of the work in the end.
-  maxWorkers: '100%',
+  maxWorkers: '150%',
   workerIdleMemoryLimit: '1GB',
   // Against tests that hang, not a measure of speed: on a machine that is busy with others a second becomes ten.
   testTimeout: 30_000,
