@@ -1,0 +1,121 @@
+/**
+ * A container engine of a test's own, which can be stopped and killed without anybody else noticing: own data, sockets,
+ * containerd and namespaces, no default bridge, and no hand on the host's packet filter.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { eventually } from '../process.ts';
+import { EngineView } from './engine-view.ts';
+
+/** Its network controller, the file systems of its containers and its containerd want their time. */
+const startMs = 60_000;
+const stopMs = 60_000;
+
+export class OwnEngine {
+  readonly folder: string;
+  readonly #liveRestore: boolean;
+  #process: ChildProcess | undefined;
+
+  private constructor(liveRestore: boolean) {
+    // Short: paths of sockets end at 107 bytes.
+    this.folder = mkdtempSync(join(tmpdir(), 'mu-en-'));
+    this.#liveRestore = liveRestore;
+  }
+
+  /** @param options.liveRestore containers run on while it is away */
+  static async start(options: { readonly liveRestore: boolean }): Promise<OwnEngine> {
+    const engine = new OwnEngine(options.liveRestore);
+    try {
+      await engine.start();
+    } catch (error) {
+      await engine.remove();
+      throw error;
+    }
+    return engine;
+  }
+
+  get socket(): string {
+    return join(this.folder, 'sock');
+  }
+
+  get isRunning(): boolean {
+    const process = this.#process;
+    return process !== undefined && process.exitCode === null && process.signalCode === null;
+  }
+
+  /** Starts it, or starts it again. */
+  async start(): Promise<void> {
+    const { folder } = this;
+    mkdirSync(join(folder, 'x'), { recursive: true });
+    const log = openSync(join(folder, 'log'), 'a');
+    const name = basename(folder);
+    const args = [
+      ...['--host', `unix://${this.socket}`, '--config-file', join(folder, 'none.json')],
+      ...['--data-root', join(folder, 'd'), '--exec-root', join(folder, 'x'), '--pidfile', join(folder, 'pid')],
+      ...['--containerd-namespace', name, '--containerd-plugins-namespace', `${name}-plugins`],
+      ...['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
+      ...(this.#liveRestore ? ['--live-restore'] : []),
+    ];
+    this.#process = spawn('dockerd', args, { stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    const view = new EngineView(this.socket);
+    await eventually(
+      'an engine of our own',
+      async () => {
+        if (!this.isRunning) throw new Error(`dockerd ended:\n${this.lastLines()}`);
+        return (await view.answers()) ? true : undefined;
+      },
+      startMs,
+    );
+  }
+
+  /** As a service manager stops it. Without live-restore its containers end. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  /** `kill -9`: its containers run on, whatever is configured. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  lastLines(): string {
+    return readFileSync(join(this.folder, 'log'), 'utf8').split('\n').slice(-15).join('\n');
+  }
+
+  /** Ends it and takes its folder away. What ran on it must have been removed. */
+  async remove(): Promise<void> {
+    if (this.isRunning) await this.stop();
+    await this.#endContainerd();
+    const points = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .flatMap((line) => line.split(' ')[4] ?? [])
+      .filter((point) => point.startsWith(`${this.folder}/`));
+    for (const point of points.reverse()) execFileSync('umount', ['--lazy', point]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const process = this.#process;
+    if (process === undefined || !this.isRunning) return;
+    const ended = new Promise((resolve) => process.once('close', resolve));
+    process.kill(signal);
+    const timer = setTimeout(() => process.kill('SIGKILL'), stopMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** A containerd of its own that a killed engine has left. */
+  async #endContainerd(): Promise<void> {
+    const file = join(this.folder, 'x', 'containerd', 'containerd.pid');
+    if (!existsSync(file)) return;
+    const pid = Number(readFileSync(file, 'utf8'));
+    const isOurs = (): boolean =>
+      existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.folder);
+    if (!isOurs()) return;
+    process.kill(pid, 'SIGTERM');
+    await eventually('the end of containerd', () => (isOurs() ? undefined : true), stopMs);
+  }
+}

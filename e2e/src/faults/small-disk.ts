@@ -1,0 +1,55 @@
+/** A disk so small that a test can fill it: a file system in a file, mounted. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export class SmallDisk {
+  readonly #folder: string;
+  readonly #fill: string;
+
+  /** Makes and mounts it. */
+  constructor(bytes: number) {
+    this.#folder = mkdtempSync(join(tmpdir(), 'mu-sd-'));
+    mkdirSync(this.mount);
+    const image = join(this.#folder, 'image');
+    execFileSync('truncate', ['-s', String(bytes), image]);
+    execFileSync('mkfs.ext4', ['-q', '-F', '-m', '0', image]);
+    execFileSync('mount', ['-o', 'loop', image, this.mount]);
+    this.#fill = join(this.mount, 'fill');
+  }
+
+  get mount(): string {
+    return join(this.#folder, 'm');
+  }
+
+  /** Takes every free block. */
+  fill(): void {
+    const file = openSync(this.#fill, 'a');
+    for (const size of [1 << 20, 4096]) {
+      const chunk = Buffer.alloc(size, 1);
+      while (tryWrite(file, chunk));
+    }
+    closeSync(file);
+  }
+
+  /** Gives them back. */
+  free(): void {
+    rmSync(this.#fill, { force: true });
+  }
+
+  remove(): void {
+    execFileSync('umount', ['--lazy', this.mount]);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function tryWrite(file: number, chunk: Buffer): boolean {
+  try {
+    writeSync(file, chunk);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return false;
+    throw error;
+  }
+}
