@@ -37,7 +37,8 @@ export class PlaneServer {
   #aloneSince: number | undefined;
   readonly #now: () => number;
 
-  constructor(options: PlaneServerOptions, now: () => number) {
+  /** @param now milliseconds since some moment; a clock that somebody can set would end the data plane in a restart */
+  constructor(options: PlaneServerOptions, now: () => number = () => performance.now()) {
     this.#options = options;
     this.#now = now;
     this.#aloneSince = now();

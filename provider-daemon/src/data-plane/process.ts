@@ -50,7 +50,7 @@ export async function runDataPlane(folder: string): Promise<void> {
   const at = await gateway.listen(settings.gateway.listen);
   const greeting = { settings: settingsDigest(settings), gateway: at };
   const path = join(folder, planeFiles.socket);
-  server = new PlaneServer({ plane, path, greeting, onStop: async () => ended.resolve() }, Date.now);
+  server = new PlaneServer({ plane, path, greeting, onStop: async () => ended.resolve() });
   await server.listen();
   const watch = setInterval(() => {
     plane.count();

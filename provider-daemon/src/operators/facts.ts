@@ -116,7 +116,10 @@ export class FactsKeeper {
     const { asking, now } = this.#options;
     const due = [...this.#kept].filter(([part, { isAsked, askedMs }]) => {
       const everyMs = asking[part]?.everyMs ?? 0;
-      return !isAsked && (askedMs === undefined || now() - askedMs >= everyMs);
+      if (isAsked || askedMs === undefined) return !isAsked;
+      const agoMs = now() - askedMs;
+      // Below 0: the clock was set back, and nobody knows how long ago it was.
+      return agoMs >= everyMs || agoMs < 0;
     });
     await Promise.all(due.map(([part, kept]) => this.#ask(part, kept)));
   }

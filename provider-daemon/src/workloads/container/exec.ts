@@ -43,7 +43,7 @@ export async function startExec(
   }
   // What the command writes first waits in the socket; errors of it are told when it is read.
   socket.on('error', () => {});
-  const startedMs = clock.now();
+  const startedMs = clock.elapsed();
   for (;;) {
     const { running, pid, exitCode } = await engine.execInspect(execId);
     if (pid > 0) return new ContainerExec({ engine, clock, execId, socket, tty, containerId, pid });
@@ -51,7 +51,7 @@ export async function startExec(
       socket.destroy();
       throw new WorkloadError('invalid', `there is no command ${command[0]} in the container`);
     }
-    if (clock.now() - startedMs > startMs) {
+    if (clock.elapsed() - startedMs > startMs) {
       socket.destroy();
       throw new WorkloadError('failed', `the command has not started within ${startMs / 1000} s`);
     }

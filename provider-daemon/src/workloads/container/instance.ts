@@ -50,10 +50,15 @@ export class Instance {
   #reviving = false;
   #revivals = 0;
   #changed = Promise.withResolvers<void>();
+  /** the run that was seen last, by when the engine says that it began, and when it was first seen */
+  #seenRun: { readonly startedMs: number; readonly sinceMs: number } | undefined;
+  /** when this picture of the container was made, in milliseconds since 1970 */
+  readonly #attachedMs: number;
 
   constructor(options: InstanceOptions) {
     this.#options = options;
     this.#parts = options.parts;
+    this.#attachedMs = options.parts.clock.now();
     this.place = options.place;
     this.containerId = options.containerId;
     this.address = options.address;
@@ -142,9 +147,9 @@ export class Instance {
    */
   async comeUp(): Promise<void> {
     const { clock, patience } = this.#parts;
-    const startedMs = clock.now();
+    const begunMs = clock.elapsed();
     for (;;) {
-      const waitedMs = clock.now() - startedMs;
+      const waitedMs = clock.elapsed() - begunMs;
       const changed = this.#changed.promise;
       if (this.#isUp()) return;
       const why =
@@ -187,10 +192,15 @@ export class Instance {
   }
 
   #isUp(): boolean {
+    const { clock, patience } = this.#parts;
     const { phase, startedMs } = this.#standing;
     if (phase !== 'running') return false;
     if (this.#standing.health !== undefined) return this.#standing.health.answered;
-    return startedMs > 0 && this.#parts.clock.now() - startedMs >= this.#parts.patience.settleMs;
+    if (startedMs === 0) return false;
+    // One that ran before this daemon did has settled by the engine's word; others are measured, as the clock may be set.
+    if (this.#seenRun?.startedMs !== startedMs) this.#seenRun = { startedMs, sinceMs: clock.elapsed() };
+    const ranMs = Math.max(0, this.#attachedMs - startedMs) + clock.elapsed() - this.#seenRun.sinceMs;
+    return ranMs >= patience.settleMs;
   }
 
   #lateWhy(): string {

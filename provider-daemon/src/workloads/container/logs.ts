@@ -150,15 +150,15 @@ class Budget {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#fromMs = clock.now();
+    this.#fromMs = clock.elapsed();
   }
 
   async spend(bytes: number, signal: AbortSignal): Promise<void> {
     this.#bytes += bytes;
     if (this.#bytes < maxLogBytesPerSecond) return;
-    const restMs = this.#fromMs + 1000 - this.#clock.now();
+    const restMs = this.#fromMs + 1000 - this.#clock.elapsed();
     if (restMs > 0) await this.#clock.wait(restMs, signal);
-    this.#fromMs = this.#clock.now();
+    this.#fromMs = this.#clock.elapsed();
     this.#bytes = 0;
   }
 }

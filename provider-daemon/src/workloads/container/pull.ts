@@ -44,7 +44,7 @@ export async function pullImage(engine: Engine, reference: ImageReference, optio
   const watching = watch(reference, { progress, options, giveUp, signal: done.signal });
   try {
     for await (const line of await engine.pull(reference.canonical, options.credentials, end.signal)) {
-      const text = progress.add(line, options.guard.clock.now());
+      const text = progress.add(line, options.guard.clock.elapsed());
       if (text !== undefined) options.tell(text);
       if (progress.fetchedBytes > options.limits.maxBytes) {
         giveUp(
@@ -108,11 +108,11 @@ interface Watch {
 async function watch(reference: ImageReference, { progress, options, giveUp, signal }: Watch): Promise<void> {
   const { clock, freeBytes, reserveBytes } = options.guard;
   const { maxBytes, maxUnpackedBytes } = options.limits;
-  const startedMs = clock.now();
+  const startedMs = clock.elapsed();
   const before = await freeBytes();
   while (!signal.aborted) {
     await clock.wait(guardEveryMs, signal);
-    if (clock.now() - (progress.lastMs ?? startedMs) > silenceMs) {
+    if (clock.elapsed() - (progress.lastMs ?? startedMs) > silenceMs) {
       giveUp(new WorkloadError('image', `${reference.canonical}: no progress for ${silenceMs / 1000} s`));
     }
     const free = await freeBytes();

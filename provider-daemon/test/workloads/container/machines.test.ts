@@ -141,6 +141,7 @@ describe('health', () => {
       {
         clock: {
           now: () => 0,
+          elapsed: () => 0,
           wait: async (ms) => {
             waits.push(ms);
             if (waits.length === states.length) end.abort();

@@ -58,6 +58,7 @@ function optionsOf(more: { freeBytes?: () => Promise<number | undefined>; stepMs
       guard: {
         clock: {
           now: () => nowMs,
+          elapsed: () => nowMs,
           wait: async (ms: number) => {
             nowMs += more.stepMs ?? ms;
             await new Promise((resolve) => setImmediate(resolve));
