@@ -23,6 +23,8 @@ export interface Outlook {
   readonly isFresh: boolean;
   /** Calls that end in a millisecond; 0: none of those that run seems to end. */
   readonly rate: number;
+  /** All that could serve is held by calls that seem not to end at all: a call need not wait to be told. */
+  readonly isStuck: boolean;
 }
 
 export interface WaitingCall {
@@ -55,8 +57,10 @@ export class CallQueue {
   /** @throws WorkloadError (rejects) `busy`, `canceled`, or what `reject` was given */
   add(invocation: Invocation, output: OutputSink): Promise<InvocationResult> {
     if (invocation.signal?.aborted === true) return Promise.reject(canceled());
+    const { starting, isStuck } = this.#outlook();
+    if (isStuck) return Promise.reject(busy('the calls that run do not come to an end'));
     // For each instance that starts one call has its place already.
-    const most = this.#limits.maxQueued + this.#outlook().starting;
+    const most = this.#limits.maxQueued + starting;
     if (this.size >= most) return Promise.reject(busy(`${this.size} calls are waiting already`));
     const settle = Promise.withResolvers<InvocationResult>();
     const onAbort = () => this.#drop(entry, canceled());
@@ -132,8 +136,12 @@ export class CallPace {
 
   /** Calls that end in a millisecond. @param runningMs how long each instance has run its call; 0: it runs none */
   rate(runningMs: readonly number[]): number {
-    const overdue = Math.max(this.#meanMs * overdueFactor, this.#leastMs);
-    return runningMs.filter((ms) => ms <= overdue).length / Math.max(this.#meanMs, 0.01);
+    return runningMs.filter((ms) => !this.isOverdue(ms, this.#leastMs)).length / Math.max(this.#meanMs, 0.01);
+  }
+
+  /** Whether a call runs longer than others do, and longer than `leastMs`. */
+  isOverdue(runningMs: number, leastMs: number): boolean {
+    return runningMs > Math.max(this.#meanMs * overdueFactor, leastMs);
   }
 }
 

@@ -170,10 +170,13 @@ export class FunctionWorkload implements CallableWorkload {
   #outlook(): Outlook {
     const now = performance.now();
     const serving = [...this.#instances].filter(({ state }) => state !== 'retired');
+    const running = serving.map(({ busy, since }) => (busy ? now - since : 0));
+    const { maxInstances, soonMs } = this.#limits;
     return {
       starting: this.#starting,
       isFresh: serving.length === 0 && this.#starting > 0 && !this.#isTroubled,
-      rate: this.#pace.rate(serving.map(({ busy, since }) => (busy ? now - since : 0))),
+      rate: this.#pace.rate(running),
+      isStuck: serving.length >= maxInstances && running.every((ms) => this.#pace.isOverdue(ms, soonMs)),
     };
   }
 

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type Invocation, type OutputSink, WorkloadError } from './driver.ts';
 import type { Isolation, SandboxCode } from './isolation.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { standBack } from './priority.ts';
 import {
   type EngineMessage,
   encodeMessage,
@@ -68,6 +69,7 @@ export class SandboxProcess {
       // A group of its own: Ctrl-C at the daemon's terminal is the daemon's to handle.
       detached: true,
     });
+    if (this.#child.pid !== undefined) standBack(this.#child.pid);
     this.#pipe = this.#child.stdio[3] as Duplex;
     this.#pipe.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#pipe.on('error', () => {}); // its end is what counts, and `exit` tells of it

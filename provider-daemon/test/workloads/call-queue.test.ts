@@ -26,10 +26,10 @@ function queueWith(outlook: Outlook) {
 }
 afterEach(() => jest.useRealTimers());
 
-const stuck: Outlook = { starting: 0, isFresh: false, rate: 0 };
+const slow: Outlook = { starting: 0, isFresh: false, rate: 0, isStuck: false };
 
 test('where no call comes to an end, all that wait are refused after the patience, not before', async () => {
-  const { add, after } = queueWith(stuck);
+  const { add, after } = queueWith(slow);
   add();
   add();
   expect(await after(59)).toEqual(['waits', 'waits']);
@@ -38,34 +38,40 @@ test('where no call comes to an end, all that wait are refused after the patienc
 
 test('who will be served soon waits on, whoever stands too far behind is refused', async () => {
   // A call ends each 400 ms: the second is served within a second, the third is not.
-  const { add, after } = queueWith({ starting: 0, isFresh: false, rate: 1 / 400 });
+  const { add, after } = queueWith({ starting: 0, isFresh: false, rate: 1 / 400, isStuck: false });
   for (let i = 0; i < 3; i += 1) add();
   expect(await after(60)).toEqual(['waits', 'waits', 'busy']);
   expect(await after(5_000)).toEqual(['waits', 'waits', 'busy']);
   expect(await after(5_000)).toEqual(['busy', 'busy', 'busy']);
 });
 
+test('where calls hold everything and seem not to end at all, the next one is told at once', async () => {
+  const { add, after } = queueWith({ ...slow, isStuck: true });
+  add();
+  expect(await after(0)).toEqual(['busy']);
+});
+
 test('a hope that does not come true ends with the next look', async () => {
-  const { add, after, now } = queueWith({ starting: 0, isFresh: false, rate: 1 });
+  const { add, after, now } = queueWith({ starting: 0, isFresh: false, rate: 1, isStuck: false });
   add();
   expect(await after(60)).toEqual(['waits']);
-  now.outlook = stuck;
+  now.outlook = slow;
   expect(await after(60)).toEqual(['busy']);
 });
 
 test('for each instance that starts one call waits; where the function only begins to be called, all do', async () => {
-  const starting = queueWith({ starting: 1, isFresh: false, rate: 0 });
+  const starting = queueWith({ starting: 1, isFresh: false, rate: 0, isStuck: false });
   starting.add();
   starting.add();
   expect(await starting.after(60)).toEqual(['waits', 'busy']);
-  const fresh = queueWith({ starting: 1, isFresh: true, rate: 0 });
+  const fresh = queueWith({ starting: 1, isFresh: true, rate: 0, isStuck: false });
   for (let i = 0; i < 6; i += 1) fresh.add();
   // Four wait beside the one whose instance starts.
   expect(await fresh.after(60)).toEqual(['waits', 'waits', 'waits', 'waits', 'waits', 'busy']);
 });
 
 test('calls are taken in their order, and what has left is not taken', async () => {
-  const { queue, add, after } = queueWith({ starting: 0, isFresh: true, rate: 0 });
+  const { queue, add, after } = queueWith({ starting: 0, isFresh: true, rate: 0, isStuck: false });
   const leaving = new AbortController();
   add(leaving.signal);
   add();
@@ -89,4 +95,5 @@ test('the pace follows the calls; what runs much longer than they do counts for 
   for (let i = 0; i < 50; i += 1) pace.ended(1);
   expect(pace.rate([60, 61])).toBeCloseTo(1, 2);
   expect(pace.rate([61])).toBe(0);
+  expect([pace.isOverdue(900, 1_000), pace.isOverdue(1_001, 1_000)]).toEqual([false, true]);
 });
