@@ -3,7 +3,7 @@
  * containerd and namespaces, no default bridge, and no hand on the host's packet filter.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { eventually } from '../process.ts';
@@ -49,10 +49,13 @@ export class OwnEngine {
   async start(): Promise<void> {
     const { folder } = this;
     mkdirSync(join(folder, 'x'), { recursive: true });
+    // Else it would take the settings of the shared one.
+    const config = join(folder, 'config.json');
+    writeFileSync(config, '{}');
     const log = openSync(join(folder, 'log'), 'a');
     const name = basename(folder);
     const args = [
-      ...['--host', `unix://${this.socket}`, '--config-file', join(folder, 'none.json')],
+      ...['--host', `unix://${this.socket}`, '--config-file', config],
       ...['--data-root', join(folder, 'd'), '--exec-root', join(folder, 'x'), '--pidfile', join(folder, 'pid')],
       ...['--containerd-namespace', name, '--containerd-plugins-namespace', `${name}-plugins`],
       ...['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],

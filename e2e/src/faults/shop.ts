@@ -68,12 +68,16 @@ export interface Visit {
 /** Longest time for one answer: a tenant would not wait longer. */
 const answerMs = 5_000;
 
-/** The only client of a deployment: what it has not sent must not be billed. */
+/**
+ * The only client of a deployment: what it has not sent must not be billed. Its requests go one after the other, whoever
+ * asks for them, since the counter would tell two at a time the same.
+ */
 export class Visitor {
   readonly endpoint: string;
   #visits = 0;
   #logins = 0;
   #mostVisits = 0;
+  #turn: Promise<void> = Promise.resolve();
   #answered = { requests: 0, logins: 0 };
 
   constructor(endpoint: string) {
@@ -96,7 +100,22 @@ export class Visitor {
   }
 
   /** @throws Error where it is not answered, or the counter has lost its volume */
-  async visit(): Promise<Visit> {
+  visit(): Promise<Visit> {
+    return this.#inTurn(() => this.#visit());
+  }
+
+  /** The function of the stack. @throws Error where it does not answer */
+  login(): Promise<void> {
+    return this.#inTurn(() => this.#login());
+  }
+
+  /** Container and function, one after the other. */
+  async both(): Promise<void> {
+    await this.visit();
+    await this.login();
+  }
+
+  async #visit(): Promise<Visit> {
     this.#visits += 1;
     const response = await fetch(`${this.endpoint}/cgi-bin/visit`, { signal: AbortSignal.timeout(answerMs) });
     const text = await response.text();
@@ -111,8 +130,7 @@ export class Visitor {
     return visit;
   }
 
-  /** The function of the stack. @throws Error where it does not answer */
-  async login(): Promise<void> {
+  async #login(): Promise<void> {
     this.#logins += 1;
     const body = JSON.stringify({ name: 'Ada' });
     const response = await fetch(`${this.endpoint}/login`, {
@@ -127,9 +145,12 @@ export class Visitor {
     this.#answered.logins += 1;
   }
 
-  /** Container and function, one after the other. */
-  async both(): Promise<void> {
-    await this.visit();
-    await this.login();
+  #inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(ask);
+    this.#turn = turn.then(
+      () => {},
+      () => {},
+    );
+    return turn;
   }
 }
