@@ -6,7 +6,8 @@ import type { Clock } from './clock.ts';
 export const failuresUntilUnhealthy = 3;
 /** One that has never answered is still starting for so many checks. */
 export const failuresWhileStarting = 60;
-/** While it starts it is asked more often than later. */
+/** While it starts it is asked more often than later: most programs answer at once, so the first pauses are short. */
+const firstPauseMs = 20;
 const startingEveryMs = 500;
 const maxProbeMs = 5_000;
 
@@ -63,6 +64,7 @@ export interface HealthCheckOptions {
 /** Asks until the signal aborts. */
 export async function checkHealth(options: HealthCheckOptions, signal: AbortSignal): Promise<void> {
   const { clock, probe, target, intervalMs, isRunning, isStarting, tell } = options;
+  let pauseMs = firstPauseMs;
   while (!signal.aborted) {
     if (isRunning()) {
       const healthy = await probe(target, Math.min(maxProbeMs, Math.max(intervalMs, 1_000)));
@@ -70,6 +72,8 @@ export async function checkHealth(options: HealthCheckOptions, signal: AbortSign
       // What ended meanwhile says nothing about what runs then.
       if (isRunning()) tell(healthy);
     }
-    await clock.wait(isStarting() || !isRunning() ? Math.min(startingEveryMs, intervalMs) : intervalMs, signal);
+    const isSettled = isRunning() && !isStarting();
+    await clock.wait(isSettled ? intervalMs : Math.min(pauseMs, startingEveryMs, intervalMs), signal);
+    pauseMs = isSettled ? firstPauseMs : Math.min(pauseMs * 2, startingEveryMs);
   }
 }

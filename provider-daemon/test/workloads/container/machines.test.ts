@@ -131,10 +131,12 @@ describe('health', () => {
     const end = new AbortController();
     const waits: number[] = [];
     const asked: string[] = [];
+    const starting = { isRunning: true, isStarting: true };
     const states = [
-      { isRunning: true, isStarting: true },
+      ...Array.from({ length: 7 }, () => starting),
       { isRunning: true, isStarting: false },
       { isRunning: false, isStarting: false },
+      starting,
     ];
     const now = () => states[waits.length]!;
     await checkHealth(
@@ -159,8 +161,8 @@ describe('health', () => {
       },
       end.signal,
     );
-    expect(waits).toEqual([500, 9_000, 500]);
-    expect(asked).toEqual(['a:1/p 5000', 'a:1/p 5000']);
+    expect(waits).toEqual([20, 40, 80, 160, 320, 500, 500, 9_000, 20, 40]);
+    expect(asked).toEqual(Array.from({ length: 9 }, () => 'a:1/p 5000'));
   });
 });
 
