@@ -14,6 +14,8 @@ const anchorFile = 'anchor';
 export class FileTrustedStore implements TrustedStore {
   readonly #folder: string;
   readonly #chainId: string;
+  /** Blocks that the disk does not take: kept in memory, and verified anew after a restart. */
+  readonly #unwritten = new Map<bigint, Uint8Array>();
   #heights: bigint[] = [];
   #written = 0;
 
@@ -44,6 +46,8 @@ export class FileTrustedStore implements TrustedStore {
   async at(height: bigint): Promise<LightBlock | undefined> {
     if (!this.#heights.includes(height)) return undefined;
     const path = this.#path(height);
+    const unwritten = this.#unwritten.get(height);
+    if (unwritten !== undefined) return readStoredBlock(unwritten, height, this.#chainId, path);
     let bytes: Uint8Array;
     try {
       bytes = await readFile(path);
@@ -55,16 +59,24 @@ export class FileTrustedStore implements TrustedStore {
     return readStoredBlock(bytes, height, this.#chainId, path);
   }
 
+  /** A full disk is no reason to stop believing what was verified: nobody would confirm a lease meanwhile. */
   async save(block: LightBlock): Promise<void> {
     const { height } = block.header;
-    await this.#write(this.#path(height), encodeLightBlock(block));
+    const bytes = encodeLightBlock(block);
+    await this.#write(this.#path(height), bytes).then(
+      () => this.#unwritten.delete(height),
+      () => this.#unwritten.set(height, bytes),
+    );
     if (!this.#heights.includes(height))
       this.#heights = [...this.#heights, height].toSorted((a, b) => (a < b ? -1 : 1));
   }
 
   async prune(keep: number): Promise<void> {
     const dropped = new Set(heightsToPrune(this.#heights, keep));
-    for (const height of dropped) await rm(this.#path(height), { force: true });
+    for (const height of dropped) {
+      this.#unwritten.delete(height);
+      await rm(this.#path(height), { force: true });
+    }
     this.#heights = this.#heights.filter((height) => !dropped.has(height));
   }
 
@@ -84,14 +96,19 @@ export class FileTrustedStore implements TrustedStore {
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     // The process in the name: two programs of one user may run at once, each renames a whole file.
     const beside = `${path}.${process.pid}.${this.#written++}.new`;
-    const file = await open(beside, 'w', 0o600);
     try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await open(beside, 'w', 0o600);
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(beside, path);
+    } catch (error) {
+      await rm(beside, { force: true });
+      throw error;
     }
-    await rename(beside, path);
   }
 }
 

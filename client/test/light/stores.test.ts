@@ -1,5 +1,5 @@
 /** Trusted stores: the same in memory and on the disk; the one on the disk survives damage and other programs. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileTrustedStore } from '../../src/light/file-store.ts';
@@ -114,6 +114,22 @@ describe('on the disk', () => {
     writeFileSync(file, damage(readFileSync(file)));
     await expect(store.at(7n)).rejects.toMatchObject({ kind: 'store', height: 7n });
     await expect(store.at(7n)).rejects.toThrow(/7\.block is damaged .*delete it/);
+  });
+
+  test('a disk that takes nothing keeps nobody from what was verified; what it takes again is written', async () => {
+    const store = await open();
+    await store.save(block(7));
+    rmSync(folder, { recursive: true });
+    await store.save(block(8));
+    expect(store.heights()).toEqual([7n, 8n]);
+    expect((await store.at(8n))?.header.height).toBe(8n);
+    mkdirSync(folder);
+    await store.save(block(8));
+    expect(readdirSync(folder)).toEqual(['8.block']);
+    expect((await store.at(8n))?.header.height).toBe(8n);
+    await store.save(block(9));
+    await store.prune(2);
+    expect(await store.at(8n)).toBeUndefined();
   });
 
   test('a block that another program has pruned is simply not there', async () => {

@@ -249,7 +249,7 @@ async function diskFull(forMs: number, options: WorldOptions): Promise<Told> {
   try {
     const run = inWorld({}, async ({ world, deployed }) =>
       aroundUntouched(world, deployed, async () => {
-        disk.fill();
+        await disk.fill();
         try {
           await pause(forMs);
           if (!world.daemon.isRunning) throw new Error('the daemon ended, because the disk was full');

@@ -5,13 +5,14 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { Gateway } from '../gateway/gateway.ts';
 import { FileHostStore } from '../gateway/host-store.ts';
 import { HostBook } from '../gateway/hosts.ts';
 import { openSettings } from '../gateway/settings.ts';
 import { dnsResolver } from '../gateway/txt-resolver.ts';
 import { WasmDriver } from '../workloads/wasm-driver.ts';
+import { countingOf, lossyLog } from './counting.ts';
 import { DataPlane } from './data-plane.ts';
 import { PlaneServer } from './plane-server.ts';
 import { type PlaneSettings, planeFiles, settingsDigest } from './settings.ts';
@@ -31,7 +32,7 @@ export async function runDataPlane(folder: string): Promise<void> {
   // Workloads write before the link stands: the server keeps their lines.
   let server: PlaneServer | undefined;
   const log: PlaneServer['log'] = (workload, stream, line) => server?.log(workload, stream, line);
-  const report = pino({ base: { part: 'data-plane' } });
+  const report = lossyLog('data-plane');
   const opened = openSettings(settings.gateway, report);
   const driver = await WasmDriver.create({
     maxInstances: settings.functions.maxInstances,
@@ -52,8 +53,9 @@ export async function runDataPlane(folder: string): Promise<void> {
   const path = join(folder, planeFiles.socket);
   server = new PlaneServer({ plane, path, greeting, onStop: async () => ended.resolve() });
   await server.listen();
+  const count = countingOf(() => plane.count(), report);
   const watch = setInterval(() => {
-    plane.count();
+    count();
     if (!existsSync(path) || (server?.aloneMs() ?? 0) > settings.orphanMs) ended.resolve();
   }, countEveryMs);
   const hostWatch = setInterval(() => void plane.checkHosts(), hostsEveryMs);
@@ -61,10 +63,10 @@ export async function runDataPlane(folder: string): Promise<void> {
   clearInterval(hostWatch);
   await gateway.drain();
   clearInterval(watch);
-  plane.count();
+  count();
   await server.close();
   await driver.close();
-  await totals.close();
+  await totals.close().catch((error: unknown) => report.error({ reason: String(error) }, 'the last usage is lost'));
   opened.close();
 }
 

@@ -63,9 +63,13 @@ export class Totals {
     this.#database.removeSync(lease);
   }
 
+  /** @throws Error where the disk does not take what was added last; closed it is all the same */
   async close(): Promise<void> {
-    this.flush();
-    await this.#database.close();
+    try {
+      this.flush();
+    } finally {
+      await this.#database.close();
+    }
   }
 
   #of(lease: string): PlaneTotal[] {

@@ -157,16 +157,27 @@ export class LeaseKeeper {
   /** A block: confirms what is due, reports what is due. */
   async height(height: bigint): Promise<void> {
     this.#height = height;
-    await this.#options.runner.poll();
+    const { runner, usage } = this.#options;
+    await this.#whereverPossible(() => runner.poll());
     const due: Entry[] = [];
     for (const entry of this.#entries.values()) {
       this.#tryAgain(entry);
       const effects = this.#play(entry, { type: 'height', height });
       if (effects.some(({ type }) => type === 'confirm')) due.push(entry);
-      await this.#options.usage.tick(entry.life.lease, height);
+      await this.#whereverPossible(() => usage.tick(entry.life.lease, height));
     }
     for (let at = 0; at < due.length; at += maxConfirmations) this.#confirm(due.slice(at, at + maxConfirmations));
     await this.#finishEnded();
+  }
+
+  /** Usage waits for the next block; the leases are confirmed all the same, else a full disk would lose them. */
+  async #whereverPossible(count: () => Promise<void>): Promise<void> {
+    try {
+      await count();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn({ reason }, 'usage cannot be counted now, it will be counted later');
+    }
   }
 
   /**

@@ -43,6 +43,7 @@ let sent: { typeUrl: string; value: unknown }[];
 let ran: string[];
 let fails: boolean;
 let engineIsAway: boolean;
+let diskIsFull: boolean;
 /** what stands sealed on the chain, and of which deployments it was asked for */
 let sealed: ManifestRecord | Error | undefined;
 let asked: bigint[];
@@ -55,6 +56,7 @@ beforeEach(() => {
   ran = [];
   fails = false;
   engineIsAway = false;
+  diskIsFull = false;
   sealed = undefined;
   asked = [];
   const client = {
@@ -78,7 +80,7 @@ beforeEach(() => {
     },
   };
   const runner = {
-    poll: async () => {},
+    poll: () => (diskIsFull ? Promise.reject(new Error('no space left')) : Promise.resolve()),
     async sweep(isOver: (lease: bigint) => Promise<boolean>) {
       for (const number of [1n, 2n, 3n, 4n]) if (await isOver(number)) ran.push(`swept ${number}`);
     },
@@ -93,7 +95,11 @@ beforeEach(() => {
     erase: () => Promise.resolve(),
     databasesOf: () => [],
   };
-  const usage = { tick: () => Promise.resolve(), finish: () => Promise.resolve(), owing: () => [] };
+  const usage = {
+    tick: () => (diskIsFull ? Promise.reject(new Error('no space left')) : Promise.resolve()),
+    finish: () => Promise.resolve(),
+    owing: () => [],
+  };
   const manifests = {
     list: () => held,
     remove(one: ManifestRecord) {
@@ -222,6 +228,15 @@ test('what cannot be stopped while the engine is away is stopped with a later bl
   await settle();
   expect(ran.slice(3)).toEqual(['stop 1', 'end 1']);
   expect(keeper.leases()).toEqual([]);
+});
+
+test('a disk that is full keeps no lease from being confirmed', async () => {
+  await keeper.lease(lease(1n));
+  await keeper.lease(lease(2n));
+  diskIsFull = true;
+  await keeper.height(6n);
+  await settle();
+  expect(sent.map(({ typeUrl }) => typeUrl)).toEqual([`/${MsgSubmitLeaseConfirmations.$type}`]);
 });
 
 test('a pause that failed is not made up for when there are funds again', async () => {

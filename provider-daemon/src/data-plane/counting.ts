@@ -1,0 +1,28 @@
+/** Brings usage to the disk again and again, whether the disk takes it or not. */
+import pino, { type Logger } from 'pino';
+
+/**
+ * @returns counts once; never throws. What the disk does not take stays in memory and is written with a later count, and is
+ *   told once.
+ */
+export function countingOf(count: () => void, log: Pick<Logger, 'error' | 'info'>): () => void {
+  let isLate = false;
+  return () => {
+    try {
+      count();
+      if (isLate) log.info({}, 'usage is written again');
+      isLate = false;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!isLate) log.error({ reason }, 'usage cannot be written: it is kept in memory');
+      isLate = true;
+    }
+  };
+}
+
+/** A log on stdout, which is a file: where the disk takes no line, lines are lost and nothing else. */
+export function lossyLog(part: string): Logger {
+  const destination = pino.destination({ fd: 1, sync: true });
+  destination.on('error', () => {});
+  return pino({ base: { part } }, destination);
+}
