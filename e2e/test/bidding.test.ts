@@ -16,7 +16,7 @@ import { type TestWallet, testWallets } from '../../scripts/lib/wallets.ts';
 import { Network, type NetworkProvider } from '../src/network.ts';
 import { eventually } from '../src/process.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const deployments = 20;
 /** infrastructures of each, an order for each */

@@ -12,7 +12,7 @@ import { must, Network, type NetworkProvider } from '../src/network.ts';
 import { eventually, type Finished, runCommand } from '../src/process.ts';
 import { writeChosenStack } from '../src/stacks.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const bin = join(import.meta.dirname, '..', '..', 'provider-daemon/bin/mu-provider');
 /** Of the chain: short, so that a test can wait for it. */

@@ -9,7 +9,7 @@ import { must, Network, type NetworkProvider } from '../src/network.ts';
 import { eventually, type Finished } from '../src/process.ts';
 import { writeChosenStack } from '../src/stacks.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const bin = join(import.meta.dirname, '..', '..', 'cli', 'bin', 'mucli');
 
