@@ -32,14 +32,19 @@ export class Fleet {
     this.#workload = workload;
   }
 
-  /** Image first: where it cannot be had, nothing has changed. @throws WorkloadError */
-  async prepare(spec: ContainerSpec): Promise<Target> {
+  /**
+   * Image first: where it cannot be had, nothing has changed.
+   * @param isFirst nothing of the workload is here: image and network come at the same time, and what came goes where one fails
+   * @throws WorkloadError
+   */
+  async prepare(spec: ContainerSpec, isFirst: boolean): Promise<Target> {
     const { images, networks, provider, log } = this.#parts;
     const { image: source } = spec.artifact;
     const key = await images.keyOf(source);
     const tell: ImageTeller = (line, event) => log(this.#workload, 'system', line, event);
-    const image = await images.ensure(this.#workload, source, { key, tell });
-    const network = await networks.ensure(this.#workload, wishOf(spec));
+    const fetching = images.ensure(this.#workload, source, { key, tell });
+    if (!isFirst) await fetching;
+    const [image, network] = await Promise.all([fetching, networks.ensure(this.#workload, wishOf(spec))]);
     const specHash = specHashOf(spec, { provider, image: key, network: network.name });
     return { spec, specHash, image, network };
   }

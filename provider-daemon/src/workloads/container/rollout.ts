@@ -47,9 +47,9 @@ export class Rollout {
     this.spec = options.spec;
   }
 
-  /** Makes what runs what the spec says; where that fails, what it was. */
-  async converge(spec: ContainerSpec): Promise<void> {
-    const target = await this.#fleet.prepare(spec);
+  /** Makes what runs what the spec says; where that fails, what it was. @param isFirst nothing of it is here yet */
+  async converge(spec: ContainerSpec, isFirst = false): Promise<void> {
+    const target = await this.#fleet.prepare(spec, isFirst);
     const found = await this.#fleet.find();
     const created: Instance[] = [];
     const adopted: Instance[] = [];
@@ -166,7 +166,7 @@ export class Rollout {
     this.#options.changed();
     if (this.#target === undefined || this.isStopping) return;
     // Its network too: the new version may have wished another way out.
-    const target = await this.#fleet.prepare(this.spec);
+    const target = await this.#fleet.prepare(this.spec, false);
     await this.#parts.images.release(this.spec, target.image.name);
     const found = await this.#fleet.find();
     for (const index of replaced.filter((place) => place < target.spec.count)) {

@@ -54,7 +54,7 @@ export class ContainerWorkload implements ServingWorkload {
     await this.#inTurn(async () => {
       const before = await this.#fleet.find();
       try {
-        await this.#rollout.converge(this.spec);
+        await this.#rollout.converge(this.spec, before.length === 0);
       } catch (error) {
         await this.#detach();
         // Where it is the engine that fails, what is left is found later.
