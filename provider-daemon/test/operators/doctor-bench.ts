@@ -14,10 +14,12 @@ genesis_hash = "${genesisHash}"
 [metrics]
 port = 9100
 [gateway]
+address = "127.0.0.1"
 tls_cert = "door.pem"
 tls_key = "door.key"
 uri = "http://0.0.0.0:8080"
 [host]
+address = "127.0.0.1"
 uri = "https://0.0.0.0:8443"
 `;
 

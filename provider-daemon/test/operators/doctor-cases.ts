@@ -298,14 +298,7 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     /node node-1 is not on the chain/,
     /register/,
   ],
-  [
-    'registration',
-    'a removed node',
-    () => ofNode({ removedHeight: 9n }),
-    'fail',
-    /removed at height 9/,
-    /rotate node/,
-  ],
+  ['registration', 'a removed node', () => ofNode({ removedHeight: 9n }), 'fail', /removed at height 9/, /rotate node/],
   [
     'registration',
     'a node with another key',
@@ -359,13 +352,13 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     /restart/,
   ],
   ['data plane', 'alone', () => away, 'warn', /serves on without a daemon/, /60 minutes/],
-  ['host port', 'somebody else’s', () => away, 'fail', /another program listens at 0\.0\.0\.0:8443/, /host\.port/],
+  ['host port', 'somebody else’s', () => away, 'fail', /another program listens at 127\.0\.0\.1:8443/, /host\.port/],
   [
     'host port',
     'not served',
     () => ({ port: async () => 'free' }),
     'fail',
-    /nobody listens at 0\.0\.0\.0:8443/,
+    /nobody listens at 127\.0\.0\.1:8443/,
     /restart/,
   ],
   [
@@ -381,7 +374,7 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     'somebody else’s',
     () => ({ listens: async () => false }),
     'fail',
-    /another program listens at 0\.0\.0\.0:8080/,
+    /another program listens at 127\.0\.0\.1:8080/,
     /gateway\.port/,
   ],
   [

@@ -39,6 +39,18 @@ test.each(cases)('%s, %s: is found, with what to do', async (name, _what, change
   });
 });
 
+test.each(['host', 'gateway'])('with containers the %s listens at one address, and not at all', async (setting) => {
+  const before = `[${setting}]\naddress = `;
+  const everywhere = full.replace(`${before}"127.0.0.1"`, `${before}"0.0.0.0"`);
+  expect((await found({}, everywhere)).get(`${setting} port`)).toMatchObject({
+    result: 'warn',
+    message: expect.stringMatching(/all addresses/),
+    hint: expect.stringContaining(`${setting}.address`),
+  });
+  const without = everywhere.replace(', "mu-workload"', '');
+  expect((await found({}, without)).get(`${setting} port`)?.result).toBe('ok');
+});
+
 test('every check has a case in which it is not content', () => {
   // Trust is a matter of the config alone; its cases stand below.
   const tried = new Set([...cases.map(([name]) => name), 'trust']);

@@ -55,9 +55,10 @@ export const planeCheck: Check = {
 
 export const hostPortCheck: Check = {
   name: 'host port',
-  async look({ host }, probes) {
+  async look(config, probes) {
     const daemon = await probes.daemon();
-    return portVerdict(probes, { ...host, setting: 'host', isOurs: daemon !== undefined });
+    const verdict = await portVerdict(probes, { ...config.host, setting: 'host', isOurs: daemon !== undefined });
+    return worst([...everywhere(config, 'host'), verdict]);
   },
 };
 
@@ -65,9 +66,22 @@ export const gatewayPortCheck: Check = {
   name: 'gateway port',
   async look(config, probes) {
     const listens = await probes.listens(join(planeSettings(config).folder, planeFiles.socket));
-    return portVerdict(probes, { ...config.gateway, setting: 'gateway', isOurs: listens === true });
+    const verdict = await portVerdict(probes, { ...config.gateway, setting: 'gateway', isOurs: listens === true });
+    return worst([...everywhere(config, 'gateway'), verdict]);
   },
 };
+
+/** The data plane listens for workloads at the ports that they name, at addresses of this machine in their networks. */
+function everywhere(config: ProviderConfig, setting: 'host' | 'gateway'): Verdict[] {
+  const { address, port } = config[setting];
+  if (!offersContainers(config) || !['0.0.0.0', '::'].includes(address)) return [];
+  return [
+    warn(
+      `it listens at all addresses, those of workloads’ networks too: none of them can have a connection at port ${port}`,
+      `set ${setting}.address to the address of this machine, and ${setting}.uri to what the chain is to show`,
+    ),
+  ];
+}
 
 export const metricsPortCheck: Check = {
   name: 'metrics port',
