@@ -1,5 +1,6 @@
 /** Containers on the Docker Engine (design §7). They outlive the daemon: `start` takes over what runs already. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Networks } from '../../network/networks.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import {
@@ -22,6 +23,7 @@ import { FolderMarks } from './marks.ts';
 import { keyOf, labelFilters, placeOf } from './names.ts';
 import { type ContainerParts, defaultPatience, type Patience } from './parts.ts';
 import { freeBytesAt } from './pull.ts';
+import { ResolverFiles } from './resolver-files.ts';
 import { checkSpec } from './spec-check.ts';
 import { ContainerWorkload } from './workload.ts';
 
@@ -122,6 +124,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
         volumes,
         images,
         marks: new FolderMarks(options.stateFolder),
+        resolverFiles: new ResolverFiles(join(options.stateFolder, '..', 'resolvers')),
         clock,
         probe: options.probe ?? httpProbe,
         log: options.log ?? (() => {}),

@@ -5,6 +5,7 @@
 import type { ContainerSpec } from '../driver.ts';
 import type { CreateBody } from './engine.ts';
 import { type ContainerPlace, label } from './names.ts';
+import { resolverOptions, resolverSearch } from './resolver-files.ts';
 import { parseUser } from './spec-check.ts';
 
 const mebibyte = 1024 * 1024;
@@ -41,6 +42,8 @@ export interface ContainerSurroundings {
   /** Folders that the image declares as volumes: they would be written without a limit. */
   readonly imageVolumes: readonly string[];
   readonly network: { readonly name: string; readonly gateway: string; readonly address: string };
+  /** File of the host that names the resolver. */
+  readonly resolverFile: string;
   /** Folder of the host for each volume of the spec, by name. */
   readonly volumeFolders: ReadonlyMap<string, string>;
   /** The kernel knows IPv6, so it can be switched off. */
@@ -143,22 +146,31 @@ function surroundings(
     NetworkMode: around.network.name,
     Dns: [around.network.gateway],
     // Without one the host’s own domain would be told.
-    DnsSearch: ['mu.internal'],
-    DnsOptions: ['ndots:1', 'timeout:2', 'attempts:2'],
+    DnsSearch: [...resolverSearch],
+    DnsOptions: [...resolverOptions],
     Sysctls: {
       // Without capabilities nobody could bind port 80.
       'net.ipv4.ip_unprivileged_port_start': '0',
       ...(around.hasIpv6 ? ipv6Off : {}),
     },
     Tmpfs: tmpfs(spec, around.imageVolumes, user),
-    Mounts: spec.volumes.map(({ name, path }) => ({
-      Type: 'bind' as const,
-      Source: around.volumeFolders.get(name)!,
-      Target: path,
-      ReadOnly: false,
-      // Nothing that is mounted on one side later appears on the other.
-      BindOptions: { Propagation: 'rprivate' as const },
-    })),
+    Mounts: [
+      mount({ source: around.resolverFile, target: '/etc/resolv.conf', readOnly: true }),
+      ...spec.volumes.map(({ name, path }) =>
+        mount({ source: around.volumeFolders.get(name)!, target: path, readOnly: false }),
+      ),
+    ],
+  };
+}
+
+function mount(of: { readonly source: string; readonly target: string; readonly readOnly: boolean }) {
+  return {
+    Type: 'bind' as const,
+    Source: of.source,
+    Target: of.target,
+    ReadOnly: of.readOnly,
+    // Nothing that is mounted on one side later appears on the other.
+    BindOptions: { Propagation: 'rprivate' as const },
   };
 }
 

@@ -45,6 +45,8 @@ export class Fleet {
     const fetching = images.ensure(this.#workload, source, { key, tell });
     if (!isFirst) await fetching;
     const [image, network] = await Promise.all([fetching, networks.ensure(this.#workload, wishOf(spec))]);
+    // What is here already is started again with it.
+    this.#parts.resolverFiles.ensure(network.gateway);
     const specHash = specHashOf(spec, { provider, image: key, network: network.name });
     return { spec, specHash, image, network };
   }
@@ -82,6 +84,7 @@ export class Fleet {
       imageUser: target.image.user,
       imageVolumes: target.image.volumes,
       network: { name, gateway, address },
+      resolverFile: this.#parts.resolverFiles.ensure(gateway),
       volumeFolders: await this.mount(target, instance),
       hasIpv6,
     });

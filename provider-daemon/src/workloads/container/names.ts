@@ -13,7 +13,7 @@ export const label = {
 } as const;
 
 /** Counted up where containers must be made anew though their specs have not changed. */
-const format = 1;
+const format = 2;
 const hashChars = 16;
 
 /** Where one container belongs. */

@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts';
 import type { Probe } from './health.ts';
 import type { Images } from './images.ts';
 import type { Marks } from './marks.ts';
+import type { ResolverFiles } from './resolver-files.ts';
 
 /** How long a version may take, in ms. */
 export interface Patience {
@@ -26,6 +27,7 @@ export interface ContainerParts {
   readonly volumes: Volumes;
   readonly images: Images;
   readonly marks: Marks;
+  readonly resolverFiles: ResolverFiles;
   readonly clock: Clock;
   readonly probe: Probe;
   readonly log: WorkloadLog;

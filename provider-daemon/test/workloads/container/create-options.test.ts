@@ -27,6 +27,7 @@ const around: ContainerSurroundings = {
   imageVolumes: ['/data', '/cache/'],
   network: { name: 'mu_net', gateway: '10.1.0.1', address: '10.1.0.3' },
   volumeFolders: new Map([['data', '/srv/volumes/data']]),
+  resolverFile: '/srv/resolvers/10.1.0.1',
   hasIpv6: true,
 };
 
@@ -92,6 +93,13 @@ const whole = {
       '/cache': `rw,exec,nosuid,nodev,size=${16 * mebibyte},mode=0755,uid=1000,gid=1000`,
     },
     Mounts: [
+      {
+        Type: 'bind',
+        Source: '/srv/resolvers/10.1.0.1',
+        Target: '/etc/resolv.conf',
+        ReadOnly: true,
+        BindOptions: { Propagation: 'rprivate' },
+      },
       {
         Type: 'bind',
         Source: '/srv/volumes/data',
