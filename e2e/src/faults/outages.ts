@@ -204,9 +204,8 @@ async function backAgain(world: World, deployed: Deployed): Promise<number> {
 async function engineGone({ world, deployed, forMs }: Scene, engine: OwnEngine): Promise<Course> {
   const begun = performance.now();
   await engine.stop();
-  const url = `${deployed.visitor.endpoint}/cgi-bin/visit`;
   await eventually('a refusal', async () => {
-    const { status, headers } = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const { status, headers } = await deployed.visitor.answer();
     return status === 503 && headers.has('retry-after') ? true : undefined;
   });
   // The function of the same stack needs no engine.

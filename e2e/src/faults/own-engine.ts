@@ -61,6 +61,7 @@ export class OwnEngine {
       ...['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
       ...(this.#liveRestore ? ['--live-restore'] : []),
     ];
+    this.#forgetDeadContainerd();
     this.#process = spawn('dockerd', args, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     const view = new EngineView(this.socket);
@@ -112,13 +113,27 @@ export class OwnEngine {
 
   /** A containerd of its own that a killed engine has left. */
   async #endContainerd(): Promise<void> {
-    const file = join(this.folder, 'x', 'containerd', 'containerd.pid');
-    if (!existsSync(file)) return;
-    const pid = Number(readFileSync(file, 'utf8'));
-    const isOurs = (): boolean =>
-      existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.folder);
-    if (!isOurs()) return;
+    const pid = this.#containerd();
+    if (pid === undefined) return;
     process.kill(pid, 'SIGTERM');
-    await eventually('the end of containerd', () => (isOurs() ? undefined : true), stopMs);
+    await eventually('the end of containerd', () => (this.#containerd() === undefined ? true : undefined), stopMs);
+  }
+
+  /** It dies with an engine that is killed. Where nobody reaps it, the next engine would take it for a living one. */
+  #forgetDeadContainerd(): void {
+    if (this.#containerd() === undefined) rmSync(this.#containerdFile, { force: true });
+  }
+
+  get #containerdFile(): string {
+    return join(this.folder, 'x', 'containerd', 'containerd.pid');
+  }
+
+  /** Its process; undefined where it is dead, reaped or not: what is dead has no command line. */
+  #containerd(): number | undefined {
+    if (!existsSync(this.#containerdFile)) return undefined;
+    const pid = Number(readFileSync(this.#containerdFile, 'utf8'));
+    const commandLine = `/proc/${pid}/cmdline`;
+    const isAlive = existsSync(commandLine) && readFileSync(commandLine, 'utf8').includes(this.folder);
+    return isAlive ? pid : undefined;
   }
 }

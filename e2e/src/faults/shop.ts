@@ -109,6 +109,12 @@ export class Visitor {
     return this.#inTurn(() => this.#login());
   }
 
+  /** Asks the container, whatever it answers. */
+  async answer(): Promise<Response> {
+    this.#visits += 1;
+    return fetch(`${this.endpoint}/cgi-bin/visit`, { signal: AbortSignal.timeout(answerMs) });
+  }
+
   /** Container and function, one after the other. */
   async both(): Promise<void> {
     await this.visit();
