@@ -1,6 +1,6 @@
 /**
  * A container engine of a test's own, which can be stopped and killed without anybody else noticing: own data, sockets,
- * containerd and namespaces, no default bridge, and no hand on the host's packet filter.
+ * containerd, namespaces and default bridge, and no hand on the host's packet filter.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -58,7 +58,7 @@ export class OwnEngine {
       ...['--host', `unix://${this.socket}`, '--config-file', config],
       ...['--data-root', join(folder, 'd'), '--exec-root', join(folder, 'x'), '--pidfile', join(folder, 'pid')],
       ...['--containerd-namespace', name, '--containerd-plugins-namespace', `${name}-plugins`],
-      ...['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
+      ...['--bridge', this.#bridge(), '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
       ...(this.#liveRestore ? ['--live-restore'] : []),
     ];
     this.#forgetDeadContainerd();
@@ -73,6 +73,15 @@ export class OwnEngine {
       },
       startMs,
     );
+  }
+
+  /** A default bridge of its own: an engine that is told to have none takes that of the others away. */
+  #bridge(): string {
+    const name = basename(this.folder);
+    if (existsSync(`/sys/class/net/${name}`)) return name;
+    execFileSync('ip', ['link', 'add', name, 'type', 'bridge']);
+    execFileSync('ip', ['address', 'add', `10.254.${process.pid % 256}.1/24`, 'dev', name]);
+    return name;
   }
 
   /** As a service manager stops it. Without live-restore its containers end. */
@@ -98,6 +107,8 @@ export class OwnEngine {
       .flatMap((line) => line.split(' ')[4] ?? [])
       .filter((point) => point.startsWith(`${this.folder}/`));
     for (const point of points.reverse()) execFileSync('umount', ['--lazy', point]);
+    const bridge = basename(this.folder);
+    if (existsSync(`/sys/class/net/${bridge}`)) execFileSync('ip', ['link', 'delete', bridge]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
