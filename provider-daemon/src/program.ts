@@ -69,9 +69,13 @@ async function register({ dryRun }: { readonly dryRun: boolean }, command: Comma
 }
 
 async function start(_flags: object, command: Command): Promise<void> {
-  const [{ pino }, { startDaemon }] = await Promise.all([import('pino'), import('./daemon.ts')]);
+  const [{ pino }, { startDaemon }, { lossyDestination }] = await Promise.all([
+    import('pino'),
+    import('./daemon.ts'),
+    import('./setup/lossy-destination.ts'),
+  ]);
   const config = configOf(command);
-  const log = pino({ level: config.node.logLevel, base: { node: config.node.id } }, pino.destination(2));
+  const log = pino({ level: config.node.logLevel, base: { node: config.node.id } }, lossyDestination(2));
   const daemon = await startDaemon(config, log);
   print({ gateway: daemon.gatewayUri, host_port: daemon.hostPort });
   const { promise: asked, resolve: ask } = Promise.withResolvers<'leave' | 'end'>();

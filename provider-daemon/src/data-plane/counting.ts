@@ -1,5 +1,6 @@
 /** Brings usage to the disk again and again, whether the disk takes it or not. */
 import pino, { type Logger } from 'pino';
+import { lossyDestination } from '../setup/lossy-destination.ts';
 
 /**
  * @returns counts once; never throws. What the disk does not take stays in memory and is written with a later count, and is
@@ -22,7 +23,5 @@ export function countingOf(count: () => void, log: Pick<Logger, 'error' | 'info'
 
 /** A log on stdout, which is a file: where the disk takes no line, lines are lost and nothing else. */
 export function lossyLog(part: string): Logger {
-  const destination = pino.destination({ fd: 1, sync: true });
-  destination.on('error', () => {});
-  return pino({ base: { part } }, destination);
+  return pino({ base: { part } }, lossyDestination(1));
 }
