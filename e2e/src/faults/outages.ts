@@ -173,7 +173,14 @@ function withEngine(
   return async (forMs, options) => {
     const engine = await OwnEngine.start(terms);
     try {
-      const run = inWorld({ mayLose: terms.mayLose }, (scene) => act(scene, engine));
+      const run = inWorld({ mayLose: terms.mayLose }, async (scene) => {
+        try {
+          return await act(scene, engine);
+        } finally {
+          // Without it nothing could be taken away again.
+          if (!engine.isRunning) await engine.start();
+        }
+      });
       return await run(forMs, { ...options, socket: engine.socket });
     } finally {
       await engine.remove();
