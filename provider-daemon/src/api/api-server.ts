@@ -1,10 +1,12 @@
 /** The provider's own listener (design §6, Addresses): HTTPS with TLS 1.3, told apart by ALPN; plain clients are welcome too. */
+
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { apiProtocol } from '@mu/client/provider/provider-tls';
 import { createNonceSet } from '@mu/client/tenant/nonces';
+import { listenAlone } from '../network/listen.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { type ExecContext, execSessionLimits, serveExec } from './exec-sessions.ts';
 import { type ApiContext, answer, handle } from './handlers.ts';
@@ -81,22 +83,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   server.on('request', (request, response) => void serve(request, response, context, logger));
   server.on('upgrade', (request, socket, head) => void upgrade({ request, socket, head }, context, logger));
   server.on('tlsClientError', (error) => logger.info({ reason: error.message }, 'a TLS handshake failed'));
-  await listen(server, options);
+  await listenAlone(server, { host: options.address, port: options.port });
   return {
     port: (server.address() as AddressInfo).port,
     renew: (credentials) => server.setSecureContext({ ...tls, ...credentials }),
     close: () => close(server, closing),
   };
-}
-
-function listen(server: Server, { port, address }: ApiServerOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(port, address, () => {
-    server.off('error', reject);
-    resolve();
-  });
-  return promise;
 }
 
 async function close(server: Server, closing: AbortController): Promise<void> {

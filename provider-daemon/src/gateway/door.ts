@@ -1,9 +1,11 @@
 /** Where clients come in: connections, plain or in TLS, and the versions of HTTP that are spoken on them. */
+
 import { createServer, type Server as HttpServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type SecureContext, type TLSSocket } from 'node:tls';
+import { listenAlone } from '../network/listen.ts';
 import { refusalBytes, refusals } from './answers.ts';
 import type { Call } from './call.ts';
 import { type CertificateSource, minVersion } from './certificates.ts';
@@ -208,13 +210,7 @@ export class Door {
   }
 
   async #bind(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    await listenAlone(server, { host, port });
     this.#listening.push(server);
     const bound = server.address() as AddressInfo;
     return { host: bound.address, port: bound.port };

@@ -4,6 +4,7 @@
  */
 import { createServer, type Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { listenBeside } from './listen.ts';
 
 /** Where connections go: an instance on this machine, or a tunnel to another. */
 export interface StreamRoute {
@@ -60,10 +61,7 @@ export interface TcpRelayOptions {
 /** @throws the system's error where the address cannot be had */
 export async function listenTcp(options: TcpRelayOptions): Promise<Relay> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: options.listen.address, port: options.listen.port }, () => resolve());
-  });
+  await listenBeside(server, { host: options.listen.address, port: options.listen.port });
   return new TcpRelay(options, server);
 }
 
