@@ -69,7 +69,6 @@ export class SandboxProcess {
       // A group of its own: Ctrl-C at the daemon's terminal is the daemon's to handle.
       detached: true,
     });
-    if (this.#child.pid !== undefined) standBack(this.#child.pid);
     this.#pipe = this.#child.stdio[3] as Duplex;
     this.#pipe.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#pipe.on('error', () => {}); // its end is what counts, and `exit` tells of it
@@ -103,6 +102,8 @@ export class SandboxProcess {
   /** @throws WorkloadError `invalid` where the engine refuses the module */
   async load(module: Uint8Array): Promise<void> {
     await this.ready();
+    // Until here all that ran was ours; what a caller waits for, the start, has gone at full speed.
+    if (this.pid !== undefined) standBack(this.pid);
     this.#loading = Promise.withResolvers<void>();
     this.#send({ kind: 'load', module });
     await this.#within(this.#loading.promise, 'load the module');
