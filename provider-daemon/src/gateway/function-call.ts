@@ -68,6 +68,7 @@ function failed(exchange: Exchange, what: { writer: ResponseWriter; match: Route
     exchange.around.log(calleeOf(exchange, match), 'system', `its answer is not CGI: ${error.message}`);
   }
   if (exchange.call.closed) return;
-  if (writer.begun) exchange.call.cut();
+  if (writer.complete) exchange.call.end();
+  else if (writer.begun) exchange.call.cut();
   else decline(exchange, error instanceof CgiError ? badAnswer(error.message) : refusalOf(error));
 }

@@ -24,6 +24,13 @@ export class ResponseWriter {
     return this.#head !== undefined;
   }
 
+  /** Whether all that was announced has been sent: what becomes of the function after that is nothing to its caller. */
+  get complete(): boolean {
+    const head = this.#head;
+    if (head === undefined) return false;
+    return !this.#sendsBody(head) || (head.contentLength !== undefined && this.#bodyBytes >= head.contentLength);
+  }
+
   /** What was wrong with the headers, if anything. */
   get broken(): CgiError | undefined {
     return this.#broken;

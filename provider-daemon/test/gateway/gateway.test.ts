@@ -30,6 +30,9 @@ const injecting = modules.says('content-type: text/plain\nx-a: 1\rset-cookie: ev
 const badName = modules.says('content-type: text/plain\nx a: 1\n\nok');
 const badStatus = modules.says('status: 101\ncontent-type: text/plain\n\nok');
 const short = modules.says('content-type: text/plain\ncontent-length: 10\n\nshort');
+const loopsAfterAll = modules.says('content-type: text/plain\ncontent-length: 4\n\nfour', {
+  after: '(loop $spin (br $spin))',
+});
 const long = modules.says('content-type: text/plain\ncontent-length: 4\n\nlong and longer');
 
 /** Functions by name; each answers at /<name>. */
@@ -43,7 +46,7 @@ const programs = {
     big: modules.big,
   },
   ...{ trapsAfterHead: modules.trapsAfterHead, loopsAfterHead: modules.loopsAfterHead },
-  ...{ redirect, made, hopping, injecting, badName, badStatus, short, long },
+  ...{ loopsAfterAll, redirect, made, hopping, injecting, badName, badStatus, short, long },
 };
 
 beforeAll(async () => {
@@ -275,6 +278,14 @@ describe('refusals', () => {
       expect(lines.some((line) => line.includes('(cut)'))).toBe(true);
     },
   );
+
+  test('what becomes of a function after its whole answer is nothing to its caller: the connection goes on', async () => {
+    await start('loopsAfterAll', 300);
+    const asked = (path: string) => `GET /~abc/${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n`;
+    const answers = await raw(`${asked('loopsAfterAll')}\r\n${asked('none')}Connection: close\r\n\r\n`);
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 404']);
+    expect(lines.filter((line) => line.includes('(cut)'))).toEqual([]);
+  });
 
   test('more than the announced length never reaches the connection', async () => {
     await start('long');
