@@ -15,8 +15,8 @@ const common = {
 
 export default {
   // More processes than processors, since tests with containers wait for the engine most of the time; and a fresh one where a
-  // test has left much behind: modules of ES stay in memory for as
-  // long as their process lives, and in one process for all tests the collector does half of the work in the end.
+  // test has left much behind: modules of ES stay in memory for as long as their process lives, and in one process for all
+  // tests the collector does half of the work in the end.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
   workerIdleMemoryLimit: '1GB',
   // Against tests that hang, not a measure of speed: on a machine that is busy with others a second becomes ten.

@@ -182,9 +182,8 @@ export class LeaseKeeper {
 
   /**
    * Ends and erases what is left of leases that ended, or ran out of funds, while the daemon was away: workloads, and
-   * manifests of deployments
-   * of which no lease lives here any more. For manifests the chain is asked, as a lease may have been made that the watch
-   * has not told of yet. Only when all live leases are known.
+   * manifests of deployments of which no lease lives here any more. For manifests the chain is asked, as a lease may have
+   * been made that the watch has not told of yet. Only when all live leases are known.
    */
   async sweep(): Promise<void> {
     const { manifests, client, provider, runner, usage, log } = this.#options;
