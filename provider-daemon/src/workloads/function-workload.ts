@@ -95,16 +95,15 @@ export class FunctionWorkload implements CallableWorkload {
   async update(spec: FunctionSpec): Promise<void> {
     if (this.#stopped) throw stopped();
     const version = this.#versionOf(spec);
-    const before = [...this.#instances];
     try {
       // One that is called is not made to wait for the new version.
-      if (before.length > 0) await this.#addInstance(version);
+      if (this.#instances.size > 0) await this.#addInstance(version, true);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new WorkloadError('unhealthy', `the new version of ${spec.service} does not start: ${why}`);
     }
     this.#version = version;
-    for (const instance of before) this.#retire(instance);
+    for (const instance of this.#instances) if (instance.version !== version) this.#retire(instance);
   }
 
   /** Without a process it is as ready as with one. */
@@ -188,7 +187,8 @@ export class FunctionWorkload implements CallableWorkload {
     });
   }
 
-  async #addInstance(version: FunctionVersion): Promise<void> {
+  /** @param isUpdate it is the first of a version to come */
+  async #addInstance(version: FunctionVersion, isUpdate = false): Promise<void> {
     this.#starting += 1;
     const process = this.#pool.take();
     const instance: Instance = {
@@ -203,10 +203,16 @@ export class FunctionWorkload implements CallableWorkload {
     } finally {
       this.#starting -= 1;
     }
-    this.#instances.add(instance);
-    void process.exited().then(() => this.#lost(instance));
-    this.#rest(instance);
+    // An update that was over while it started: from then on only the new version serves.
+    if (!isUpdate && version !== this.#version) process.kill(stopped());
+    else this.#join(instance);
     this.#pump();
+  }
+
+  #join(instance: Instance): void {
+    this.#instances.add(instance);
+    void instance.process.exited().then(() => this.#lost(instance));
+    this.#rest(instance);
   }
 
   async #run(instance: Instance, { invocation, output, settle }: WaitingCall): Promise<void> {

@@ -23,8 +23,11 @@ const habits: Readonly<Record<Habit, Uint8Array>> = {
   'does-not-start': badCode,
 };
 
+/** Who calls waits as long as a busy machine takes: refusals are tested where they are meant. */
+const patient = { maxInstances: 2, patienceMs: 30_000, maxQueuedMs: 30_000 };
+
 describeDriver<FunctionSpec, CallableWorkload>('wasm', () => ({
-  open: (log) => WasmDriver.create({ log, maxInstances: 2 }),
+  open: (log) => WasmDriver.create({ log, ...patient }),
   spec: (habit, more) => specOf(habits[habit], more),
   invalid: () => specOf(Buffer.from('not WebAssembly')),
   ask: async (workload) => (await callOf(workload)).stdout.slice(head.length),
@@ -50,7 +53,7 @@ describeDriver<FunctionSpec, CallableWorkload>('wasm', () => ({
   startFailure: 'invalid',
 }));
 
-describeCallable('wasm', { create: () => WasmDriver.create({ maxInstances: 2 }), artifacts: modules });
+describeCallable('wasm', { create: () => WasmDriver.create(patient), artifacts: modules });
 
 describe('sandboxes', () => {
   const lines: string[] = [];
@@ -255,6 +258,15 @@ describe('sandboxes', () => {
     } finally {
       await other.close();
     }
+  });
+
+  test('an update reaches the instance that is still starting', async () => {
+    await withFunction(specOf(habits.v1), async (workload) => {
+      const first = callOf(workload);
+      await workload.update(specOf(habits.v2));
+      await first;
+      expect((await callOf(workload)).stdout).toContain('version 2');
+    });
   });
 
   test('specs that cannot run are refused with the reason', () => {
