@@ -28,6 +28,7 @@ import { type Journal, openJournal } from './journal/journal.ts';
 import { ChainFacts } from './leases/chain-facts.ts';
 import { Containers } from './leases/container-host.ts';
 import { Databases } from './leases/databases.ts';
+import { drainedBy } from './leases/instances.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
 import { publicPorts } from './leases/public-ports.ts';
@@ -137,7 +138,15 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     onLog,
     log: log.child({ part: 'data-plane' }),
   });
-  const containers = await Containers.open({ config, provider, onLog, log: log.child({ part: 'containers' }) });
+  const onTrouble = (lease: bigint, error: unknown): void =>
+    log.warn({ lease: lease.toString(), reason: reasonOf(error) }, 'the data plane was not told of a change');
+  const containers = await Containers.open({
+    config,
+    provider,
+    onLog,
+    onLeave: drainedBy(plane, onTrouble),
+    log: log.child({ part: 'containers' }),
+  });
   const tallies = new Tallies();
   const databases = new Databases(join(config.node.dataFolder, 'databases'));
   const manifests = new ManifestStore({
@@ -158,8 +167,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
       desk.instances.look(lease, workloads);
       tallies.look(workloads);
     },
-    onTrouble: (lease, error) =>
-      log.warn({ lease: lease.toString(), reason: reasonOf(error) }, 'the data plane was not told of a change'),
+    onTrouble,
   });
   const sender = await senderOf(config, client, 'operator');
   tallies.watch({ runner, sender, client });

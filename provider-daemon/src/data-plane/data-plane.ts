@@ -3,20 +3,23 @@
 import { reach } from '../faults/fault-points.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { GatewayClaims } from '../gateway/gateway-claims.ts';
+import { UnderWay } from '../gateway/upstreams.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../workloads/driver.ts';
 import { FunctionSet } from './function-set.ts';
 import { InstancePool } from './instance-pool.ts';
 import { LeaseHosts, type LeaseHostsOptions } from './lease-hosts.ts';
 import { LeaseWays, type LeaseWaysOptions } from './lease-ways.ts';
-import type {
-  LeaseTotals,
-  Plane,
-  PlaneFigures,
-  ServedGateway,
-  ServedLease,
-  ServedWays,
-  ServedWorkload,
+import {
+  drainMs,
+  type LeaseTotals,
+  type Plane,
+  type PlaneFigures,
+  placed,
+  type ServedGateway,
+  type ServedLease,
+  type ServedWays,
+  type ServedWorkload,
 } from './plane.ts';
 import { RelayTally } from './relay-tally.ts';
 import type { Totals } from './totals.ts';
@@ -26,6 +29,7 @@ interface Serving {
   /** By the workload's name; they live as long as the lease is served, so that connections keep their pool. */
   readonly pools: Map<string, InstancePool>;
   readonly ways: LeaseWays;
+  readonly underWay: UnderWay;
   workloads: readonly ServedWorkload[];
   gateways: readonly ServedGateway[];
 }
@@ -81,9 +85,14 @@ export class DataPlane implements Plane {
     return this.#inTurn(lease, async () => {
       const serving = this.#leases.get(lease);
       if (serving === undefined) return;
-      const named = new Set(workloads.map(({ service }) => service));
-      placeAll(serving, [...serving.workloads.filter(({ service }) => !named.has(service)), ...workloads]);
+      placeAll(serving, placed(serving.workloads, workloads));
     });
+  }
+
+  async drain(lease: string, addresses: readonly string[]): Promise<void> {
+    // What it has been told of them before counts; what comes after it does not wait.
+    await this.#inTurn(lease, async () => {});
+    await this.#leases.get(lease)?.underWay.over(addresses, drainMs);
   }
 
   withdraw(lease: string): Promise<void> {
@@ -133,6 +142,7 @@ export class DataPlane implements Plane {
       functions: new FunctionSet(lease, this.#options.driver),
       pools: new Map<string, InstancePool>(),
       ways: new LeaseWays(this.#options.ways, this.#relays),
+      underWay: new UnderWay(),
       workloads: [],
       gateways: [],
     };
@@ -154,7 +164,7 @@ export class DataPlane implements Plane {
     return this.#hosts?.proved(lease, gateway) ?? [];
   }
 
-  #openDoor(lease: string, gateway: ServedGateway, { functions, pools }: Serving): void {
+  #openDoor(lease: string, gateway: ServedGateway, { functions, pools, underWay }: Serving): void {
     const { label, service, routes } = gateway;
     this.#claims.serve(lease, label, {
       deployment: lease,
@@ -162,6 +172,7 @@ export class DataPlane implements Plane {
       routes,
       functions: functions.workloads(),
       upstreams: pools,
+      underWay,
       hosts: this.#provedHosts(lease, gateway),
     });
   }

@@ -5,13 +5,11 @@ import { Resolver, type ResolverTable, type UpstreamAddress } from '../network/r
 import { listenUdp } from '../network/udp-relay.ts';
 import type { Quantity } from '../usage/counters.ts';
 import { WorkloadError } from '../workloads/driver.ts';
-import type { ServedNames, ServedRelay, ServedWays, ServedWorkload } from './plane.ts';
+import { drainMs, type ServedNames, type ServedRelay, type ServedWays, type ServedWorkload } from './plane.ts';
 import type { RelayTally } from './relay-tally.ts';
 
 /** Where resolvers listen (RFC 1035 4.2). */
 const dnsPort = 53;
-/** For connections of a relay that closes to finish. */
-const drainMs = 10_000;
 
 interface OpenRelay {
   wish: ServedRelay;

@@ -76,6 +76,10 @@ export class PlaneClient implements Plane {
     await this.#ask('place', lease, workloads);
   }
 
+  async drain(lease: string, addresses: readonly string[]): Promise<void> {
+    await this.#ask('drain', lease, addresses);
+  }
+
   async withdraw(lease: string): Promise<void> {
     await this.#ask('withdraw', lease);
   }

@@ -117,6 +117,7 @@ export class PlaneServer {
       open: plane.open.bind(plane),
       serve: plane.serve.bind(plane),
       place: plane.place.bind(plane),
+      drain: plane.drain.bind(plane),
       withdraw: plane.withdraw.bind(plane),
       served: plane.served.bind(plane),
       totals: plane.totals.bind(plane),

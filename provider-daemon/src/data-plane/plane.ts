@@ -95,6 +95,15 @@ export interface PlaneFigures {
   readonly sandboxes: number;
 }
 
+/** For what is under way at something that goes to finish: a relay that closes, an instance that is replaced. */
+export const drainMs = 10_000;
+
+/** The workloads of a lease after a change of some of them. */
+export function placed(before: readonly ServedWorkload[], changed: readonly ServedWorkload[]): ServedWorkload[] {
+  const named = new Set(changed.map(({ service }) => service));
+  return [...before.filter(({ service }) => !named.has(service)), ...changed];
+}
+
 /** What the data plane is to serve, and what came of it. */
 export interface Plane {
   /**
@@ -110,6 +119,8 @@ export interface Plane {
   serve(lease: ServedLease): Promise<void>;
   /** The instances of these workloads have changed, others are as before; nothing where nothing was opened for the lease. */
   place(lease: string, workloads: readonly ServedWorkload[]): Promise<void>;
+  /** Resolves when instances that are no longer placed answer no request any more, at the latest after `drainMs`. */
+  drain(lease: string, addresses: readonly string[]): Promise<void>;
   /** No longer serves a lease; its totals stay. */
   withdraw(lease: string): Promise<void>;
   /** Leases that are served. */

@@ -9,7 +9,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Listening } from '../gateway/gateway.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
-import type { LeaseTotals, Plane, PlaneFigures, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
+import {
+  type LeaseTotals,
+  type Plane,
+  type PlaneFigures,
+  placed,
+  type ServedLease,
+  type ServedWays,
+  type ServedWorkload,
+} from './plane.ts';
 import { PlaneClient, PlaneGone } from './plane-client.ts';
 import { type PlaneSettings, planeFiles, settingsDigest } from './settings.ts';
 import { wireVersion } from './wire.ts';
@@ -63,8 +71,12 @@ export class PlaneSupervisor implements Plane {
 
   async place(lease: string, workloads: readonly ServedWorkload[]): Promise<void> {
     const wish = this.#wished.get(lease);
-    if (wish !== undefined) this.#wished.set(lease, { ...wish, workloads });
+    if (wish !== undefined) this.#wished.set(lease, { ...wish, workloads: placed(wish.workloads, workloads) });
     await (await this.#client).place(lease, workloads);
+  }
+
+  async drain(lease: string, addresses: readonly string[]): Promise<void> {
+    await (await this.#client).drain(lease, addresses);
   }
 
   async withdraw(lease: string): Promise<void> {

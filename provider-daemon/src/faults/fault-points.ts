@@ -59,7 +59,7 @@ export const faultPoints = {
   'end.stopped': 'the workloads of a lease that is over are gone, its last usage is not reported',
   'end.reported': 'the last report is on its way, what the lease stored is still there',
   'end.erased': 'what the lease stored is erased, the journal still knows the lease',
-  'end.forgotten': 'the journal has forgotten the lease, its manifest is still there',
+  'end.forgotten': 'the manifest is erased, the journal still knows the lease',
   'totals.flushing': 'data plane: totals have been added up, the disk has not got them',
   'totals.flushed': 'data plane: the disk has the totals, nobody has been told',
   'routes.set': 'data plane: the doors of a lease are open, the daemon has no answer',

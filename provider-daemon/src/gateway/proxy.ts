@@ -24,9 +24,12 @@ async function tryInstances(exchange: Exchange, match: RouteMatch, onUpgrade: On
     const pool = deployment.service.upstreams?.get(to.name);
     const upstream = pool === undefined || to.kind !== 'workload' ? undefined : balancer.pick(pool, to.port, tried);
     if (upstream === undefined) break;
+    const { underWay } = deployment.service;
     balancer.begin(upstream);
+    underWay?.begin(upstream.address);
     const outcome = await new Passage(exchange, { upstream, match, onUpgrade }).run();
     balancer.end(upstream, outcome !== 'unreachable');
+    underWay?.end(upstream.address);
     if (outcome === 'done') return;
     if (outcome === 'unreachable') tried.push(upstream);
   }

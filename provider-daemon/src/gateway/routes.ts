@@ -1,6 +1,6 @@
 /** Which function or workload answers a path: WAGI's routes. */
 import type { CallableWorkload } from '../workloads/driver.ts';
-import type { UpstreamPool } from './upstreams.ts';
+import type { UnderWay, UpstreamPool } from './upstreams.ts';
 
 /** Who answers: a function by the name of its service, or a container's port. */
 export type RouteTarget =
@@ -32,6 +32,8 @@ export interface GatewayService {
   readonly functions: ReadonlyMap<string, Pick<CallableWorkload, 'spec' | 'invoke'>>;
   /** Where workloads answer, by the name of their service; a route to one that is not here answers 503. */
   readonly upstreams?: ReadonlyMap<string, UpstreamPool>;
+  /** Counts what the instances are answering. */
+  readonly underWay?: UnderWay;
   /** Host names of the tenant's own, each proved (hosts.ts). */
   readonly hosts?: readonly string[];
 }

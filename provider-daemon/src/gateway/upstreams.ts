@@ -21,6 +21,37 @@ export interface Upstream {
   readonly port: number;
 }
 
+/** Requests that instances are answering, by the instances' addresses; websockets are not among them. */
+export class UnderWay {
+  readonly #counts = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+
+  begin(address: string): void {
+    this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
+  }
+
+  end(address: string): void {
+    const count = (this.#counts.get(address) ?? 0) - 1;
+    if (count > 0) this.#counts.set(address, count);
+    else this.#counts.delete(address);
+    if (count <= 0) for (const look of this.#waiting) look();
+  }
+
+  /** Resolves when none of these instances answers any request, at the latest after `limitMs`. */
+  async over(addresses: readonly string[], limitMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (!addresses.some((address) => this.#counts.has(address))) resolve();
+    };
+    const timer = setTimeout(resolve, limitMs);
+    this.#waiting.add(look);
+    look();
+    await promise;
+    this.#waiting.delete(look);
+    clearTimeout(timer);
+  }
+}
+
 interface Standing {
   pending: number;
   /** Until then it is passed over: it could not be reached. */

@@ -34,6 +34,9 @@ export interface ManifestRecord extends ManifestKey {
 /** What was started for a lease. */
 export interface LeaseRecord {
   readonly lease: bigint;
+  /** Of its deployment. */
+  readonly owner: string;
+  readonly dseq: bigint;
   /** Revision of the manifest that runs; 0 for none. */
   readonly revision: bigint;
   readonly endpoints: readonly string[];
@@ -70,7 +73,7 @@ export interface Journal {
 }
 
 /** Version of what stands in the files. */
-const format = 2;
+const format = 3;
 
 /** Opens the journal, or makes it. @throws JournalError when it is of another chain, node or version */
 export function openJournal(folder: string, owner: JournalOwner): Journal {
@@ -186,6 +189,8 @@ const usageForm: TableForm<bigint, UsageState> = {
 
 const leaseSchema = z.strictObject({
   lease: integer.transform(BigInt),
+  owner: z.string(),
+  dseq: integer.transform(BigInt),
   revision: integer.transform(BigInt),
   endpoints: z.array(z.string()),
 });
@@ -193,7 +198,13 @@ const leaseSchema = z.strictObject({
 const leaseForm: TableForm<bigint, LeaseRecord> = {
   name: 'leases',
   key: numberKey,
-  write: ({ lease, revision, endpoints }) => ({ lease: String(lease), revision: String(revision), endpoints }),
+  write: ({ lease, owner, dseq, revision, endpoints }) => ({
+    lease: String(lease),
+    owner,
+    dseq: String(dseq),
+    revision: String(revision),
+    endpoints,
+  }),
   read: (value) => leaseSchema.parse(value),
 };
 

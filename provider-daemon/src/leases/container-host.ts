@@ -14,6 +14,7 @@ import type { Volumes } from '../volumes/volumes.ts';
 import { ContainerDriver } from '../workloads/container/container-driver.ts';
 import {
   type ContainerSpec,
+  type OnLeave,
   type ServingWorkload,
   type WorkloadDriver,
   WorkloadError,
@@ -31,6 +32,7 @@ export interface ContainerHostOptions {
   /** by its address; several providers may share an engine */
   readonly provider: string;
   readonly onLog: WorkloadLog;
+  readonly onLeave: OnLeave;
   readonly log: Logger;
 }
 
@@ -100,7 +102,7 @@ export class Containers {
   }
 }
 
-async function openHost({ config, provider, onLog, log }: ContainerHostOptions): Promise<ContainerHost> {
+async function openHost({ config, provider, onLog, onLeave, log }: ContainerHostOptions): Promise<ContainerHost> {
   const { socket, networkPool, deniedNetworks, maxImage, maxImageUnpacked, allowPrivateRegistries } = config.containers;
   const pool = parseSubnet(networkPool);
   if (pool === undefined) throw new WorkloadError('invalid', `containers.network_pool ${networkPool} is no subnet`);
@@ -114,6 +116,7 @@ async function openHost({ config, provider, onLog, log }: ContainerHostOptions):
     volumes,
     socket,
     log: onLog,
+    onLeave,
     logger: (line) => log.info({ part: 'containers' }, line),
     maxImageBytes: Number(maxImage),
     maxUnpackedImageBytes: Number(maxImageUnpacked),

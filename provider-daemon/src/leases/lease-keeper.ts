@@ -6,10 +6,10 @@ import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import type { Sender } from '@mu/client/chain/sender';
+import { DeploymentState } from '@mu/proto/deployment';
 import {
   type Confirmation,
   type Lease,
-  LeaseState,
   ManifestState,
   MsgSubmitLeaseConfirmation,
   MsgSubmitLeaseConfirmations,
@@ -182,38 +182,50 @@ export class LeaseKeeper {
 
   /**
    * Ends and erases what is left of leases that ended, or ran out of funds, while the daemon was away: workloads, and
-   * manifests of deployments of which no lease lives here any more. For manifests the chain is asked, as a lease may have
-   * been made that the watch has not told of yet. Only when all live leases are known.
+   * manifests of deployments of which no lease lives here any more. Only when all live leases are known.
    */
   async sweep(): Promise<void> {
-    const { manifests, client, provider, runner, usage, log } = this.#options;
+    const { runner, usage } = this.#options;
     for (const entry of this.#entries.values()) {
       const { work, lease } = entry.life;
       if (work.at === 'paused') this.#enqueue(entry, { type: 'pause', lease });
     }
     await runner.sweep((lease) => this.#isOver(lease), new Set(usage.owing()));
+    await this.#sweepManifests();
+  }
+
+  /**
+   * A manifest goes when each lease that was started from it is over; one of which nothing was started may still be for a
+   * lease to come, and goes with its deployment.
+   */
+  async #sweepManifests(): Promise<void> {
+    const { manifests, journal, log } = this.#options;
+    const started = journal.leases.all();
+    const over = new Set<bigint>();
+    for (const { lease } of started) if (await this.#isOver(lease)) over.add(lease);
     for (const record of manifests.list()) {
       if (this.#serves(record)) continue;
       const { owner, dseq } = record;
-      const { leases } = await client.market.leases({ owner, dseq, state: LeaseState.LEASE_STATE_UNSPECIFIED });
-      if (leases.some((lease) => lease.provider === provider && isLive(lease))) continue;
+      const own = started.filter((one) => one.owner === owner && one.dseq === dseq);
+      if (own.some(({ lease }) => !over.has(lease))) continue;
+      if (own.length === 0 && !(await this.#isClosed(record))) continue;
       manifests.remove(record);
       log.info({ owner, dseq: dseq.toString() }, 'manifest erased, its leases are over');
     }
+    for (const lease of over) journal.leases.delete(lease);
   }
 
   /** Nothing is ended for want of a lease in a list: the record itself is asked for, since only that is proved. */
   async #isOver(number: bigint): Promise<boolean> {
     if (this.#entries.has(number)) return false;
     const { client, provider } = this.#options;
-    const lease = await client.market.lease({ number }).then(
-      (found) => found.lease,
-      (error: unknown) => {
-        if (error instanceof ChainError && error.notFound) return undefined;
-        throw error;
-      },
-    );
+    const lease = (await foundOrNot(client.market.lease({ number })))?.lease;
     return lease === undefined || lease.provider !== provider || !isLive(lease);
+  }
+
+  async #isClosed({ owner, dseq }: Pick<ManifestRecord, 'owner' | 'dseq'>): Promise<boolean> {
+    const found = await foundOrNot(this.#options.client.deployment.deployment({ owner, dseq }));
+    return found?.deployment?.state !== DeploymentState.DEPLOYMENT_STATE_ACTIVE;
   }
 
   /** Whether a lease of the deployment lives here. */
@@ -274,12 +286,12 @@ export class LeaseKeeper {
 
   async #start(entry: Entry, revision: bigint): Promise<void> {
     const { runner, journal, log } = this.#options;
-    const { lease } = entry.place;
+    const { lease, owner, dseq } = entry.place;
     try {
       reach('lease.starting');
       const endpoints = await runner.start(entry.place, entry.life.lease, { revision, height: this.#height });
       reach('lease.noting');
-      journal.leases.put(lease, { lease, revision, endpoints });
+      journal.leases.put(lease, { lease, owner, dseq, revision, endpoints });
       reach('lease.noted');
       log.info({ lease: lease.toString(), revision: revision.toString(), endpoints }, 'workloads run');
       this.#play(entry, { type: 'started', revision, endpoints });
@@ -302,10 +314,10 @@ export class LeaseKeeper {
     reach('end.reported');
     await runner.erase(entry.place, databases);
     reach('end.erased');
-    journal.leases.delete(lease.number);
-    reach('end.forgotten');
     this.#entries.delete(lease.number);
     this.#forgetManifests(entry.place);
+    reach('end.forgotten');
+    journal.leases.delete(lease.number);
     onEnd(lease.number);
     log.info({ lease: lease.number.toString(), state: lease.state, reason: lease.closeReason }, 'lease is over');
   }
@@ -382,6 +394,14 @@ export class LeaseKeeper {
     const { order } = await this.#options.client.market.order({ owner, dseq, infrastructure, round });
     return { lease: lease.number, owner, dseq, infrastructure: order?.spec?.name ?? '' };
   }
+}
+
+/** Undefined where the chain has no such record. @throws ChainError where it cannot be asked */
+function foundOrNot<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((error: unknown) => {
+    if (error instanceof ChainError && error.notFound) return undefined;
+    throw error;
+  });
 }
 
 function endpointsOf(work: Work): readonly string[] {

@@ -1,7 +1,7 @@
 /** Runs what a lease's manifest describes: containers here, functions and doors at the data plane; and counts what they use. */
 import { openSection } from '@mu/client/manifest/sections';
 import type { Lease } from '@mu/proto/market';
-import type { Plane, ServedWays, ServedWorkload } from '../data-plane/plane.ts';
+import type { Plane, ServedWays } from '../data-plane/plane.ts';
 import { reach } from '../faults/fault-points.ts';
 import type { ManifestKey, ManifestStore, StoredManifest } from '../manifests/manifest-store.ts';
 import type { Quantity } from '../usage/counters.ts';
@@ -10,6 +10,7 @@ import { WorkloadSet } from '../workloads/workload-set.ts';
 import type { Containers } from './container-host.ts';
 import type { Databases } from './databases.ts';
 import { Doors, type DoorsOptions, type OpenDoors } from './doors.ts';
+import { servedWorkloads } from './instances.ts';
 import { localWays } from './local-ways.ts';
 import { checkRoom, type LeasePlace, type LeasePlan, planOf } from './plan.ts';
 
@@ -243,7 +244,7 @@ export class LeaseRunner {
   #tell(lease: bigint, containers: WorkloadSet<ContainerSpec, ServingWorkload>): void {
     this.#options.onInstances?.(lease, containers.workloads());
     this.#options.plane
-      .place(lease.toString(), instancesOf(containers))
+      .place(lease.toString(), servedWorkloads(containers.workloads()))
       .catch((error: unknown) => this.#options.onTrouble(lease, error));
   }
 
@@ -262,7 +263,7 @@ export class LeaseRunner {
       deployment: `${place.owner}/${place.dseq}`,
       functions: plan.functions,
       gateways: plan.gateways,
-      workloads: instancesOf(containers),
+      workloads: servedWorkloads(containers?.workloads() ?? new Map()),
       ...ways,
     });
   }
@@ -281,15 +282,6 @@ export class LeaseRunner {
 function secretsOf(manifest: StoredManifest, infrastructure: string) {
   const key = manifest.keys.get(infrastructure);
   return key === undefined ? { env: {} } : openSection(manifest.head, infrastructure, key);
-}
-
-function instancesOf(containers: Running['containers']): ServedWorkload[] {
-  return [...(containers?.workloads() ?? [])].map(([service, workload]) => ({
-    service,
-    instances: workload
-      .status()
-      .flatMap(({ address, state }) => (address === undefined ? [] : [{ address, ready: state === 'ready' }])),
-  }));
 }
 
 function containerUsage({ containers }: Running): Quantity[] {

@@ -39,7 +39,7 @@ async function stopPlane(path: string): Promise<boolean> {
 /** Volumes are unmounted and stay; a lease that is started again finds its own. */
 async function removeWorkloads(config: ProviderConfig, provider: string): Promise<string[]> {
   const log = pino({ level: 'silent' });
-  const containers = await Containers.open({ config, provider, onLog: () => {}, log });
+  const containers = await Containers.open({ config, provider, onLog: () => {}, onLeave: async () => {}, log });
   if (containers === undefined) return [];
   try {
     const { driver, volumes } = containers.host();

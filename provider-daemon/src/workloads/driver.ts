@@ -209,6 +209,15 @@ export interface WorkloadDriver<S extends WorkloadSpec = WorkloadSpec, W extends
   close(): Promise<void>;
 }
 
+/**
+ * Instances of a workload are about to be ended: others stand in their place, or fewer are wished. They end when it resolves.
+ * @param of `staying`: how the others stand; `leaving`: addresses of those that go
+ */
+export type OnLeave = (
+  workload: WorkloadName,
+  of: { readonly staying: readonly InstanceStatus[]; readonly leaving: readonly string[] },
+) => Promise<void>;
+
 export type LogStream = 'stdout' | 'stderr' | 'system' | 'request';
 
 /** A line of a service's log: what it wrote itself, what the provider says about it (`system`), or a request it answered. */

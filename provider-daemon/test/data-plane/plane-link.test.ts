@@ -24,6 +24,7 @@ const plane: Plane = {
     asked.push(lease);
   },
   place: async (lease, workloads) => void asked.push([lease, workloads]),
+  drain: async (lease, addresses) => void asked.push([lease, addresses]),
   withdraw: () => new Promise(() => {}),
   served: async () => ['1'],
   totals: async () => [{ lease: '1', totals: [{ service: 's', metric: 'm', total: (1n << 80n).toString() }] }],

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageReport } from '@mu/proto/billing';
 import { open } from 'lmdb';
-import { type Journal, JournalError, openJournal } from '../../src/journal/journal.ts';
+import { type Journal, JournalError, type LeaseRecord, openJournal } from '../../src/journal/journal.ts';
 import type { UsageState } from '../../src/usage/report.ts';
 
 const owner = { chainId: 'mu-1', provider: 'mu1p', nodeId: 'node-1' };
@@ -28,6 +28,8 @@ const state: UsageState = {
     signature: new Uint8Array(64).fill(9),
   },
 };
+
+const recordOf = (lease: bigint): LeaseRecord => ({ lease, owner: 'mu1o', dseq: 5n, revision: 1n, endpoints: [] });
 
 let folder: string;
 let journal: Journal;
@@ -56,7 +58,7 @@ describe('the journal', () => {
       version: new Uint8Array(32).fill(1),
       infrastructures: ['main'],
     };
-    const lease = { lease: 7n, revision: 2n, endpoints: ['http://a/~b'] };
+    const lease = { lease: 7n, owner: 'mu1o', dseq: 5n, revision: 2n, endpoints: ['http://a/~b'] };
     journal.usage.put(7n, state);
     journal.manifests.put(manifest, manifest);
     journal.leases.put(7n, lease);
@@ -68,7 +70,7 @@ describe('the journal', () => {
   });
 
   it('lists in the order of numbers, and forgets what is deleted', () => {
-    for (const lease of [10n, 9n, 100n]) journal.leases.put(lease, { lease, revision: 0n, endpoints: [] });
+    for (const lease of [10n, 9n, 100n]) journal.leases.put(lease, recordOf(lease));
     expect(journal.leases.all().map(({ lease }) => lease)).toEqual([9n, 10n, 100n]);
     journal.leases.delete(10n);
     expect(journal.leases.all().map(({ lease }) => lease)).toEqual([9n, 100n]);
@@ -78,7 +80,7 @@ describe('the journal', () => {
     expect(() =>
       journal.atomically(() => {
         journal.usage.put(7n, state);
-        journal.leases.put(7n, { lease: 7n, revision: 1n, endpoints: [] });
+        journal.leases.put(7n, recordOf(7n));
         throw new Error('no');
       }),
     ).toThrow('no');

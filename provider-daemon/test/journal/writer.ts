@@ -7,7 +7,7 @@ const journal = openJournal(folder, { chainId: 'mu-1', provider: 'mu1p', nodeId:
 for (let i = 1n; ; i += 1n) {
   journal.atomically(() => {
     journal.usage.put(7n, { sequence: i, toHeight: i, counted: [], seen: [], pending: undefined });
-    journal.leases.put(7n, { lease: 7n, revision: i, endpoints: ['x'.repeat(2000)] });
+    journal.leases.put(7n, { lease: 7n, owner: 'mu1o', dseq: 5n, revision: i, endpoints: ['x'.repeat(2000)] });
   });
   writeSync(1, `${i}\n`);
 }

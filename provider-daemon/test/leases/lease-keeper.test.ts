@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import type { Sender } from '@mu/client/chain/sender';
+import { DeploymentState } from '@mu/proto/deployment';
 import {
   Lease,
   LeaseState,
@@ -11,7 +12,7 @@ import {
   Order,
 } from '@mu/proto/market';
 import { pino } from 'pino';
-import type { Journal, ManifestRecord } from '../../src/journal/journal.ts';
+import type { Journal, LeaseRecord, ManifestRecord } from '../../src/journal/journal.ts';
 import { LeaseKeeper } from '../../src/leases/lease-keeper.ts';
 import type { LeaseRunner } from '../../src/leases/lease-runner.ts';
 import type { ManifestStore } from '../../src/manifests/manifest-store.ts';
@@ -39,6 +40,9 @@ const record = (dseq: bigint): ManifestRecord => ({
 
 let onChain: Lease[];
 let held: ManifestRecord[];
+let started: LeaseRecord[];
+/** Deployments that stand on the chain, and are active. */
+let deployed: bigint[];
 let sent: { typeUrl: string; value: unknown }[];
 let ran: string[];
 let fails: boolean;
@@ -52,6 +56,8 @@ let keeper: LeaseKeeper;
 beforeEach(() => {
   onChain = [];
   held = [];
+  started = [];
+  deployed = [];
   sent = [];
   ran = [];
   fails = false;
@@ -62,12 +68,16 @@ beforeEach(() => {
   const client = {
     market: {
       order: () => Promise.resolve({ order: Order.fromPartial({ spec: { name: 'main' } }) }),
-      leases: ({ dseq }: { dseq: bigint }) =>
-        Promise.resolve({ leases: onChain.filter(({ order }) => order?.dseq === dseq) }),
       lease: ({ number }: { number: bigint }) => {
         const found = onChain.find((one) => one.number === number);
         if (found === undefined) return Promise.reject(new ChainError('no such lease', { code: 38, notFound: true }));
         return Promise.resolve({ lease: found });
+      },
+    },
+    deployment: {
+      deployment({ dseq }: { dseq: bigint }) {
+        if (!deployed.includes(dseq)) return Promise.reject(new ChainError('none', { code: 38, notFound: true }));
+        return Promise.resolve({ deployment: { state: DeploymentState.DEPLOYMENT_STATE_ACTIVE } });
       },
     },
   };
@@ -111,7 +121,14 @@ beforeEach(() => {
     client: client as unknown as ChainClient,
     sender: sender as unknown as Sender,
     journal: {
-      leases: { get: () => undefined, put: () => undefined, delete: () => undefined },
+      leases: {
+        get: () => undefined,
+        all: () => started,
+        put: () => undefined,
+        delete(lease: bigint) {
+          started = started.filter((one) => one.lease !== lease);
+        },
+      },
     } as unknown as Journal,
     manifests: manifests as unknown as ManifestStore,
     runner: runner as unknown as LeaseRunner,
@@ -255,10 +272,22 @@ test('a pause that failed is not made up for when there are funds again', async 
 
 test('a sweep erases manifests of leases that ended while the daemon was away, and no others', async () => {
   held = [record(1n), record(2n), record(3n)];
+  started = [2n, 3n].map((number) => ({
+    ...{ lease: number, owner: 'mu1owner', dseq: number, revision: 1n, endpoints: [] },
+  }));
   await keeper.lease(lease(1n));
   onChain = [lease(2n, { state: LeaseState.LEASE_STATE_BROKEN }), lease(3n)];
+  deployed = [1n, 2n, 3n];
   await keeper.sweep();
   expect(held.map(({ dseq }) => dseq)).toEqual([1n, 3n]);
+  expect(started.map((one) => one.lease)).toEqual([3n]);
+});
+
+test('a manifest of which nothing was started goes with its deployment, whatever a list of leases says', async () => {
+  held = [record(1n), record(2n)];
+  deployed = [2n];
+  await keeper.sweep();
+  expect(held.map(({ dseq }) => dseq)).toEqual([2n]);
 });
 
 test('a manifest that is sealed on the chain starts a lease that waits, and an update is looked at again', async () => {

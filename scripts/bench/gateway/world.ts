@@ -47,7 +47,13 @@ export async function startWorld(): Promise<World> {
     ].join('\n'),
   });
   const log = pino({ level: 'warn' }, pino.destination(2));
-  const opened = await Containers.open({ config, provider: `mubench${process.pid}`, onLog: () => {}, log });
+  const opened = await Containers.open({
+    config,
+    provider: `mubench${process.pid}`,
+    onLog: () => {},
+    onLeave: async () => {},
+    log,
+  });
   if (opened === undefined) throw new Error('the config of the bench offers no containers');
   const containers = opened.host();
   const plane = await PlaneSupervisor.start({ settings: planeSettings(config), onLog: () => {}, log });

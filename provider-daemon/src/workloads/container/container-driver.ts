@@ -5,6 +5,7 @@ import type { Networks } from '../../network/networks.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import {
   type ContainerSpec,
+  type OnLeave,
   type ServingWorkload,
   type WorkloadDriver,
   WorkloadError,
@@ -41,6 +42,8 @@ export interface ContainerDriverOptions {
   /** The engine's socket; `/var/run/docker.sock` where left out. */
   readonly socket?: string;
   readonly log?: WorkloadLog;
+  /** Instances end at once where it is left out. */
+  readonly onLeave?: OnLeave;
   /** Lines about the driver itself: the engine, and when it is away. */
   readonly logger?: (line: string) => void;
   /** Compressed; 4 GiB. */
@@ -128,6 +131,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
         clock,
         probe: options.probe ?? httpProbe,
         log: options.log ?? (() => {}),
+        onLeave: options.onLeave ?? (async () => {}),
         provider,
         execs: { running: 0 },
         patience: { ...defaultPatience, ...options.patience },

@@ -1,7 +1,7 @@
 /** What the parts of the container driver share. */
 import type { Networks } from '../../network/networks.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
-import type { WorkloadLog } from '../driver.ts';
+import type { OnLeave, WorkloadLog } from '../driver.ts';
 import type { Clock } from './clock.ts';
 import type { Engine } from './engine.ts';
 import type { Probe } from './health.ts';
@@ -31,6 +31,7 @@ export interface ContainerParts {
   readonly clock: Clock;
   readonly probe: Probe;
   readonly log: WorkloadLog;
+  readonly onLeave: OnLeave;
   /** This provider among those that share the engine. */
   readonly provider: string;
   /** Commands of tenants, of all workloads. */

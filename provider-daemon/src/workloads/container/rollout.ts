@@ -82,8 +82,10 @@ export class Rollout {
     }
     const extras = found.filter(({ place }) => place.instance >= spec.count);
     if (extras.length > 0) reach('scale.down');
-    await Promise.all(extras.map((extra) => this.discard(extra)));
-    for (const index of [...this.instances.keys()]) if (index >= spec.count) this.instances.delete(index);
+    const leaving = [...this.instances.values()].filter(({ place }) => place.instance >= spec.count);
+    for (const { place } of leaving) this.instances.delete(place.instance);
+    await this.#leave(extras);
+    await Promise.all(extras.map((extra) => this.#end(extra, leaving)));
     this.spec = spec;
     this.#target = target;
     await this.#parts.images.release(spec, target.image.name);
@@ -118,7 +120,12 @@ export class Rollout {
     const stale = others.filter(({ place }) => place.specHash === target.specHash);
     for (const container of stale) await this.discard(container);
     const old = others.filter((container) => !stale.includes(container));
-    if (isExclusive) for (const container of old) await this.#halt(container);
+    const before = this.instances.get(index);
+    if (isExclusive) {
+      this.instances.delete(index);
+      await this.#leave(old);
+      for (const container of old) await this.#halt(container, before);
+    }
     let next: Instance | undefined;
     try {
       if (same !== undefined) await this.#fleet.mount(target, index);
@@ -135,15 +142,12 @@ export class Rollout {
     } finally {
       if (next !== undefined) this.candidates.delete(next);
     }
-    const before = this.instances.get(index);
     this.instances.set(index, next);
-    this.#options.changed();
+    if (isExclusive) this.#options.changed();
+    else await this.#leave(old);
     reach('update.served');
     this.#tell(`instance ${index} runs the new version`);
-    for (const container of old) {
-      if (before?.containerId === container.id) await before.remove();
-      else await this.#fleet.discard(container);
-    }
+    for (const container of old) await this.#end(container, before === undefined ? [] : [before]);
     reach('update.replaced');
   }
 
@@ -213,16 +217,38 @@ export class Rollout {
     await next.start();
   }
 
-  async #halt(container: FoundContainer): Promise<void> {
-    const instance = this.instances.get(container.place.instance);
-    if (instance?.containerId === container.id) await instance.halt();
-    else await this.#parts.engine.stop(container.id, restrictions.stopSeconds);
+  /** Ends all of it. */
+  async clear(): Promise<void> {
+    const found = await this.#fleet.find();
+    await this.#leave(found, []);
+    await Promise.all(found.map((container) => this.discard(container)));
   }
 
   async discard(container: FoundContainer): Promise<void> {
-    const instance = this.instances.get(container.place.instance);
-    if (instance?.containerId === container.id) await instance.remove();
-    else await this.#fleet.discard(container);
+    await this.#end(container, [...this.instances.values()]);
+  }
+
+  /** What goes gets no more work; what it has begun it may end. */
+  async #leave(
+    containers: readonly FoundContainer[],
+    staying: readonly Instance[] = [...this.instances.values()],
+  ): Promise<void> {
+    this.#options.changed();
+    if (containers.length === 0) return;
+    const leaving = containers.map(({ address }) => address);
+    await this.#parts.onLeave(this.spec, { staying: staying.map((instance) => instance.status()), leaving });
+  }
+
+  /** @param known instances of which one may be the container's */
+  async #end(container: FoundContainer, known: readonly Instance[]): Promise<void> {
+    const instance = known.find(({ containerId }) => containerId === container.id);
+    if (instance === undefined) await this.#fleet.discard(container);
+    else await instance.remove();
+  }
+
+  async #halt(container: FoundContainer, known: Instance | undefined): Promise<void> {
+    if (known?.containerId === container.id) await known.halt();
+    else await this.#parts.engine.stop(container.id, restrictions.stopSeconds);
   }
 
   #tell(line: string): void {

@@ -167,7 +167,7 @@ export class ContainerWorkload implements ServingWorkload {
 
   /** All containers, the network, and the images that only this workload used. */
   async #clear(): Promise<void> {
-    await Promise.all((await this.#fleet.find()).map((container) => this.#rollout.discard(container)));
+    await this.#rollout.clear();
     await this.poll();
     await this.#parts.networks.remove(this.spec);
     await this.#parts.images.release(this.spec);
