@@ -8,6 +8,7 @@ import Docker from 'dockerode';
 import type { ProviderConfig } from '../config/schema.ts';
 import { PlaneClient } from '../data-plane/plane-client.ts';
 import { planeFiles, planeSettings } from '../data-plane/settings.ts';
+import { wireVersion } from '../data-plane/wire.ts';
 import type { WorkloadLog } from '../workloads/driver.ts';
 import { BidTally } from './bid-tally.ts';
 import type { Asking, Balances, EngineState, NodeFacts, PlaneFacts, Registry, ViewFacts } from './facts.ts';
@@ -107,7 +108,12 @@ async function askPlane(config: ProviderConfig, onLog: WorkloadLog): Promise<Pla
   try {
     const { pid, version } = await link.hello();
     const startedMs = await processStartMs(pid);
-    return { up: true, pid, version, ...(startedMs === undefined ? {} : { startedMs }) };
+    const isKnown = version === wireVersion;
+    return {
+      ...{ up: true, pid, version },
+      ...(startedMs === undefined ? {} : { startedMs }),
+      ...(isKnown ? { figures: await link.figures() } : {}),
+    };
   } finally {
     link.close();
   }

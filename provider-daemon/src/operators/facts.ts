@@ -4,6 +4,7 @@
  * figures waits for a chain that is away.
  */
 import type { Node, Provider } from '@mu/proto/provider';
+import type { PlaneFigures } from '../data-plane/plane.ts';
 import type { BidOutcomes } from './bid-tally.ts';
 
 /** The newest block of the node. */
@@ -49,6 +50,8 @@ export interface PlaneFacts {
   readonly version?: number;
   /** when its process began, milliseconds since 1970; absent where the system does not tell */
   readonly startedMs?: number;
+  /** since its process began; absent where it speaks another version */
+  readonly figures?: PlaneFigures;
 }
 
 export interface Facts {

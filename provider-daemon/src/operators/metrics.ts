@@ -2,6 +2,7 @@
 import { LeaseState } from '@mu/proto/market';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Inventory, Resources } from '../bidding/inventory.ts';
+import type { PlaneFacts } from './facts.ts';
 import { type MetricName, type MetricRow, metricTable } from './metric-table.ts';
 import type { OperatorSources } from './sources.ts';
 import { expiriesOf, lateBlocks } from './view.ts';
@@ -59,6 +60,7 @@ function samplesOf(sources: OperatorSources): Samples {
     ...ofInventory(sources),
     ...ofChain(sources),
     ...ofWork(sources),
+    ...ofPlane(sources.facts.get('plane')),
     ...ofLimits(sources),
   };
 }
@@ -142,8 +144,36 @@ function ofChain({ facts, seen, now, tallies }: OperatorSources) {
   };
 }
 
+function ofPlane(plane: PlaneFacts | undefined) {
+  const { gateway, relays, sandboxes } = plane?.figures ?? {};
+  const byWord = (words: Readonly<Record<string, number>> | undefined, label: string): readonly Sample[] =>
+    Object.entries(words ?? {}).map(([word, count]) => [count, { [label]: word }]);
+  return {
+    mu_provider_data_plane_up: flag(plane?.up === true),
+    mu_provider_data_plane_start_timestamp_seconds: known(
+      plane?.startedMs === undefined ? undefined : plane.startedMs / 1000,
+    ),
+    mu_provider_gateway_connections: known(gateway?.connections),
+    mu_provider_gateway_calls: known(gateway?.calls),
+    mu_provider_gateway_websockets: known(gateway?.websockets),
+    mu_provider_gateway_refused_connections_total: known(gateway?.refusedConnections),
+    mu_provider_gateway_refusals_total: byWord(gateway?.refusals, 'reason'),
+    mu_provider_relays: known(relays?.relays),
+    mu_provider_relay_connections: known(relays?.open),
+    mu_provider_relay_connections_total: byWord(
+      relays && { accepted: relays.accepted, refused: relays.refused, failed: relays.failed },
+      'result',
+    ),
+    mu_provider_relay_bytes_total: byWord(
+      relays && { received: relays.receivedBytes, sent: relays.sentBytes },
+      'direction',
+    ),
+    mu_provider_sandboxes: known(sandboxes),
+  };
+}
+
 function ofWork({ facts, tallies, leases, running }: OperatorSources) {
-  const [plane, engine] = [facts.get('plane'), facts.get('engine')];
+  const engine = facts.get('engine');
   const states = new Map<string, number>(
     ['starting', 'ready', 'unhealthy', 'backing_off', 'ended'].map((state) => [state, 0]),
   );
@@ -158,10 +188,6 @@ function ofWork({ facts, tallies, leases, running }: OperatorSources) {
     mu_provider_instance_restarts_total: known(tallies.restarts),
     mu_provider_instance_memory_kills_total: known(tallies.memoryKills),
     mu_provider_container_engine_up: engine === undefined ? [] : flag(engine.up),
-    mu_provider_data_plane_up: flag(plane?.up === true),
-    mu_provider_data_plane_start_timestamp_seconds: known(
-      plane?.startedMs === undefined ? undefined : plane.startedMs / 1000,
-    ),
   };
 }
 

@@ -7,6 +7,7 @@ import { Node, Provider, ProviderState } from '@mu/proto/provider';
 import { inventory } from '../../src/bidding/inventory.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { ProviderConfig } from '../../src/config/schema.ts';
+import type { PlaneFigures } from '../../src/data-plane/plane.ts';
 import { wireVersion } from '../../src/data-plane/wire.ts';
 import { type Identity, initIdentity } from '../../src/identity/identity.ts';
 import { isDraining } from '../../src/operators/drain.ts';
@@ -79,6 +80,12 @@ export function nodeOf({ nodePublicKey, name }: Identity): Node {
   });
 }
 
+const figures: PlaneFigures = {
+  gateway: { connections: 7, calls: 3, websockets: 2, refusedConnections: 4, requests: 50, refusals: { busy: 6 } },
+  relays: { relays: 2, open: 5, accepted: 9, refused: 1, failed: 0, receivedBytes: 100, sentBytes: 200 },
+  sandboxes: 4,
+};
+
 export function factsOf(config: ProviderConfig, identity: Identity): Facts {
   return {
     node: { height: 101, blockTimeMs: nowMs - 2_000, catchingUp: false },
@@ -87,7 +94,7 @@ export function factsOf(config: ProviderConfig, identity: Identity): Facts {
     registry: { provider: providerOf(config, identity), node: nodeOf(identity), blocksPerYear: 6_000_000n },
     bids: { won: 3, lost: 2, canceled: 1 },
     engine: { up: true, reason: '' },
-    plane: { up: true, pid: 42, version: wireVersion, startedMs: nowMs - 60_000 },
+    plane: { up: true, pid: 42, version: wireVersion, startedMs: nowMs - 60_000, figures },
   };
 }
 

@@ -86,6 +86,16 @@ test('figures are those of the daemon', async () => {
     mu_provider_usage_reports_pending: 1,
     mu_provider_data_plane_up: 1,
     mu_provider_data_plane_start_timestamp_seconds: (nowMs - 60_000) / 1000,
+    mu_provider_gateway_connections: 7,
+    mu_provider_gateway_calls: 3,
+    mu_provider_gateway_websockets: 2,
+    mu_provider_gateway_refused_connections_total: 4,
+    'mu_provider_gateway_refusals_total{reason="busy"}': 6,
+    mu_provider_relays: 2,
+    mu_provider_relay_connections: 5,
+    'mu_provider_relay_connections_total{result="accepted"}': 9,
+    'mu_provider_relay_bytes_total{direction="sent"}': 200,
+    mu_provider_sandboxes: 4,
     'mu_provider_certificate_expiry_timestamp_seconds{certificate="node_certificate"}':
       identity.nodeCertificate.notAfterMs / 1000,
     'mu_provider_entry_expiry_height{entry="node_entry"}': 9_000_000,
@@ -112,6 +122,10 @@ test('what is not known is absent, not 0; what was there and is no more goes', a
     'mu_provider_registered',
     'mu_provider_confirmation_deadline_blocks',
     'mu_provider_data_plane_start_timestamp_seconds',
+    'mu_provider_gateway_calls',
+    'mu_provider_gateway_refusals_total',
+    'mu_provider_relays',
+    'mu_provider_sandboxes',
   ]) {
     expect(after.filter((key) => key.startsWith(gone))).toEqual([]);
   }
