@@ -316,7 +316,7 @@ export const schema = {
       denyOwners: setting(kind.listOf(account), [], 'Owners of deployments that are not served.'),
       confirmEveryBlocks: setting(
         kind.count(1n),
-        20n,
+        10n,
         'Blocks between two confirmations of a lease; well below the chain’s limit.',
       ),
     },

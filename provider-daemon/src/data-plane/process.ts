@@ -14,6 +14,7 @@ import { dnsResolver } from '../gateway/txt-resolver.ts';
 import { WasmDriver } from '../workloads/wasm-driver.ts';
 import { countingOf, lossyLog } from './counting.ts';
 import { DataPlane } from './data-plane.ts';
+import { boundLog } from './log-bound.ts';
 import { PlaneServer } from './plane-server.ts';
 import { type PlaneSettings, planeFiles, settingsDigest } from './settings.ts';
 import { Totals } from './totals.ts';
@@ -22,6 +23,7 @@ import { Totals } from './totals.ts';
 const countEveryMs = 1_000;
 /** Host names that are due are looked at so often. */
 const hostsEveryMs = 10_000;
+const boundLogEveryMs = 60_000;
 
 /** Runs until it is asked to end. @param folder holds its settings @throws Error where it cannot serve */
 export async function runDataPlane(folder: string): Promise<void> {
@@ -59,7 +61,15 @@ export async function runDataPlane(folder: string): Promise<void> {
     if (!existsSync(path) || (server?.aloneMs() ?? 0) > settings.orphanMs) ended.resolve();
   }, countEveryMs);
   const hostWatch = setInterval(() => void plane.checkHosts(), hostsEveryMs);
+  const logWatch = setInterval(() => {
+    try {
+      boundLog(join(folder, planeFiles.log));
+    } catch (error) {
+      report.error({ reason: String(error) }, 'the log cannot be bounded');
+    }
+  }, boundLogEveryMs);
   await ended.promise;
+  clearInterval(logWatch);
   clearInterval(hostWatch);
   await gateway.drain();
   clearInterval(watch);
