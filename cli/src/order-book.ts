@@ -1,9 +1,9 @@
 /** The order book as text: pure, from what the chain says at one height. */
+import { table } from '@mu/lib/columns';
 import { Dec } from '@mu/lib/dec';
 import type { DeploymentInfrastructure } from '@mu/proto/deployment';
 import { type Fulfillment, FulfillmentState, type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
 import { orderName } from './order-name.ts';
-import { table } from './output.ts';
 import { bytesText, duration, grouped, perMonth, secondsOf, wordOf } from './words.ts';
 
 /** What a book is made from. */

@@ -1,4 +1,5 @@
 /** What mucli prints: results on stdout, as text for people or as JSON; progress on stderr. */
+import { fields as columnsOf } from '@mu/lib/columns';
 
 export interface Output {
   readonly json: boolean;
@@ -29,24 +30,7 @@ export function toJson(value: unknown): string {
   });
 }
 
-/** Rows under a head, columns as wide as their widest cell. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return [line(head), ...rows.map(line)].join('\n');
-}
-
 /** Fields of one record, a line each. */
 export function fields(record: Readonly<Record<string, unknown>>): string {
-  const names = Object.keys(record);
-  const width = Math.max(0, ...names.map((name) => name.length));
-  return names.map((name) => `${name.padEnd(width)}  ${shown(record[name])}`).join('\n');
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'object' && value !== null ? toJson(value) : String(value);
+  return columnsOf(record, (value) => (typeof value === 'object' && value !== null ? toJson(value) : String(value)));
 }

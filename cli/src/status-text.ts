@@ -1,7 +1,8 @@
 /** How a deployment stands, as text: pure, from what the chain and the providers say. */
+
 import type { LeaseStatusAnswer } from '@mu/client/provider/provider-client';
+import { table } from '@mu/lib/columns';
 import { type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
-import { table } from './output.ts';
 import { counted, wordOf } from './words.ts';
 
 /** A live lease, and what its provider says. */

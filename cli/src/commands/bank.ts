@@ -1,8 +1,9 @@
 /** mucli tx bank …, mucli query bank …: coins. */
+
 import { parseCoins } from '@mu/lib/amounts';
 import { fromBech32 } from '@mu/lib/bech32';
+import { table } from '@mu/lib/columns';
 import { usageError } from '../errors.ts';
-import { table } from '../output.ts';
 import type { Session } from '../session.ts';
 import { reportTx } from './tx.ts';
 

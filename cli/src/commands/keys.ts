@@ -1,8 +1,8 @@
 /** mucli keys …: encrypted keys of accounts. */
 
 import { writeFileSync } from 'node:fs';
+import { table } from '@mu/lib/columns';
 import { usageError } from '../errors.ts';
-import { table } from '../output.ts';
 import type { Session } from '../session.ts';
 
 export async function addKey(session: Session, name: string): Promise<void> {

@@ -1,9 +1,10 @@
 /** mucli provider list, mucli tx provider attest: who offers, and what auditors state of them. */
+
 import { allItems, type Page, pageFrom } from '@mu/client/chain/pages';
+import { table } from '@mu/lib/columns';
 import { Dec } from '@mu/lib/dec';
 import { type Attribute, type MetricPrice, type Provider, ProviderState } from '@mu/proto/provider';
 import { usageError } from '../errors.ts';
-import { table } from '../output.ts';
 import type { Session } from '../session.ts';
 import { grouped, wordOf } from '../words.ts';
 import { wholeNumber } from './deployment.ts';

@@ -1,9 +1,10 @@
 /** mucli deployment status | metrics: how a deployment stands, from the chain and its providers. */
+
 import { type DeploymentView, isLive, viewDeployment } from '@mu/client/deployment/follow';
 import { type LeaseMetricsAnswer, leaseMetrics, leaseStatus } from '@mu/client/provider/provider-client';
+import { table } from '@mu/lib/columns';
 import { DeploymentState } from '@mu/proto/deployment';
 import { CliError } from '../errors.ts';
-import { table } from '../output.ts';
 import { doorOf, doorsOf, plain } from '../provider-connection.ts';
 import type { Session } from '../session.ts';
 import { isOpen, type LeaseStanding, statusText } from '../status-text.ts';

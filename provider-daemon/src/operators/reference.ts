@@ -1,4 +1,5 @@
 /** The parts of docs/PROVIDER.md that are made from the program itself: commands, settings, limits of the gateway, metrics. */
+import { code, commandTable, metricsTable, renewed, table } from '@mu/lib/reference';
 import type { Command } from 'commander';
 import { type Section, schema, snakeCase } from '../config/schema.ts';
 import { defaultLimits, type GatewayLimits } from '../gateway/limits.ts';
@@ -10,37 +11,13 @@ export interface ReferenceSources {
   readonly limitsSource: string;
 }
 
-/** The tables by the name in their marks `<!-- begin NAME -->` and `<!-- end NAME -->`. */
-export function references({ program, limitsSource }: ReferenceSources): Readonly<Record<string, string>> {
-  return {
+/** The page with those parts as they are now. @throws Error when a part has no marks */
+export function renewReferences(page: string, { program, limitsSource }: ReferenceSources): string {
+  return renewed(page, {
     commands: commandTable(program),
     config: configTables(),
     limits: limitTable(limitsSource),
-    metrics: metricsTable(),
-  };
-}
-
-/** The page with those parts as they are now. @throws Error when a part has no marks */
-export function renewReferences(page: string, sources: ReferenceSources): string {
-  return Object.entries(references(sources)).reduce((text, [name, content]) => {
-    const marks = new RegExp(`(<!-- begin ${name} -->\\n)[^]*?(\\n<!-- end ${name} -->)`);
-    if (!marks.test(text)) throw new Error(`the page has no place for ${name}`);
-    return text.replace(marks, (_whole, begin: string, end: string) => `${begin}${content}${end}`);
-  }, page);
-}
-
-function commandTable(program: Command): string {
-  const rows = leaves(program).map(({ path, command }) => {
-    const options = command.options.map(({ flags }) => code(flags)).join(', ');
-    return [code(path), command.description(), options];
-  });
-  return table(['command', 'what it does', 'options'], rows);
-}
-
-function leaves(command: Command, path = 'mu-provider'): { readonly path: string; readonly command: Command }[] {
-  return command.commands.flatMap((one) => {
-    const name = `${path} ${one.name()}`;
-    return one.commands.length > 0 ? leaves(one, name) : [{ path: name, command: one }];
+    metrics: metricsTable(metricTable),
   });
 }
 
@@ -99,16 +76,3 @@ function shownLimit(name: string, value: number): string {
   if (value % mebibyte === 0) return `${value / mebibyte} MiB`;
   return value % kibibyte === 0 ? `${value / kibibyte} KiB` : `${value} bytes`;
 }
-
-function metricsTable(): string {
-  const rows = metricTable.map(({ name, type, labels, help }) => [code(name), type, labels.map(code).join(', '), help]);
-  return table(['metric', 'type', 'labels', 'what it is'], rows);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
-}
-
-const code = (text: string): string => `\`${text}\``;

@@ -146,7 +146,7 @@ test('a tenant’s names are no labels: whatever services are called, a lease ha
 test('a confirmation that is late is told in blocks; one that is out of funds is never late', async () => {
   const late = (change: Parameters<typeof lease>[1]) =>
     samples(metricsWith({ leases: () => [lease(1n), lease(2n, change)] }));
-  expect((await late({ paidThrough: 75n, createdHeight: 60n })).get('mu_provider_confirmations_late_blocks')).toBe(6);
+  expect((await late({ paidThrough: 85n, createdHeight: 60n })).get('mu_provider_confirmations_late_blocks')).toBe(6);
   const state = LeaseState.LEASE_STATE_OUT_OF_FUNDS;
   expect((await late({ paidThrough: 5n, createdHeight: 5n, state })).get('mu_provider_confirmations_late_blocks')).toBe(
     0,

@@ -1,5 +1,7 @@
 /** `mu-provider status | leases | inventory`: what the daemon says, and what the chain says, as far as either answers. */
+
 import { join } from 'node:path';
+import { fields, table } from '@mu/lib/columns';
 import { ProviderState } from '@mu/proto/provider';
 import { type InventoryReport, inventoryTable } from '../../bidding/report.ts';
 import type { ProviderConfig } from '../../config/schema.ts';
@@ -13,7 +15,8 @@ import { isListening } from '../processes.ts';
 import { adminSocket } from '../servers.ts';
 import type { StatusReport } from '../view.ts';
 import { type ChainSide, chainSideOf, fundedTo, selfOf } from './provider-chain.ts';
-import { fields, table, yesNo } from './text.ts';
+
+const yesNo = (is: boolean): string => (is ? 'yes' : 'no');
 
 /** A result, and how it reads. */
 export interface Shown {
