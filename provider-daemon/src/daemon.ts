@@ -9,12 +9,14 @@ import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import type { Sender } from '@mu/client/chain/sender';
 import type { ProvedViews } from '@mu/client/light/connect';
+import type { Lease } from '@mu/proto/market';
 import type { PriceList } from '@mu/proto/provider';
 import type { Logger } from 'pino';
 import { type ApiServer, startApiServer } from './api/api-server.ts';
 import { leaseInside } from './api/lease-inside.ts';
 import { TenantDesk } from './api/tenant-desk.ts';
 import { Bidder } from './bidding/bidder.ts';
+import type { Resources } from './bidding/inventory.ts';
 import { hostProbe, offeredCapacity, readMachine } from './bidding/machine.ts';
 import { drainFile, offerOf } from './bidding/offer.ts';
 import { orderWatch } from './bidding/order-watch.ts';
@@ -205,18 +207,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     log: log.child({ part: 'leases' }),
   });
   const machine = await readMachine(hostProbe, config.node.dataFolder);
-  const capacity = offeredCapacity(config.capacity, machine);
-  const { script: program, scriptTimeoutMs: timeoutMs, scriptJobs: jobs } = config.pricing;
-  const bidder = new Bidder({
-    client,
-    sender,
-    offer: () => offerOf(config, { provider, capacity, priceList: of.priceList }),
-    leases: () => keeper.leases(),
-    denom: config.chain.denom,
-    draining: () => existsSync(drainFile(config.node.dataFolder)),
-    ...(program === '' ? {} : { script: new PriceScript({ program, timeoutMs, jobs }) }),
-    log: log.child({ part: 'bidding' }),
-  });
+  const bidder = bidderOf(config, of, { sender, machine, leases: () => keeper.leases() });
   const seen = { height: 0n };
   const orders = orderWatch(watchOptions(config, client, provider, log), bidder);
   const watch = marketWatch(config, { client: views.settled, provider, keeper, desk, bidder, seen, log });
@@ -231,6 +222,25 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   };
   const shown = { sender, keeper, runner, bidder, plane, api, containers, tallies, machine, seen, onLog };
   return { plane, containers, databases, sender, keeper, desk, bidder, orders, watch, api, count, shown };
+}
+
+function bidderOf(
+  config: ProviderConfig,
+  { client, identity, priceList, log }: Foundation,
+  { sender, machine, leases }: { sender: Sender; machine: Resources; leases: () => Lease[] },
+): Bidder {
+  const capacity = offeredCapacity(config.capacity, machine);
+  const { script: program, scriptTimeoutMs: timeoutMs, scriptJobs: jobs } = config.pricing;
+  return new Bidder({
+    client,
+    sender,
+    offer: () => offerOf(config, { provider: identity.name.provider, capacity, priceList }),
+    leases,
+    denom: config.chain.denom,
+    draining: () => existsSync(drainFile(config.node.dataFolder)),
+    ...(program === '' ? {} : { script: new PriceScript({ program, timeoutMs, jobs }) }),
+    log: log.child({ part: 'bidding' }),
+  });
 }
 
 function tenantDesk({ node }: ProviderConfig, log: Logger): TenantDesk {
