@@ -16,8 +16,7 @@ import { type ApiServer, startApiServer } from './api/api-server.ts';
 import { leaseInside } from './api/lease-inside.ts';
 import { TenantDesk } from './api/tenant-desk.ts';
 import { Bidder } from './bidding/bidder.ts';
-import type { Resources } from './bidding/inventory.ts';
-import { hostProbe, offeredCapacity, readMachine } from './bidding/machine.ts';
+import { hostProbe, type Machine, offeredCapacity, readMachine } from './bidding/machine.ts';
 import { drainFile, offerOf } from './bidding/offer.ts';
 import { orderWatch } from './bidding/order-watch.ts';
 import { PriceScript } from './bidding/price-script.ts';
@@ -227,7 +226,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
 function bidderOf(
   config: ProviderConfig,
   { client, identity, priceList, log }: Foundation,
-  { sender, machine, leases }: { sender: Sender; machine: Resources; leases: () => Lease[] },
+  { sender, machine, leases }: { sender: Sender; machine: Machine; leases: () => Lease[] },
 ): Bidder {
   const capacity = offeredCapacity(config.capacity, machine);
   const { script: program, scriptTimeoutMs: timeoutMs, scriptJobs: jobs } = config.pricing;
