@@ -19,6 +19,7 @@ export default {
   // tests the collector does half of the work in the end.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
   workerIdleMemoryLimit: '1GB',
+  testSequencer: './scripts/jest-sequencer.ts',
   // Against tests that hang, not a measure of speed: on a machine that is busy with others a second becomes ten.
   testTimeout: 30_000,
   projects: [
