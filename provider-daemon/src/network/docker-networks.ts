@@ -21,7 +21,7 @@ import {
 import { type Firewall, type FirewallChanges, NftFirewall } from './firewall.ts';
 import { type HostNetwork, IpHostNetwork } from './host.ts';
 import { formatSubnet, parseSubnet, type Subnet } from './ipv4.ts';
-import { DockerNetworkEngine, type NetworkEngine } from './network-engine.ts';
+import { DockerNetworkEngine, type EngineNetwork, type NetworkEngine } from './network-engine.ts';
 import type { Networks, NetworkWish, OfferedService, StandingNetwork, WorkloadNetwork } from './networks.ts';
 
 /** Labels of a network at the engine. */
@@ -53,6 +53,17 @@ interface OwnNetwork {
   readonly workload: WorkloadName;
   readonly bridge: string;
   readonly subnet: Subnet;
+}
+
+/** A network that is to be made. */
+interface Making {
+  readonly workload: WorkloadName;
+  readonly prefix: number;
+  readonly wish: NetworkWish;
+  /** What stands at the engine. */
+  readonly engines: readonly EngineNetwork[];
+  /** Of the workload's networks that stand. */
+  readonly egress: ReadonlyMap<string, NetworkWish['egress']>;
 }
 
 /** Networks as a daemon has them. @param denied the provider's own addresses, as subnets or single addresses */
@@ -107,15 +118,16 @@ export class DockerNetworks implements Networks {
           `${wish.instances} instances with ${peers} peers do not fit into one network: at most ${maxInstances} and ${maxPeers}`,
         );
       }
-      const own = await this.#own();
+      const engines = await this.#options.engine.list();
+      const own = this.#ownAmong(engines);
       const mine = own.filter((network) => isOf(network, workload));
+      const egress = new Map(mine.map(({ bridge }) => [bridge, wish.egress]));
       // Sorted: the largest stands first.
       const fitting = mine.find((network) => network.subnet.prefix <= prefix);
-      const network = fitting ?? (await this.#make(workload, prefix, own));
+      const network = fitting ?? (await this.#make({ workload, prefix, wish, engines, egress }));
       if (fitting === undefined) reach('network.made');
+      else await this.#apply(own, { egress });
       const all = fitting === undefined ? [...own, network] : own;
-      const egress = new Map([...mine, network].map(({ bridge }) => [bridge, wish.egress]));
-      await this.#apply(all, { egress });
       const left = await this.#removeOutgrown(workload, network, all);
       for (const { bridge, subnet } of left) {
         await this.#options.host.addAddresses(bridge, layOut(subnet).peerAddresses.slice(0, peers));
@@ -169,17 +181,19 @@ export class DockerNetworks implements Networks {
   }
 
   /** Rules first: no packet of the new network ever meets a host without them. */
-  async #make(workload: WorkloadName, prefix: number, own: readonly OwnNetwork[]): Promise<OwnNetwork> {
+  async #make({ workload, prefix, wish, engines, egress }: Making): Promise<OwnNetwork> {
     const { engine, host, pool, provider } = this.#options;
+    const own = this.#ownAmong(engines);
     const taken = [
-      ...(await engine.list()).flatMap(({ subnets }) => subnets.flatMap((text) => parseSubnet(text) ?? [])),
+      ...engines.flatMap(({ subnets }) => subnets.flatMap((text) => parseSubnet(text) ?? [])),
       ...(await host.routes()),
     ];
     const names = namesOf(provider, workload, prefix);
+    const changes = { egress: new Map([...egress, [names.bridge, wish.egress]]) };
     for (let attempt = 0; attempt < maxTries; attempt += 1) {
       const subnet = findFree(pool, prefix, taken, workload);
       if (subnet === undefined) throw new WorkloadError('failed', noRoom(pool, taken));
-      await this.#apply([...own, { id: '', ...names, workload, subnet }]);
+      await this.#apply([...own, { id: '', ...names, workload, subnet }], changes);
       reach('network.making');
       const id = await engine.create({
         ...names,
@@ -225,9 +239,12 @@ export class DockerNetworks implements Networks {
     await this.#options.firewall.apply(networks, changes);
   }
 
-  /** Ascending by name: the same networks give the same rules, and of a workload the largest stands first. */
   async #own(): Promise<readonly OwnNetwork[]> {
-    const networks = await this.#options.engine.list();
+    return this.#ownAmong(await this.#options.engine.list());
+  }
+
+  /** Ascending by name: the same networks give the same rules, and of a workload the largest stands first. */
+  #ownAmong(networks: readonly EngineNetwork[]): readonly OwnNetwork[] {
     return networks
       .flatMap((network): OwnNetwork[] => {
         const { labels, id, name, bridge } = network;

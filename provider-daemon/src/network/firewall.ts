@@ -113,11 +113,15 @@ export class NftFirewall implements Firewall {
     return turn;
   }
 
-  /** Asking for a table that is not there is an error like any other, so it is looked for first. */
+  /** Asking for a table that is not there is an error like any other, so it is looked for, where it was not there before. */
   async #list(...what: string[]): Promise<Listing> {
     const { table } = this.#options;
     const list = async (...args: string[]) =>
       listing.parse(JSON.parse(await this.#run('nft', ['-j', 'list', ...args]))).nftables;
+    if (this.#last !== undefined) {
+      const found = await list(...what, 'table', 'inet', table).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
     const stands = (await list('tables')).some((entry) => entry.table?.family === 'inet' && entry.table.name === table);
     return stands ? await list(...what, 'table', 'inet', table) : [];
   }
