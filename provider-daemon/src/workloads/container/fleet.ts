@@ -71,11 +71,15 @@ export class Fleet {
     return folders;
   }
 
-  /** Makes a container and does not start it. @throws WorkloadError */
-  async make(target: Target, instance: number): Promise<FoundContainer> {
+  /**
+   * Makes a container and does not start it.
+   * @param here the containers that are there, where that is known
+   * @throws WorkloadError
+   */
+  async make(target: Target, instance: number, here?: readonly FoundContainer[]): Promise<FoundContainer> {
     const { engine, provider, hasIpv6 } = this.#parts;
     const place = { ...this.#workload, instance, specHash: target.specHash };
-    const address = this.#freeAddress(target, await this.find());
+    const address = freeAddress(target, here ?? (await this.find()));
     const { name, gateway } = target.network;
     const body = createBody(target.spec, {
       provider,
@@ -99,13 +103,13 @@ export class Fleet {
     await this.#parts.engine.remove(id);
     this.#parts.marks.remove(`log-${id}`);
   }
+}
 
-  #freeAddress({ network }: Target, taken: readonly FoundContainer[]): string {
-    const used = new Set(taken.map(({ address }) => address));
-    const free = network.addresses.find((address) => !used.has(address));
-    if (free !== undefined) return free;
-    throw new WorkloadError('failed', `no address is free in the network ${network.name}`);
-  }
+function freeAddress({ network }: Target, here: readonly FoundContainer[]): string {
+  const taken = new Set(here.map(({ address }) => address));
+  const free = network.addresses.find((address) => !taken.has(address));
+  if (free !== undefined) return free;
+  throw new WorkloadError('failed', `no address is free in the network ${network.name}`);
 }
 
 /** A container of this version, which is in its network as that is now. */

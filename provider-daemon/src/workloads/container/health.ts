@@ -8,6 +8,7 @@ export const failuresUntilUnhealthy = 3;
 export const failuresWhileStarting = 60;
 /** While it starts it is asked more often than later: most programs answer at once, so the first pauses are short. */
 const firstPauseMs = 20;
+const pauseGrowth = 1.5;
 const startingEveryMs = 500;
 const maxProbeMs = 5_000;
 
@@ -58,22 +59,28 @@ export interface HealthCheckOptions {
   /** It is not asked otherwise. */
   readonly isRunning: () => boolean;
   readonly isStarting: () => boolean;
+  /** Resolves when it may run, or no longer run. */
+  readonly changed: () => Promise<void>;
   readonly tell: (healthy: boolean) => void;
 }
 
 /** Asks until the signal aborts. */
 export async function checkHealth(options: HealthCheckOptions, signal: AbortSignal): Promise<void> {
-  const { clock, probe, target, intervalMs, isRunning, isStarting, tell } = options;
+  const { clock, probe, target, intervalMs, isRunning, isStarting, changed, tell } = options;
   let pauseMs = firstPauseMs;
   while (!signal.aborted) {
-    if (isRunning()) {
-      const healthy = await probe(target, Math.min(maxProbeMs, Math.max(intervalMs, 1_000)));
-      if (signal.aborted) return;
-      // What ended meanwhile says nothing about what runs then.
-      if (isRunning()) tell(healthy);
+    if (!isRunning()) {
+      // The first look comes as soon as it runs.
+      pauseMs = firstPauseMs;
+      await Promise.race([changed(), clock.wait(startingEveryMs, signal)]);
+      continue;
     }
-    const isSettled = isRunning() && !isStarting();
+    const healthy = await probe(target, Math.min(maxProbeMs, Math.max(intervalMs, 1_000)));
+    if (signal.aborted) return;
+    // What ended meanwhile says nothing about what runs then.
+    if (isRunning()) tell(healthy);
+    const isSettled = !isStarting();
     await clock.wait(isSettled ? intervalMs : Math.min(pauseMs, startingEveryMs, intervalMs), signal);
-    pauseMs = isSettled ? firstPauseMs : Math.min(pauseMs * 2, startingEveryMs);
+    pauseMs = isSettled ? firstPauseMs : Math.round(pauseMs * pauseGrowth);
   }
 }

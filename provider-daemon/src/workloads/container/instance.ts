@@ -107,6 +107,7 @@ export class Instance {
         intervalMs: health.intervalMs,
         isRunning: () => this.#standing.phase === 'running',
         isStarting: () => this.#standing.health?.answered === false,
+        changed: () => this.#changed.promise,
         tell: (healthy) => this.#see({ type: 'probed', healthy }),
       },
       AbortSignal.any([this.#healthEnd.signal, this.#close.signal]),

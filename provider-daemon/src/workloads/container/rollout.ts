@@ -50,7 +50,7 @@ export class Rollout {
   /** Makes what runs what the spec says; where that fails, what it was. @param isFirst nothing of it is here yet */
   async converge(spec: ContainerSpec, isFirst = false): Promise<void> {
     const target = await this.#fleet.prepare(spec, isFirst);
-    const found = await this.#fleet.find();
+    const found = isFirst ? [] : await this.#fleet.find();
     const created: Instance[] = [];
     const adopted: Instance[] = [];
     const replaced: number[] = [];
@@ -63,7 +63,7 @@ export class Rollout {
           await this.#switch(target, { index, same, others });
           replaced.push(index);
         } else {
-          const instance = await this.#place(target, index, same);
+          const instance = await this.#place(target, index, { same, here: isFirst ? created.map(foundOf) : undefined });
           (same === undefined ? created : adopted).push(instance);
           if (same === undefined && this.#target !== undefined) reach('scale.up');
           await instance.start();
@@ -93,7 +93,11 @@ export class Rollout {
   }
 
   /** An instance of the target in its place: the one that is there, or a new one; not started. */
-  async #place(target: Target, index: number, same: FoundContainer | undefined): Promise<Instance> {
+  async #place(
+    target: Target,
+    index: number,
+    { same, here }: { same?: FoundContainer | undefined; here?: readonly FoundContainer[] | undefined } = {},
+  ): Promise<Instance> {
     const known = this.instances.get(index);
     if (known !== undefined && known.containerId === same?.id) {
       await this.#fleet.mount(target, index);
@@ -102,7 +106,7 @@ export class Rollout {
     }
     await known?.detach();
     if (same !== undefined) await this.#fleet.mount(target, index);
-    const instance = this.#attach(same ?? (await this.#fleet.make(target, index)), target.spec);
+    const instance = this.#attach(same ?? (await this.#fleet.make(target, index, here)), target.spec);
     this.instances.set(index, instance);
     return instance;
   }
@@ -213,7 +217,7 @@ export class Rollout {
     const index = gone.place.instance;
     if (this.isStopping || this.#target === undefined || this.instances.get(index) !== gone || !gone.isGone) return;
     this.#tell(`instance ${index} was removed from outside; it is made anew`);
-    const next = await this.#place(this.#target, index, undefined);
+    const next = await this.#place(this.#target, index);
     await next.start();
   }
 
@@ -255,3 +259,5 @@ export class Rollout {
     this.#parts.log(this.spec, 'system', line);
   }
 }
+
+const foundOf = ({ containerId, place, address }: Instance): FoundContainer => ({ id: containerId, place, address });

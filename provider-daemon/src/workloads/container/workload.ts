@@ -51,19 +51,21 @@ export class ContainerWorkload implements ServingWorkload {
 
   /** The first version: takes over what runs of it. What was made for it and does not come up is removed. */
   async open(): Promise<void> {
+    let isFirst = false;
     await this.#inTurn(async () => {
       const before = await this.#fleet.find();
+      isFirst = before.length === 0;
       try {
-        await this.#rollout.converge(this.spec, before.length === 0);
+        await this.#rollout.converge(this.spec, isFirst);
       } catch (error) {
         await this.#detach();
         // Where it is the engine that fails, what is left is found later.
-        if (before.length === 0 && !this.#rollout.isLetGo) await this.#clear().catch(() => {});
+        if (isFirst && !this.#rollout.isLetGo) await this.#clear().catch(() => {});
         throw error;
       }
     });
     // Where it cannot be read now, the driver tells so at its next turn.
-    await this.poll().catch(() => {});
+    if (!isFirst) await this.poll().catch(() => {});
   }
 
   status(): readonly InstanceStatus[] {

@@ -157,11 +157,12 @@ describe('health', () => {
         intervalMs: 9_000,
         isRunning: () => now().isRunning,
         isStarting: () => now().isStarting,
+        changed: () => new Promise(() => {}),
         tell: () => {},
       },
       end.signal,
     );
-    expect(waits).toEqual([20, 40, 80, 160, 320, 500, 500, 9_000, 20, 40]);
+    expect(waits).toEqual([20, 30, 45, 68, 102, 153, 230, 9_000, 500, 20]);
     expect(asked).toEqual(Array.from({ length: 9 }, () => 'a:1/p 5000'));
   });
 });
