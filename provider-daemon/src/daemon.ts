@@ -42,6 +42,7 @@ import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
 import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
+import { Arrivals } from './watch/arrivals.ts';
 import { MarketWatch, type MarketWatchOptions } from './watch/market-watch.ts';
 
 export interface Daemon {
@@ -330,22 +331,16 @@ function marketWatch(
   },
 ): MarketWatch {
   const { client, provider, keeper, desk, bidder, seen, log } = of;
-  let arriving: Promise<void> = Promise.resolve();
+  const arrivals = new Arrivals();
   return new MarketWatch({
     ...watchOptions(config, client, provider, log),
     listener: {
-      lease(lease) {
-        arriving = arriving.then(() => keeper.lease(lease));
-      },
-      deployment({ owner, dseq }) {
-        arriving = arriving.then(() => keeper.deployment(owner, dseq));
-      },
+      lease: (lease) => arrivals.add(() => keeper.lease(lease)),
+      deployment: ({ owner, dseq }) => arrivals.add(() => keeper.deployment(owner, dseq)),
       async height(height, complete) {
         seen.height = height;
-        // A failure here is the watch's to tell and to try again; the next lease must not inherit it.
-        const arrived = arriving;
-        arriving = Promise.resolve();
-        await arrived;
+        // The bidder must not hear that all leases are known where one is not: what it holds would be sold again.
+        await arrivals.taken();
         await keeper.height(height);
         if (complete) {
           await keeper.sweep();

@@ -7,6 +7,7 @@ import { ChainError } from '@mu/client/chain/errors';
 import type { DeploymentId } from '@mu/proto/deployment';
 import type { PageRequest } from '@mu/proto/generated/cosmos/base/query/v1beta1/pagination';
 import { type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
+import { isLive } from '../leases/lease-machine.ts';
 import { type ChainEvent, touchedBy } from './touched.ts';
 
 /**
@@ -39,7 +40,7 @@ const pageSize = 200n;
 const maxAsked = 32;
 /** A longer gap is cheaper to page than to follow. */
 const maxFollowedBlocks = 50n;
-/** Now and then all is paged again: no missed event lasts longer than this. */
+/** Now and then all is paged again: what was missed, a lease's end too, is missed no longer than this. */
 const pageAgainBlocks = 200n;
 
 export class MarketWatch {
@@ -47,7 +48,10 @@ export class MarketWatch {
   #running = false;
   #done: Promise<void> = Promise.resolve();
   #seen = 0n;
+  /** 0: all is to be paged, whatever the height */
   #paged = 0n;
+  /** leases that were told as live: their ends may have been missed */
+  readonly #live = new Set<bigint>();
 
   constructor(options: MarketWatchOptions) {
     this.#options = options;
@@ -78,38 +82,69 @@ export class MarketWatch {
   async #step(): Promise<void> {
     const height = BigInt(await this.#options.client.height());
     if (height <= this.#seen) return;
-    const gap = height - this.#seen;
-    if (this.#seen === 0n || gap > maxFollowedBlocks || height - this.#paged > pageAgainBlocks) {
+    // A page names no lease that ended, and no deployment that was updated: as few blocks as possible are only paged.
+    if (this.#seen === 0n || height - this.#seen > maxFollowedBlocks) {
       await this.#page();
-      this.#paged = height;
-      this.#seen = height;
-      await this.#options.listener.height(height, true);
+      await this.#tell(height, true);
       return;
     }
     for (let next = this.#seen + 1n; next <= height && this.#running; next += 1n) {
       await this.#follow(next);
-      this.#seen = next;
-      await this.#options.listener.height(next, false);
+      const isDue = this.#paged === 0n || height - this.#paged > pageAgainBlocks;
+      const complete = next === height && isDue;
+      if (complete) await this.#page();
+      await this.#tell(next, complete);
+    }
+  }
+
+  /** What a listener could not take up is told again by a page, with the next block: the height goes on meanwhile. */
+  async #tell(height: bigint, complete: boolean): Promise<void> {
+    this.#seen = height;
+    this.#paged = complete ? height : this.#paged;
+    try {
+      await this.#options.listener.height(height, complete);
+    } catch (error) {
+      this.#paged = 0n;
+      throw error;
     }
   }
 
   async #page(): Promise<void> {
-    const { client, listener, provider, regions } = this.#options;
+    const { client, listener, regions } = this.#options;
     for (const region of listener.order === undefined ? [] : regions) {
       const orders = await pages((pagination) =>
         client.market.orders({ region, state: OrderState.ORDER_STATE_OPEN, pagination }),
       );
       for (const order of orders.flatMap((page) => page.orders)) listener.order?.(order);
     }
-    if (listener.lease === undefined) return;
+    if (listener.lease !== undefined) await this.#tellLeases(await this.#listedLeases());
+  }
+
+  /** Those that the node lists, and those of which it says nothing any more. */
+  async #listedLeases(): Promise<ReadonlySet<bigint>> {
+    const { client, provider } = this.#options;
+    const numbers = new Set(this.#live);
     for (const state of [LeaseState.LEASE_STATE_ACTIVE, LeaseState.LEASE_STATE_OUT_OF_FUNDS]) {
       const leases = await pages((pagination) => client.market.leases({ provider, state, pagination }));
-      for (const lease of leases.flatMap((page) => page.leases)) listener.lease(lease);
+      for (const { number } of leases.flatMap((page) => page.leases)) numbers.add(number);
+    }
+    return numbers;
+  }
+
+  /** As their records say: a list is not proved, it only says which to read. */
+  async #tellLeases(numbers: Iterable<bigint>): Promise<void> {
+    const { client, listener, provider } = this.#options;
+    for (const found of await eachOf([...numbers], (number) => unlessGone(client.market.lease({ number })))) {
+      const lease = found?.lease;
+      if (lease?.provider !== provider) continue;
+      if (isLive(lease)) this.#live.add(lease.number);
+      else this.#live.delete(lease.number);
+      listener.lease?.(lease);
     }
   }
 
   async #follow(height: bigint): Promise<void> {
-    const { client, listener, provider, regions } = this.#options;
+    const { client, listener, regions } = this.#options;
     const results = await client.comet.blockResults(Number(height));
     const events: ChainEvent[] = [
       ...results.finalizeBlockEvents,
@@ -120,10 +155,7 @@ export class MarketWatch {
     for (const found of await eachOf(ids, (id) => unlessGone(client.market.order(id)))) {
       if (found?.order !== undefined && regions.includes(found.order.spec?.region ?? '')) listener.order?.(found.order);
     }
-    const numbers = listener.lease === undefined ? [] : [...touched.leases];
-    for (const found of await eachOf(numbers, (number) => unlessGone(client.market.lease({ number })))) {
-      if (found?.lease?.provider === provider) listener.lease?.(found.lease);
-    }
+    if (listener.lease !== undefined) await this.#tellLeases(touched.leases);
     for (const id of touched.deployments) listener.deployment?.(id);
   }
 }

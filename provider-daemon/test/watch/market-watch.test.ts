@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import { Lease, LeaseState, Order, type OrderId, OrderState } from '@mu/proto/market';
+import { isLive } from '../../src/leases/lease-machine.ts';
 import { type MarketListener, MarketWatch } from '../../src/watch/market-watch.ts';
 import { orderKey } from '../../src/watch/order-key.ts';
 
@@ -11,6 +12,7 @@ const order = (dseq: bigint, state = OrderState.ORDER_STATE_OPEN): Order =>
   Order.fromPartial({ id: idOf(dseq), state, spec: { region: 'local' } as Order['spec'] });
 const lease = (number: bigint): Lease =>
   Lease.fromPartial({ number, provider, order: idOf(number), state: LeaseState.LEASE_STATE_ACTIVE });
+const ended = (number: bigint): Lease => ({ ...lease(number), state: LeaseState.LEASE_STATE_CLOSED });
 const events = (dseqs: readonly bigint[], leases: readonly bigint[]) => [
   ...dseqs.map((dseq) => ({
     type: 'order_touched',
@@ -24,7 +26,7 @@ function chain(
   blocks: ReadonlyMap<number, { readonly orders: readonly bigint[]; readonly leases: readonly bigint[] }>,
 ) {
   const asked: string[] = [];
-  const state = { height: 5, asked, atOnce: 0, most: 0 };
+  const state = { height: 5, asked, atOnce: 0, most: 0, ended: new Set<bigint>() };
   const together = async <T>(answer: () => T): Promise<T> => {
     state.atOnce += 1;
     state.most = Math.max(state.most, state.atOnce);
@@ -58,7 +60,7 @@ function chain(
       lease: ({ number }: { number: bigint }) =>
         together(() => {
           asked.push(`lease ${number}`);
-          return { lease: lease(number) };
+          return { lease: state.ended.has(number) ? ended(number) : lease(number) };
         }),
     },
   };
@@ -69,15 +71,16 @@ function chain(
 async function watchUntil(
   of: ReturnType<typeof chain>,
   heights: readonly number[],
-  listens: { readonly orders: boolean; readonly leases: boolean },
+  listens: { readonly orders: boolean; readonly leases: boolean; readonly failsAt?: bigint },
 ): Promise<string[]> {
   const told: string[] = [];
   const left = [...heights];
   const { promise: done, resolve } = Promise.withResolvers<void>();
   const listener: MarketListener = {
     ...(listens.orders ? { order: ({ id }) => void told.push(`order ${id?.dseq}`) } : {}),
-    ...(listens.leases ? { lease: ({ number }) => void told.push(`lease ${number}`) } : {}),
+    ...(listens.leases ? { lease: (one) => void told.push(`lease ${one.number}${isLive(one) ? '' : ' ended'}`) } : {}),
     async height(height, complete) {
+      if (height === listens.failsAt) throw new Error('it cannot be taken up');
       told.push(`height ${height}${complete ? ' complete' : ''}`);
     },
   };
@@ -139,7 +142,7 @@ test('what nobody listens to is not asked for', async () => {
     'lease 2',
     'height 6',
   ]);
-  expect(leases.state.asked).toEqual(['leases', 'leases', 'lease 2']);
+  expect(leases.state.asked).toEqual(['leases', 'leases', 'lease 1', 'lease 2']);
 });
 
 test('hundreds of orders of one block are asked for side by side, some at a time, and told in their order', async () => {
@@ -149,3 +152,55 @@ test('hundreds of orders of one block are asked for side by side, some at a time
   expect(told.slice(3)).toEqual([...dseqs.map((dseq) => `order ${dseq}`), 'height 6']);
   expect(of.state.most).toBe(32);
 });
+
+test('a lease that ended in blocks that are only paged is told of, as its record says', async () => {
+  const of = chain(new Map([[6, { orders: [], leases: [2n] }]]));
+  of.state.ended.add(1n);
+  // The list still has lease 1: it is the record that counts.
+  expect(await watchUntil(of, [6], { orders: false, leases: true })).toContain('lease 1 ended');
+  const later = endingAt(chain(new Map([[6, { orders: [], leases: [2n] }]])), 2n, 200);
+  const told = await watchUntil(later, [6, 200], { orders: false, leases: true });
+  expect(told.slice(told.indexOf('height 6') + 1)).toEqual(['lease 1', 'lease 2 ended', 'height 200 complete']);
+});
+
+test('a block at which all is paged again is followed too', async () => {
+  const told = await watchUntil(chain(new Map([[206, { orders: [2n], leases: [2n] }]])), [50, 100, 150, 200, 206], {
+    orders: true,
+    leases: true,
+  });
+  expect(told.slice(told.indexOf('height 205') + 1)).toEqual([
+    'order 2',
+    'lease 2',
+    'order 1',
+    'lease 1',
+    'lease 2',
+    'height 206 complete',
+  ]);
+});
+
+test('what a listener could not take up is told again with the next block, whose height goes on', async () => {
+  const of = chain(new Map([[6, { orders: [], leases: [2n] }]]));
+  const told = await watchUntil(of, [6, 7, 8], { orders: false, leases: true, failsAt: 6n });
+  expect(told).toEqual([
+    'lease 1',
+    'height 5 complete',
+    'lease 2',
+    'trouble Error: it cannot be taken up',
+    'lease 1',
+    'lease 2',
+    'height 7 complete',
+    'height 8',
+  ]);
+});
+
+/** The same chain; by this height the lease has ended, in a block that nobody followed. */
+function endingAt(of: ReturnType<typeof chain>, number: bigint, height: number): ReturnType<typeof chain> {
+  const client = {
+    ...of.client,
+    height: async () => {
+      if (of.state.height >= height) of.state.ended.add(number);
+      return of.state.height;
+    },
+  } as unknown as ChainClient;
+  return { ...of, client };
+}
