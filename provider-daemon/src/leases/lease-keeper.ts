@@ -67,9 +67,14 @@ const maxConfirmations = 500;
 
 type StandingEffect = Exclude<LeaseEffect, { type: 'confirm' }>;
 
+/** Sealed manifests are looked for so many at a time: each look waits for the block that proves it. */
+const maxLooks = 16;
+
 interface Entry {
   life: LeaseLife;
   readonly place: LeasePlace;
+  /** on the chain: nothing is started, confirmed or counted for it any more */
+  isOver: boolean;
   /** effects run one after the other */
   turn: Promise<void>;
   /** what could not be carried out, to be tried again with the next block */
@@ -79,6 +84,8 @@ interface Entry {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #entries = new Map<bigint, Entry>();
+  readonly #looks: Promise<void>[] = Array.from({ length: maxLooks }, () => Promise.resolve());
+  #nextLook = 0;
   #height = 0n;
 
   constructor(options: LeaseKeeperOptions) {
@@ -110,12 +117,12 @@ export class LeaseKeeper {
   async lease(lease: Lease): Promise<void> {
     const known = this.#entries.get(lease.number);
     if (known !== undefined) {
-      this.#play(known, { type: 'lease', lease });
+      if (!known.isOver) this.#play(known, { type: 'lease', lease });
       return;
     }
     const [life] = step(undefined, { type: 'lease', lease }, this.#options.rules);
     if (life === undefined) return;
-    const entry: Entry = { life, place: await this.#placeOf(lease), turn: Promise.resolve() };
+    const entry: Entry = { life, place: await this.#placeOf(lease), isOver: false, turn: Promise.resolve() };
     this.#entries.set(lease.number, entry);
     reach('lease.heard');
     this.#options.log.info(
@@ -123,12 +130,21 @@ export class LeaseKeeper {
       'lease',
     );
     this.#startHeld(entry);
-    if (entry.life.work.at === 'waiting') await this.deployment(entry.place.owner, entry.place.dseq);
+    if (entry.life.work.at === 'waiting') this.deployment(entry.place.owner, entry.place.dseq);
   }
 
-  /** A deployment was made or updated: a manifest for this provider may stand sealed on the chain. */
-  async deployment(owner: string, dseq: bigint): Promise<void> {
+  /**
+   * A deployment was made or updated: a manifest for this provider may stand sealed on the chain. Nobody waits for the look:
+   * while hundreds of leases come at once those that stand are confirmed.
+   */
+  deployment(owner: string, dseq: bigint): void {
     if (!this.#serves({ owner, dseq })) return;
+    const at = this.#nextLook;
+    this.#nextLook = (at + 1) % maxLooks;
+    this.#looks[at] = (this.#looks[at] as Promise<void>).then(() => this.#takeSealed(owner, dseq));
+  }
+
+  async #takeSealed(owner: string, dseq: bigint): Promise<void> {
     try {
       const record = await this.#options.takeSealed(owner, dseq);
       if (record === undefined) return;
@@ -148,6 +164,7 @@ export class LeaseKeeper {
   manifest(record: ManifestRecord): void {
     for (const entry of this.#entries.values()) {
       const { owner, dseq, infrastructure } = entry.place;
+      if (entry.isOver) continue;
       if (owner !== record.owner || dseq !== record.dseq || !record.infrastructures.includes(infrastructure)) continue;
       this.#options.observer?.received(entry.place.lease, record.revision);
       this.#play(entry, { type: 'manifest', revision: record.revision });
@@ -162,6 +179,8 @@ export class LeaseKeeper {
     const due: Entry[] = [];
     for (const entry of this.#entries.values()) {
       this.#tryAgain(entry);
+      // A report beyond its end would be refused, and what it carries lost; the last one comes with its end.
+      if (entry.isOver) continue;
       const effects = this.#play(entry, { type: 'height', height });
       if (effects.some(({ type }) => type === 'confirm')) due.push(entry);
       await this.#whereverPossible(() => usage.tick(entry.life.lease, height));
@@ -188,7 +207,7 @@ export class LeaseKeeper {
     const { runner, usage } = this.#options;
     for (const entry of this.#entries.values()) {
       const { work, lease } = entry.life;
-      if (work.at === 'paused') this.#enqueue(entry, { type: 'pause', lease });
+      if (work.at === 'paused' && !entry.isOver) this.#enqueue(entry, { type: 'pause', lease });
     }
     await runner.sweep((lease) => this.#isOver(lease), new Set(usage.owing()));
     await this.#sweepManifests();
@@ -235,6 +254,7 @@ export class LeaseKeeper {
 
   /** Waits until what is under way has ended. */
   async settled(): Promise<void> {
+    await Promise.all(this.#looks);
     await Promise.all([...this.#entries.values()].map(({ turn }) => turn));
   }
 
@@ -245,7 +265,7 @@ export class LeaseKeeper {
       entry.life = life;
       if (before.work.at === 'paused' && life.work.at === 'starting') reach('lease.resuming');
       this.#options.observer?.stepped(entry.place.lease, { before, event, after: life });
-    }
+    } else entry.isOver = true;
     for (const effect of effects) {
       if (effect.type !== 'confirm') this.#enqueue(entry, effect);
     }
@@ -276,6 +296,8 @@ export class LeaseKeeper {
 
   async #carryOut(entry: Entry, effect: StandingEffect): Promise<void> {
     const { lease } = entry.place;
+    // What was to start when the lease ended must not come up behind its end.
+    if (entry.isOver && effect.type !== 'stop') return;
     if (effect.type === 'start') await this.#start(entry, effect.revision);
     else if (effect.type === 'pause') {
       reach('lease.pausing');
@@ -294,6 +316,7 @@ export class LeaseKeeper {
       journal.leases.put(lease, { lease, owner, dseq, revision, endpoints });
       reach('lease.noted');
       log.info({ lease: lease.toString(), revision: revision.toString(), endpoints }, 'workloads run');
+      if (entry.isOver) return;
       this.#play(entry, { type: 'started', revision, endpoints });
       // After a restart what ran runs first; a newer manifest that has come since is an update.
       this.#startHeld(entry);

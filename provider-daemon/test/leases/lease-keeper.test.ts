@@ -46,11 +46,15 @@ let deployed: bigint[];
 let sent: { typeUrl: string; value: unknown }[];
 let ran: string[];
 let fails: boolean;
+/** how long a start takes */
+let starting: Promise<void>;
 let engineIsAway: boolean;
 let diskIsFull: boolean;
 /** what stands sealed on the chain, and of which deployments it was asked for */
-let sealed: ManifestRecord | Error | undefined;
+let sealed: ManifestRecord | Error | Promise<undefined> | undefined;
 let asked: bigint[];
+/** leases whose usage was looked at, to be reported */
+let ticked: bigint[];
 let keeper: LeaseKeeper;
 
 beforeEach(() => {
@@ -61,10 +65,12 @@ beforeEach(() => {
   sent = [];
   ran = [];
   fails = false;
+  starting = Promise.resolve();
   engineIsAway = false;
   diskIsFull = false;
   sealed = undefined;
   asked = [];
+  ticked = [];
   const client = {
     market: {
       order: () => Promise.resolve({ order: Order.fromPartial({ spec: { name: 'main' } }) }),
@@ -94,9 +100,10 @@ beforeEach(() => {
     async sweep(isOver: (lease: bigint) => Promise<boolean>) {
       for (const number of [1n, 2n, 3n, 4n]) if (await isOver(number)) ran.push(`swept ${number}`);
     },
-    start(place: { lease: bigint }, _lease: Lease, { revision }: { revision: bigint }) {
+    async start(place: { lease: bigint }, _lease: Lease, { revision }: { revision: bigint }) {
       ran.push(`start ${place.lease}/${revision}`);
-      return Promise.resolve(['http://a']);
+      await starting;
+      return ['http://a'];
     },
     stop(number: bigint) {
       ran.push(`stop ${number}`);
@@ -106,7 +113,10 @@ beforeEach(() => {
     databasesOf: () => [],
   };
   const usage = {
-    tick: () => (diskIsFull ? Promise.reject(new Error('no space left')) : Promise.resolve()),
+    tick({ number }: Lease) {
+      ticked.push(number);
+      return diskIsFull ? Promise.reject(new Error('no space left')) : Promise.resolve();
+    },
     finish: () => Promise.resolve(),
     owing: () => [],
   };
@@ -296,10 +306,11 @@ test('a manifest that is sealed on the chain starts a lease that waits, and an u
   await keeper.settled();
   expect(ran).toEqual(['start 5/1']);
   sealed = { ...record(5n), revision: 2n };
-  await keeper.deployment('mu1owner', 5n);
+  keeper.deployment('mu1owner', 5n);
   await keeper.settled();
   expect(ran).toEqual(['start 5/1', 'start 5/2']);
-  await keeper.deployment('mu1owner', 6n);
+  keeper.deployment('mu1owner', 6n);
+  await keeper.settled();
   expect(asked).toEqual([5n, 5n]);
 });
 
@@ -308,4 +319,57 @@ test('one that cannot be opened leaves the lease waiting', async () => {
   await keeper.lease(lease(5n));
   await keeper.settled();
   expect(keeper.status(5n)?.work).toBe('waiting');
+});
+
+test('nothing is started, confirmed or reported for a lease that is over while its end waits for the engine', async () => {
+  // The deployment has another lease here, so its manifest stays.
+  held = [record(1n)];
+  await keeper.lease(lease(1n));
+  await keeper.lease(lease(2n, { order: { owner: 'mu1owner', dseq: 1n, infrastructure: 0, round: 2 } }));
+  await settle();
+  await keeper.height(6n);
+  await settle();
+  [ran, sent] = [[], []];
+  engineIsAway = true;
+  const over = lease(1n, { state: LeaseState.LEASE_STATE_CLOSED, closedHeight: 7n });
+  await keeper.lease(over);
+  await keeper.lease(over);
+  held = [record(1n), { ...record(1n), revision: 2n }];
+  keeper.manifest(held[1] as ManifestRecord);
+  await keeper.height(19n);
+  await settle();
+  expect(ran).toEqual(['stop 1', 'start 2/2', 'stop 1']);
+  expect((lastSent() as MsgSubmitLeaseConfirmation).confirmation?.lease).toBe(2n);
+  expect(ticked).toEqual([1n, 2n, 2n]);
+  engineIsAway = false;
+  await keeper.height(20n);
+  await settle();
+  expect(ran.slice(3)).toEqual(['stop 1', 'end 1']);
+});
+
+test('what was about to start when the lease ended does not come up behind its end', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(2n, { order: { owner: 'mu1owner', dseq: 1n, infrastructure: 0, round: 2 } }));
+  await settle();
+  ran = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  starting = promise;
+  await keeper.lease(lease(1n));
+  await keeper.lease(lease(1n, { state: LeaseState.LEASE_STATE_CLOSED, closedHeight: 7n }));
+  held = [record(1n), { ...record(1n), revision: 2n }];
+  resolve();
+  await settle();
+  expect(ran).toEqual(['start 1/1', 'stop 1', 'end 1']);
+});
+
+test('leases are confirmed while sealed manifests are looked for, however long the chain takes to prove them', async () => {
+  const { promise: proved, resolve } = Promise.withResolvers<void>();
+  sealed = proved.then(() => undefined);
+  for (let number = 1n; number <= 40n; number += 1n) await keeper.lease(lease(number));
+  await keeper.height(6n);
+  expect((lastSent() as MsgSubmitLeaseConfirmations).confirmations).toHaveLength(40);
+  expect(asked).toHaveLength(16);
+  resolve();
+  await settle();
+  expect(asked).toHaveLength(40);
 });
