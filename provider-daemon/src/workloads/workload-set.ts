@@ -17,6 +17,8 @@ export class WorkloadSet<S extends WorkloadSpec, W extends Workload> {
   readonly #driver: WorkloadDriver<S, W>;
   readonly #onStart: (workload: W) => void;
   #running = new Map<string, Running<S, W>>();
+  /** No longer wished, and not ended yet: what cannot be ended now is ended by the next `prune`. */
+  readonly #ending = new Map<string, Running<S, W>>();
   /** Used by workloads that have stopped, not yet taken. */
   #left: ServiceUsage[] = [];
 
@@ -44,6 +46,7 @@ export class WorkloadSet<S extends WorkloadSpec, W extends Workload> {
         if (known !== undefined && isDeepStrictEqual(known.spec, spec)) continue;
         const workload = await this.#driver.start(spec);
         this.#running.set(spec.service, { spec, workload });
+        this.#wishAgain(spec.service, workload);
         this.#onStart(workload);
       }
     } catch (error) {
@@ -54,14 +57,15 @@ export class WorkloadSet<S extends WorkloadSpec, W extends Workload> {
     }
   }
 
-  /** Stops what is not among the wished. */
+  /** Stops what is not among the wished. @throws WorkloadError where one cannot be stopped now: call it again */
   async prune(specs: readonly S[]): Promise<void> {
     const wished = new Set(specs.map(({ service }) => service));
     for (const [service, running] of [...this.#running]) {
       if (wished.has(service)) continue;
       this.#running.delete(service);
-      await this.#stop(service, running);
+      this.#ending.set(service, running);
     }
+    for (const service of [...this.#ending.keys()]) await this.#end(service);
   }
 
   /** What was used since the last call. */
@@ -72,6 +76,7 @@ export class WorkloadSet<S extends WorkloadSpec, W extends Workload> {
     return [...left, ...running];
   }
 
+  /** All of them are tried: one that cannot be brought back now keeps no other from it. */
   async #restore(
     before: ReadonlyMap<string, Running<S, W>>,
     reached: ReadonlyMap<string, Running<S, W>>,
@@ -79,13 +84,25 @@ export class WorkloadSet<S extends WorkloadSpec, W extends Workload> {
     for (const [service, running] of reached) {
       const old = before.get(service);
       if (old === running) continue;
-      if (old === undefined) await this.#stop(service, running);
-      else await this.#driver.start(old.spec);
+      if (old === undefined) this.#ending.set(service, running);
+      // What was wrong is told by what failed first; the next `apply` and `prune` make up for this.
+      await (old === undefined ? this.#end(service) : this.#driver.start(old.spec)).catch(() => {});
     }
   }
 
-  async #stop(service: string, { workload }: Running<S, W>): Promise<void> {
-    await workload.stop();
-    this.#left.push({ service, used: workload.takeUsage() });
+  async #end(service: string): Promise<void> {
+    const running = this.#ending.get(service);
+    if (running === undefined) return;
+    await running.workload.stop();
+    this.#ending.delete(service);
+    this.#left.push({ service, used: running.workload.takeUsage() });
+  }
+
+  /** The driver has ended what was left of a service before it started it anew. */
+  #wishAgain(service: string, workload: W): void {
+    const ending = this.#ending.get(service);
+    this.#ending.delete(service);
+    if (ending !== undefined && ending.workload !== workload)
+      this.#left.push({ service, used: ending.workload.takeUsage() });
   }
 }

@@ -150,10 +150,12 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
       if (this.#close.signal.aborted) throw new WorkloadError('failed', 'the driver is closed');
       checkSpec(spec);
       const known = this.#workloads.get(keyOf(spec));
-      if (known !== undefined) {
+      if (known !== undefined && !known.isEnding) {
         await known.update(spec);
         return known;
       }
+      // The engine went while it was ended: what is left of it has to go before anything of it comes back.
+      await known?.stop();
       const workload = new ContainerWorkload(this.#parts, spec, () => this.#workloads.delete(keyOf(spec)));
       this.#workloads.set(keyOf(spec), workload);
       try {

@@ -43,16 +43,28 @@ export async function startExec(
   }
   // What the command writes first waits in the socket; errors of it are told when it is read.
   socket.on('error', () => {});
+  try {
+    const pid = await startedPid({ engine, clock, execId }, command);
+    return new ContainerExec({ engine, clock, execId, socket, tty, containerId, pid });
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** Of the command, as this machine counts them. @throws WorkloadError where it does not exist, or does not start in time */
+async function startedPid(
+  { engine, clock, execId }: Pick<ExecParts, 'engine' | 'clock'> & { readonly execId: string },
+  command: readonly string[],
+): Promise<number> {
   const startedMs = clock.elapsed();
   for (;;) {
     const { running, pid, exitCode } = await engine.execInspect(execId);
-    if (pid > 0) return new ContainerExec({ engine, clock, execId, socket, tty, containerId, pid });
+    if (pid > 0) return pid;
     if (!running && exitCode >= 0 && noCommand.includes(exitCode)) {
-      socket.destroy();
       throw new WorkloadError('invalid', `there is no command ${command[0]} in the container`);
     }
     if (clock.elapsed() - startedMs > startMs) {
-      socket.destroy();
       throw new WorkloadError('failed', `the command has not started within ${startMs / 1000} s`);
     }
     await clock.wait(pollMs);

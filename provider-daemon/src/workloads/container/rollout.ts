@@ -104,9 +104,11 @@ export class Rollout {
       if (JSON.stringify(known.health) !== JSON.stringify(target.spec.health)) known.setHealth(target.spec.health);
       return known;
     }
-    await known?.detach();
     if (same !== undefined) await this.#fleet.mount(target, index);
-    const instance = this.#attach(same ?? (await this.#fleet.make(target, index, here)), target.spec);
+    const container = same ?? (await this.#fleet.make(target, index, here));
+    // Only now: as long as there is no other one the next look finds again that it is gone.
+    await known?.detach();
+    const instance = this.#attach(container, target.spec);
     this.instances.set(index, instance);
     return instance;
   }

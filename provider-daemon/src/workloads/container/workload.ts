@@ -49,6 +49,11 @@ export class ContainerWorkload implements ServingWorkload {
     return this.#rollout.spec;
   }
 
+  /** It was to end, and takes no updates any more, also where its end failed half way. */
+  get isEnding(): boolean {
+    return this.#rollout.isStopping;
+  }
+
   /** The first version: takes over what runs of it. What was made for it and does not come up is removed. */
   async open(): Promise<void> {
     let isFirst = false;
