@@ -143,7 +143,8 @@ describeWithDocker('life of containers', (docker) => {
       volumes,
     });
     expect(await failureOf(workload.update(bad))).toBe('unhealthy');
-    expect(await eventually('the old version', () => soon(ask(workload)))).toBe('a\nb\nbad\nbad\nbad\nb\n');
+    // The engine may have started it once more before it was told to end.
+    expect(await eventually('the old version', () => soon(ask(workload)))).toMatch(/^a\nb\n(bad\n){3,}b\n$/);
     expect(bench.lines.filter((line) => line.includes('held by another'))).toEqual([]);
     expect((await workload.metrics())[0]!.diskBytes).toBeGreaterThan(0n);
     await workload.stop();
