@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import { type GpuSetting, gpuProblems } from './gpus.ts';
 import { isTable, optionalPath, path as pathKind } from './kinds.ts';
 import { keyLines, lineOf } from './places.ts';
 import {
@@ -52,8 +53,10 @@ export function parseConfig(sources: ConfigSources): ProviderConfig {
   const lines = keyLines(sources.text);
   const problems = unknownKeys(tables, sources.file, lines);
   const config: Record<string, Record<string, unknown>> = {};
+  const places = new Map<string, string>();
   for (const named of settings) {
     const found = lookUp(named, tables, sources, lines);
+    if (found !== undefined) places.set(named.path, found.place);
     const value = found === undefined ? named.setting.fallback : named.setting.kind.read(found.value);
     if (value === undefined) {
       problems.push(
@@ -64,9 +67,21 @@ export function parseConfig(sources: ConfigSources): ProviderConfig {
     }
     config[named.section] = { ...config[named.section], [named.key]: settled(named, value, sources.file) };
   }
+  problems.push(...problemsOfGpus(config, (path) => places.get(path) ?? sources.file));
   problems.push(...unknownEnvironment(sources.environment ?? {}), ...unknownFlags(sources.flags ?? {}));
   if (problems.length > 0) throw new ConfigError(problems);
   return config as unknown as ProviderConfig;
+}
+
+/** Settings that do not go together; what cannot be read has been told. @param placeOf where a setting was said */
+function problemsOfGpus(
+  { capacity, offer }: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  placeOf: (path: string) => string,
+): string[] {
+  const pools = capacity?.['gpus'] as readonly GpuSetting[] | undefined;
+  const services = offer?.['services'] as readonly string[] | undefined;
+  if (pools === undefined || services === undefined) return [];
+  return gpuProblems(pools, services).map((problem) => `${placeOf('capacity.gpus')}: ${problem}`);
 }
 
 interface Found {

@@ -15,7 +15,8 @@ export interface Kind<T> {
 }
 
 const itself = (text: string): unknown => text;
-const quoted = (text: string): string => JSON.stringify(text);
+/** A text in TOML. */
+export const quoted = (text: string): string => JSON.stringify(text);
 
 /** A text that matches a pattern. */
 export function textLike(form: string, pattern: RegExp): Kind<string> {
@@ -224,68 +225,14 @@ function readPrice(metric: string, entry: unknown): PriceSetting | undefined {
   return { metric, price: known.price, per: known.per };
 }
 
-const gpuName = /^[a-z0-9][a-z0-9.-]{0,62}\/[a-z0-9][a-z0-9.-]{0,62}$/;
-
-/** Decimals by model of graphics processor: `"nvidia/a100" = "400"`, ascending; in a text `nvidia/a100=400,…`. */
-export const gpuPrices: Kind<readonly { readonly name: string; readonly price: Dec }[]> = {
-  form: 'a table of "vendor/model" = "umu as a decimal", in lower case',
-  read: (value) => {
-    if (!isTable(value)) return undefined;
-    const list = Object.entries(value).map(([name, text]) => ({ name, price: decimal.read(text) }));
-    const right = list.filter(
-      (one): one is { name: string; price: Dec } => one.price !== undefined && gpuName.test(one.name),
-    );
-    return right.length === list.length ? right.sort((a, b) => (a.name < b.name ? -1 : 1)) : undefined;
-  },
-  fromText: (text) =>
-    Object.fromEntries(text.split(',').flatMap((pair) => (pair === '' ? [] : [splitOnce(pair, '=')]))),
-  write: (value) => inlineTable(value.map(({ name, price }) => [name, decimal.write(price)])),
-};
-
-/** Equal graphics processors of the machine. */
-export interface GpuSetting {
-  readonly vendor: string;
-  readonly model: string;
-  /** At least 1. */
-  readonly count: number;
-}
-
-const gpuCount = whole(1, 1_024);
-
-/** A list of `{ vendor = "nvidia", model = "a100", count = 4 }`, each model once; in a text `nvidia/a100=4,…`. */
-export const gpus: Kind<readonly GpuSetting[]> = {
-  form: 'a list of { vendor, model, count }, names in lower case, counts from 1 to 1024, each model once',
-  read: (value) => {
-    const list = Array.isArray(value) ? value.map(readGpu) : [undefined];
-    if (!list.every((gpu) => gpu !== undefined)) return undefined;
-    return new Set(list.map(({ vendor, model }) => `${vendor}/${model}`)).size === list.length ? list : undefined;
-  },
-  fromText: (text) =>
-    text.split(',').flatMap((item) => {
-      const [name, amount] = splitOnce(item, '=');
-      const [vendor, model] = splitOnce(name, '/');
-      return item === '' ? [] : [{ vendor, model, count: gpuCount.fromText(amount) }];
-    }),
-  write: (value) =>
-    `[${value.map(({ vendor, model, count: amount }) => `{ vendor = ${quoted(vendor)}, model = ${quoted(model)}, count = ${amount} }`).join(', ')}]`,
-};
-
-function readGpu(value: unknown): GpuSetting | undefined {
-  if (!isTable(value)) return undefined;
-  const { vendor, model, count: amount, ...unknown } = value;
-  const read = gpuCount.read(amount);
-  if (typeof vendor !== 'string' || typeof model !== 'string' || read === undefined) return undefined;
-  return gpuName.test(`${vendor}/${model}`) && Object.keys(unknown).length === 0
-    ? { vendor, model, count: read }
-    : undefined;
-}
-
-function inlineTable(entries: readonly (readonly [string, string])[]): string {
+/** A table of TOML on one line; the values are TOML already. */
+export function inlineTable(entries: readonly (readonly [string, string])[]): string {
   if (entries.length === 0) return '{}';
   return `{ ${entries.map(([key, value]) => `${/^[\w-]+$/.test(key) ? key : quoted(key)} = ${value}`).join(', ')} }`;
 }
 
-function splitOnce(text: string, separator: string): [string, string] {
+/** The two sides of the first separator, trimmed; the second is empty where there is none. */
+export function splitOnce(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
   return at < 0 ? [text.trim(), ''] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }

@@ -1,5 +1,6 @@
 /** Every setting of `mu-provider`: kind, default and meaning in one place. */
 import { Dec } from '@mu/lib/dec';
+import { gpuPrices, gpus } from './gpus.ts';
 import type { Kind } from './kinds.ts';
 import * as kind from './kinds.ts';
 import { type PortRange, portRange } from './port-range.ts';
@@ -227,7 +228,11 @@ export const schema = {
         dec('1'),
         'How often memory is sold; above 1 leases may be killed for it.',
       ),
-      gpus: setting(kind.gpus, [], 'Graphics processors; they are not looked for.'),
+      gpus: setting(
+        gpus,
+        [],
+        'Graphics processors; they are not looked for. What containers get of each stands in its devices.',
+      ),
     },
   },
   containers: {
@@ -273,7 +278,7 @@ export const schema = {
       memoryMib: setting(kind.decimal, dec('0.01'), 'For a MiB of memory.'),
       diskGib: setting(kind.decimal, dec('0.1'), 'For a GiB of disk.'),
       gpu: setting(kind.decimal, dec('500'), 'For a graphics processor whose model is not among the next ones.'),
-      gpuModels: setting(kind.gpuPrices, [], 'For a graphics processor, by vendor and model.'),
+      gpuModels: setting(gpuPrices, [], 'For a graphics processor, by vendor and model.'),
       floor: setting(kind.decimal, dec('1'), 'The least that is asked for a replica.'),
       script: setting(
         kind.optionalPath,

@@ -10,6 +10,7 @@ import {
   readPassword,
   renderConfig,
 } from '../../src/config/config.ts';
+import { parseDevice } from '../../src/config/gpus.ts';
 import { keyLines } from '../../src/config/places.ts';
 import { settings } from '../../src/config/schema.ts';
 
@@ -96,7 +97,7 @@ allow_private_peers = true
         MU_PROVIDER_OFFER_REGIONS: 'eu, us',
         MU_PROVIDER_OFFER_ATTRIBUTES: 'tier=gold,a=b=c',
         MU_PROVIDER_USAGE_PRICES: 'x=0.5/1000,y=2',
-        MU_PROVIDER_CAPACITY_GPUS: 'nvidia/a100=4, amd/mi300=1',
+        MU_PROVIDER_CAPACITY_GPUS: 'nvidia/a100=4, amd/mi300=1, amd/w7900=2 @/dev/dri/renderD128+/dev/kfd@/dev/a',
         MU_PROVIDER_PRICING_GPU_MODELS: 'nvidia/a100=400',
       },
     });
@@ -106,9 +107,10 @@ allow_private_peers = true
       { key: 'tier', value: 'gold' },
     ]);
     expect(config.usage.prices.map(({ per }) => per)).toEqual([1000n, 1n]);
-    expect(config.capacity.gpus.map(({ model, count }) => [model, count])).toEqual([
-      ['a100', 4],
-      ['mi300', 1],
+    expect(config.capacity.gpus).toEqual([
+      { vendor: 'nvidia', model: 'a100', count: 4 },
+      { vendor: 'amd', model: 'mi300', count: 1 },
+      { vendor: 'amd', model: 'w7900', count: 2, devices: ['/dev/dri/renderD128+/dev/kfd', '/dev/a'] },
     ]);
     expect(config.pricing.gpuModels.map(({ name }) => name)).toEqual(['nvidia/a100']);
   });
@@ -134,6 +136,12 @@ allow_private_peers = true
     ['[capacity]\ngpus = [{ vendor = "nvidia", model = "a100", count = 0 }]'],
     ['[capacity]\ngpus = [{ vendor = "a", model = "b", count = 1 }, { vendor = "a", model = "b", count = 1 }]'],
     ['[capacity]\ngpus = [{ vendor = "a", model = "b", count = 1, price = 2 }]'],
+    ['[capacity]\ngpus = [{ vendor = "a", model = "b", count = 1, devices = "nvidia:0" }]'],
+    ['[capacity]\ngpus = [{ vendor = "a", model = "b", count = 1, devices = ["nvidia:all"] }]'],
+    ['[capacity]\ngpus = [{ vendor = "a", model = "b", count = 2, devices = ["nvidia:0", "nvidia:0"] }]'],
+    [
+      '[capacity]\ngpus = [{ vendor = "a", model = "b", count = 1, devices = ["/dev/x"] }, { vendor = "a", model = "c", count = 1, devices = ["/dev/x"] }]',
+    ],
     ['[pricing]\ngpu_models = { a100 = "1" }'],
     ['[pricing]\nscript_timeout_ms = 5'],
     ['[bidding]\nallow_owners = ["MU1X"]'],
@@ -148,6 +156,52 @@ allow_private_peers = true
       `${text.startsWith('[chain]') ? '' : '[chain]\nid = "m"\n'}${text}\n[offer]\nregions = ["eu"]`,
     );
     expect(problems.some((problem) => problem.includes(' must be '))).toBe(true);
+  });
+
+  it('wants devices for every graphics processor, and where containers are offered at all', () => {
+    const pool = (rest: string): string =>
+      `[capacity]\ngpus = [{ vendor = "nvidia", model = "t4", count = 2${rest} }]\n`;
+    const withContainers = `${least}services = ["mu-workload"]\n`;
+    expect(problemsOf(`${least}${pool('')}`)).toEqual([]);
+    expect(problemsOf(`${withContainers}${pool(', devices = ["nvidia:0", "nvidia:GPU-8a56a4bc-e184"]')}`)).toEqual([]);
+    expect(problemsOf(`${withContainers}${pool('')}`)).toEqual([
+      expect.stringMatching(
+        /^\/etc\/mu\/provider\.toml:7: capacity\.gpus offers nvidia\/t4 to containers.*names no devices.*name 2, like/,
+      ),
+    ]);
+    const few = '/etc/mu/provider.toml:6: capacity.gpus has 2 of nvidia/t4, and devices for 1: name one text for each';
+    expect(problemsOf(`${least}${pool(', devices = ["nvidia:0"]')}`)).toEqual([`${few} processor`]);
+    expect(problemsOf(withContainers, { environment: { MU_PROVIDER_CAPACITY_GPUS: 'a/b=1@/dev/x@/dev/y' } })).toEqual([
+      'MU_PROVIDER_CAPACITY_GPUS: capacity.gpus has 1 of a/b, and devices for 2: name one text for each processor',
+    ]);
+  });
+
+  it.each<[string, object | undefined]>([
+    ['nvidia:0', { by: 'nvidia', id: '0' }],
+    ['nvidia:0:1', { by: 'nvidia', id: '0:1' }],
+    ['nvidia:MIG-GPU-5c89852c/1/0', { by: 'nvidia', id: 'MIG-GPU-5c89852c/1/0' }],
+    ['/dev/dri/by-path/pci-0000:03:00.0-render', { by: 'paths', paths: ['/dev/dri/by-path/pci-0000:03:00.0-render'] }],
+    ['/dev/dri/renderD128+/dev/kfd', { by: 'paths', paths: ['/dev/dri/renderD128', '/dev/kfd'] }],
+    ...[
+      '',
+      'nvidia:',
+      'nvidia:all',
+      'nvidia:none',
+      'nvidia:0,1',
+      'amd:0',
+      '/dev',
+      '/dev/',
+      '/dev/../etc/passwd',
+      '/dev//x',
+      '/etc/x',
+      'dev/x',
+      '/dev/a,b',
+      '/dev/a+',
+      '/dev/a+/dev/a',
+      '/dev/a+nvidia:0',
+    ].map((text): [string, undefined] => [text, undefined]),
+  ])('reads the device %j', (text, device) => {
+    expect(parseDevice(text)).toEqual(device);
   });
 
   it('names the place of a text that is no TOML, and unknown names of environment and flags', () => {
@@ -174,7 +228,14 @@ allow_private_peers = true
     const given = {
       chain: { id: 'mu-1', gasPrice: Dec.fromString('0.5') },
       offer: { regions: ['eu', 'us'], attributes: [{ key: 'dc/row', value: 'a "b"' }] },
-      capacity: { memory: 3n << 30n, disk: 1000n, gpus: [{ vendor: 'a', model: 'b.1', count: 2 }] },
+      capacity: {
+        memory: 3n << 30n,
+        disk: 1000n,
+        gpus: [
+          { vendor: 'a', model: 'b.1', count: 2, devices: ['nvidia:0', '/dev/a+/dev/b'] },
+          { vendor: 'a', model: 'c', count: 1 },
+        ],
+      },
       pricing: { gpuModels: [{ name: 'a/b.1', price: Dec.fromString('0.5') }], script: '/opt/price' },
       usage: { prices: [{ metric: 'gateway-requests', price: Dec.fromString('0.5'), per: 1000n }] },
       host: { port: 7443, uri: 'https://provider.example:7443' },
