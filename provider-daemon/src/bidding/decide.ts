@@ -48,6 +48,9 @@ export function whyUnfit(order: Order, offer: Offer): string | undefined {
   const missing = spec.services.filter((service) => !offer.services.includes(service));
   if (missing.length > 0) return `not offered: ${missing.join(', ')}`;
   if (spec.resources.some(({ compute }) => compute === undefined)) return 'a resource group says no resources';
+  // Nobody pays for what he cannot get.
+  if (spec.resources.some(({ compute }) => compute?.gpu !== undefined) && !spec.services.includes('mu-workload'))
+    return 'it asks for a graphics processor, which only containers get (mu-workload)';
   return whyUnproven(order, offer) ?? whyUsageDear(order, offer);
 }
 

@@ -21,7 +21,7 @@ export interface GpuAllocation {
   readonly unplaced: number;
 }
 
-export function matches(pool: GpuPool, { vendor, model }: GpuRequest): boolean {
+export function matches(pool: Pick<GpuPool, 'vendor' | 'model'>, { vendor, model }: GpuRequest): boolean {
   const same = (asked: string, had: string): boolean => asked === '' || asked.toLowerCase() === had;
   return same(vendor, pool.vendor) && same(model, pool.model);
 }
@@ -43,8 +43,12 @@ export function allocate(pools: readonly GpuPool[], wishes: readonly GpuWish[]):
   return { taken: pools.map(({ count }, at) => count - (free[at] ?? 0)), unplaced };
 }
 
-/** The matching pool with most left; among equals the first. */
-function roomiest(pools: readonly GpuPool[], free: readonly number[], gpu: GpuRequest): number | undefined {
+/** The matching pool with most left, where that is enough; among equals the first. @param free by pool */
+export function roomiest(
+  pools: readonly Pick<GpuPool, 'vendor' | 'model'>[],
+  free: readonly number[],
+  gpu: GpuRequest,
+): number | undefined {
   let best: number | undefined;
   for (const [at, pool] of pools.entries()) {
     const left = free[at] ?? 0;
@@ -63,3 +67,25 @@ function narrowestFirst(a: GpuWish, b: GpuWish): number {
 export function remaining(pools: readonly GpuPool[], { taken }: GpuAllocation): GpuPool[] {
   return pools.map((pool, at) => ({ ...pool, count: pool.count - (taken[at] ?? 0) }));
 }
+
+/**
+ * Whether what is wanted finds its processors for sure, and what shares pools with it still does: in whatever order
+ * containers come, go and come back. What runs is not moved, so who takes any model may sit on the last one of the model
+ * that another asks for; `allocate`, which places all of them at once, would not see that.
+ * @param wishes that are held already, by leases and bids
+ */
+export function fitForSure(pools: readonly GpuPool[], wishes: readonly GpuWish[], wanted: readonly GpuWish[]): boolean {
+  const all = [...wishes, ...wanted];
+  const shared = (one: GpuWish, other: GpuWish): boolean =>
+    pools.some((pool) => couldSit(one, pool) && couldSit(other, pool));
+  const concerned = wishes.filter((held) => wanted.some((wish) => shared(held, wish)));
+  return [...wanted, ...concerned].every((wish) => {
+    const rivals = all.filter((other) => shared(wish, other));
+    const others = rivals.reduce((sum, { gpu, replicas }) => sum + gpu.count * replicas, 0) - wish.gpu.count;
+    // It finds no place only where the others have left fewer than it needs in each pool in which it could sit.
+    const blocking = pools.filter((pool) => couldSit(wish, pool)).map(({ count }) => count - wish.gpu.count + 1);
+    return blocking.length > 0 && others < blocking.reduce((sum, least) => sum + least, 0);
+  });
+}
+
+const couldSit = ({ gpu }: GpuWish, pool: GpuPool): boolean => matches(pool, gpu) && pool.count >= gpu.count;

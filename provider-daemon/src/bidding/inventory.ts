@@ -3,7 +3,7 @@
  * each time anew: a running counter would drift. Pure.
  */
 import type { Compute } from '@mu/proto/deployment';
-import { allocate, type GpuPool, type GpuWish, remaining } from './gpus.ts';
+import { allocate, fitForSure, type GpuPool, type GpuWish, remaining } from './gpus.ts';
 
 /** Amounts of a machine: CPU in thousandths of a core, memory and disk in bytes. */
 export interface Resources {
@@ -118,19 +118,15 @@ export function inventory(offered: Capacity, { leases, bids }: Holders): Invento
 /** What is left to be taken, one piece after the other. */
 export interface Room {
   readonly free: Resources;
-  /** processors that no lease sits on */
+  /** all processors that are offered */
   readonly gpus: readonly GpuPool[];
-  /** what is asked of these: bids have no processors yet, and may still be placed one way or another */
+  /** what leases and bids ask of these; which ones a lease gets is settled as its containers start */
   readonly wishes: readonly GpuWish[];
 }
 
 export function roomOf({ gpus, ...all }: Capacity, { leases, bids }: Holders): Room {
-  const held = sumResources([...groupsOf(leases), ...groupsOf(bids)]);
-  return {
-    free: combine(all, held, minus),
-    gpus: remaining(gpus, allocate(gpus, gpuWishes(groupsOf(leases)))),
-    wishes: gpuWishes(groupsOf(bids)),
-  };
+  const held = [...groupsOf(leases), ...groupsOf(bids)];
+  return { free: combine(all, sumResources(held), minus), gpus, wishes: gpuWishes(held) };
 }
 
 export function without({ free, gpus, wishes }: Room, taken: readonly Taken[]): Room {
@@ -143,5 +139,5 @@ export function lacking(room: Room, wanted: readonly Taken[]): string[] {
   const short: string[] = kinds.filter((kind) => sum[kind] > room.free[kind]);
   const wishes = gpuWishes(wanted);
   if (wishes.length === 0) return short;
-  return allocate(room.gpus, [...room.wishes, ...wishes]).unplaced > 0 ? [...short, 'gpu'] : short;
+  return fitForSure(room.gpus, room.wishes, wishes) ? short : [...short, 'gpu'];
 }

@@ -53,6 +53,11 @@ describe('there is no bid', () => {
     ['for a service that is not offered', { services: ['mu-function', 'mu-store'] }, 'not offered: mu-store'],
     ['for attributes that are not met', { attributes: [{ key: 'tier', value: 'iron' }] }, 'attributes not met: tier'],
     ['for a group without resources', { resources: [{ ...group, compute: undefined }] }, 'no resources'],
+    [
+      'for a graphics processor without containers, which alone get one',
+      { resources: [{ ...group, compute: { ...compute, gpu: { count: 1, vendor: '', model: '' } } }] },
+      'only containers get',
+    ],
     ['above a usage limit', { usageLimits: [{ ...limit, maxPrice: atomics('1.99') }] }, 'price of gateway-requests'],
     ['for auditors who said nothing', { auditedBy: ['mu1auditor'] }, 'none of the auditors'],
   ];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Dec } from '@mu/lib/dec';
-import { allocate } from '../../src/bidding/gpus.ts';
+import { allocate, fitForSure } from '../../src/bidding/gpus.ts';
 import { type Held, inventory } from '../../src/bidding/inventory.ts';
 import { hostProbe, type MachineProbe, offeredCapacity, readMachine } from '../../src/bidding/machine.ts';
 import { reconcile } from '../../src/bidding/reconcile.ts';
@@ -149,6 +149,35 @@ describe('graphics processors', () => {
     expect(allocate(pools, [wish(3, '', '')])).toEqual({ taken: [0, 0], unplaced: 1 });
     expect(allocate(pools, [wish(1, 'nvidia', '', 5)])).toEqual({ taken: [2, 0], unplaced: 3 });
     expect(allocate([], [wish(1, '', '')])).toEqual({ taken: [], unplaced: 1 });
+  });
+
+  test('what is promised fits in whatever order containers start: who takes any may sit on a model', () => {
+    const any = wish(1, '', '');
+    const a100 = wish(1, 'nvidia', 'a100');
+    expect(fitForSure(pools, [], [wish(1, '', '', 4)])).toBe(true);
+    expect(fitForSure(pools, [], [wish(1, '', '', 5)])).toBe(false);
+    expect(fitForSure(pools, [a100], [any])).toBe(true);
+    // Two that take any may both be on a100.
+    expect(fitForSure(pools, [a100], [any, any])).toBe(false);
+    expect(fitForSure(pools, [any, any], [a100])).toBe(false);
+    expect(fitForSure(pools, [a100], [a100])).toBe(true);
+    expect(fitForSure(pools, [a100, wish(1, 'amd', '')], [any])).toBe(true);
+  });
+
+  test('two alike are only promised where others cannot leave one of each', () => {
+    expect(fitForSure(pools, [wish(1, '', '')], [wish(2, '', '')])).toBe(true);
+    expect(fitForSure(pools, [wish(1, '', '', 2)], [wish(2, '', '')])).toBe(false);
+    // A replica with two may serve two instances with one each, on both.
+    expect(fitForSure(pools, [wish(2, '', '')], [wish(2, '', '')])).toBe(false);
+    expect(fitForSure(pools, [wish(2, 'nvidia', '')], [wish(2, 'amd', '')])).toBe(true);
+    expect(fitForSure(pools, [], [wish(3, '', '')])).toBe(false);
+    expect(fitForSure([], [], [wish(1, '', '')])).toBe(false);
+  });
+
+  test('what is oversold elsewhere keeps nobody from the rest', () => {
+    const oversold = wish(3, 'amd', 'mi300');
+    expect(fitForSure(pools, [oversold, wish(1, 'amd', '', 3)], [wish(2, 'nvidia', '')])).toBe(true);
+    expect(fitForSure(pools, [wish(1, 'amd', '', 3)], [wish(1, 'amd', 'mi300')])).toBe(false);
   });
 });
 

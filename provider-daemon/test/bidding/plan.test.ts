@@ -149,14 +149,19 @@ describe('graphics processors', () => {
       collateral: 0n,
     };
     expect(why(decide([asking(1n, 2, 'a100')], of, { ...nobody, leases: [lease] }))[0]).toBe('not enough gpu left');
-    expect(why(decide([asking(1n, 1, 'a100'), asking(2n, 1, '')], of, { ...nobody, leases: [lease] }))).toEqual([
+    expect(why(decide([asking(1n, 1, 'a100'), asking(2n, 1, 't4')], of, { ...nobody, leases: [lease] }))).toEqual([
       undefined,
       undefined,
     ]);
-    const third = decide([asking(1n, 1, 'a100'), asking(2n, 1, ''), asking(3n, 1, '')], of, {
+    // Who takes any may sit on either of the two that are left.
+    const anyFirst = decide([asking(1n, 1, 'a100'), asking(2n, 1, 't4'), asking(3n, 1, '')], of, {
       ...nobody,
       leases: [lease],
     });
-    expect(third.filter(({ bid }) => bid)).toHaveLength(2);
+    expect(anyFirst.map(({ bid, order: { id } }) => [id?.dseq, bid])).toEqual([
+      [3n, true],
+      [1n, false],
+      [2n, false],
+    ]);
   });
 });
