@@ -121,6 +121,7 @@ async function openHost({ config, provider, onLog, onLeave, log }: ContainerHost
     maxImageBytes: Number(maxImage),
     maxUnpackedImageBytes: Number(maxImageUnpacked),
     allowPrivateRegistries,
+    gpus: config.capacity.gpus.map(({ vendor, model, devices = [] }) => ({ vendor, model, devices })),
   });
   // Before anything is started: what stands is fenced again, also after the host's rules were lost.
   await networks.refresh();

@@ -84,7 +84,41 @@ export function checkRoom(containers: readonly ContainerSpec[], { resources }: P
     );
     if (wants > has) throw new WorkloadError('invalid', `the workloads take ${wants} of ${kind}, the lease has ${has}`);
   }
+  checkGpus(containers, resources);
 }
+
+/**
+ * Graphics processors count by vendor and model, as they are asked for: whoever has bought any has not bought a model. An
+ * instance's own come from one replica's, since those alone are sure to be alike.
+ */
+function checkGpus(containers: readonly ContainerSpec[], resources: Lease['resources']): void {
+  const bought = resources.flatMap(({ compute, count }) =>
+    compute?.gpu === undefined ? [] : [{ gpu: compute.gpu, times: count }],
+  );
+  const asked = containers.flatMap(({ gpu, count, service }) =>
+    gpu === undefined ? [] : [{ gpu, times: count, service }],
+  );
+  for (const { gpu, service } of asked) {
+    const alike = bought.filter((one) => gpuKind(one.gpu) === gpuKind(gpu));
+    const [wants, has] = [sumGpus(asked, gpu), sumGpus(alike, gpu)];
+    const largest = Math.max(0, ...alike.map((one) => one.gpu.count));
+    const why =
+      wants > has
+        ? `the workloads take ${wants} of ${gpuKind(gpu)}, the lease has ${has}`
+        : gpu.count > largest
+          ? `an instance of ${service} takes ${gpu.count} of ${gpuKind(gpu)}, a replica of the lease has ${largest}`
+          : undefined;
+    if (why !== undefined) throw new WorkloadError('invalid', why);
+  }
+}
+
+type Gpu = NonNullable<ContainerSpec['gpu']>;
+
+const sumGpus = (of: readonly { gpu: Gpu; times: number }[], like: Gpu): number =>
+  of.filter(({ gpu }) => gpuKind(gpu) === gpuKind(like)).reduce((sum, { gpu, times }) => sum + gpu.count * times, 0);
+
+const gpuKind = ({ vendor, model }: Gpu): string =>
+  `gpu ${vendor.toLowerCase() || 'any vendor'}/${model.toLowerCase() || 'any model'}`;
 
 /** CPU in thousandths of a core, memory and disk in bytes, of all instances together. */
 function wantedOf(containers: readonly ContainerSpec[]): Record<'cpu' | 'memory' | 'disk', bigint> {
@@ -129,6 +163,7 @@ function containerOf(
     peers: [...new Set(peers)].sort(),
     ...(command === undefined ? {} : { command }),
     ...(user === undefined ? {} : { user }),
+    ...(compute.gpu === undefined ? {} : { gpu: compute.gpu }),
     ...(health === undefined
       ? {}
       : { health: { path: health.path, port: health.port, intervalMs: health.interval_ms } }),

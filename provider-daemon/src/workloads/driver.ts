@@ -67,6 +67,8 @@ export interface ContainerSpec extends CommonSpec {
   readonly ports: readonly ContainerPort[];
   readonly egress: 'none' | 'public';
   readonly volumes: readonly VolumeSpec[];
+  /** Of each instance, for it alone, all from equal ones; empty names match any. */
+  readonly gpu?: { readonly count: number; readonly vendor: string; readonly model: string };
   /** An instance is healthy while it answers 2xx or 3xx here; without one, while it runs. */
   readonly health?: { readonly path: string; readonly port: number; readonly intervalMs: number };
   /** Names that the instances can resolve beside their own, by our resolver: `db` → `db.mu.internal`. */

@@ -13,6 +13,11 @@ export const full = `services = ["mu-function", "mu-workload"]
 genesis_hash = "${genesisHash}"
 [metrics]
 port = 9100
+[capacity]
+gpus = [
+  { vendor = "nvidia", model = "a100", count = 1, devices = ["nvidia:0"] },
+  { vendor = "amd", model = "mi300", count = 1, devices = ["/dev/dri/renderD128+/dev/kfd"] },
+]
 [gateway]
 address = "127.0.0.1"
 tls_cert = "door.pem"
@@ -62,6 +67,8 @@ export const engine: EngineLook = {
   rootFolder: '/var/lib/docker',
   freeBytes: 50n * gib,
   liveRestore: true,
+  runtimes: ['nvidia', 'runc'],
+  nvidiaForAll: false,
 };
 
 export function entries(change: Partial<ChainEntries> = {}, more = full): ChainEntries {
@@ -91,6 +98,7 @@ export function well(change: Partial<Probes> = {}): Probes {
     freeBytes: async () => 100n * gib,
     journal: async () => {},
     exists: async () => true,
+    device: async () => ({ openTo: { group: 105 } }),
     openFiles: async () => ({ soft: 1_024, hard: 1_048_576 }),
     isolation: async () => ({ networkNamespace: true, uid: 65_534, description: 'own process' }),
     listens: async () => true,

@@ -423,6 +423,14 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     /without seccomp/,
     /daemon\.json/,
   ],
+  [
+    'container engine',
+    'that gives processors to all',
+    () => engineWith({ nvidiaForAll: true }),
+    'fail',
+    /any graphics processor that a container names/,
+    /default-runtime/,
+  ],
   ['container engine', 'without limits', () => engineWith({ memoryLimit: false }), 'fail', /no limits/, /cgroup/],
   ['container engine', 'slow storage', () => engineWith({ storageDriver: 'vfs' }), 'warn', /vfs/, /overlay2/],
   [
@@ -451,6 +459,31 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     /mkfs\.ext4 does not work/,
     /e2fsprogs/,
   ],
+  [
+    'graphics processors',
+    'without a device',
+    () => ({ device: async (path) => (path === '/dev/kfd' ? undefined : { openTo: 'all' }) }),
+    'fail',
+    /^\/dev\/kfd is no device of this machine$/,
+    /driver.*capacity\.gpus/,
+  ],
+  [
+    'graphics processors',
+    'for root alone',
+    () => ({ device: async () => ({ openTo: 'root' }) }),
+    'warn',
+    /only root may open \/dev\/dri\/renderD128.*only root may open \/dev\/kfd/,
+    /udev/,
+  ],
+  [
+    'graphics processors',
+    'without NVIDIA’s runtime',
+    () => engineWith({ runtimes: ['io.containerd.runc.v2', 'runc'] }),
+    'fail',
+    /no runtime nvidia, only io\.containerd\.runc\.v2, runc/,
+    /nvidia-ctk/,
+  ],
+  ['graphics processors', 'and no engine', () => ({ engine: boom('ENOENT') }), 'fail', /ENOENT/, /above/],
 ];
 
 function stated(change: Partial<Provider>): Partial<Probes> {

@@ -24,7 +24,15 @@ test('where all is well every check says so', async () => {
 
 test('what a provider does not offer is not looked at', async () => {
   const names = [...(await found({}, '[trust]\nnode = true\n')).keys()];
-  for (const name of ['container engine', 'firewall', 'volumes', 'metrics port', 'gateway certificate', 'proofs']) {
+  for (const name of [
+    'container engine',
+    'firewall',
+    'volumes',
+    'graphics processors',
+    'metrics port',
+    'gateway certificate',
+    'proofs',
+  ]) {
     expect(names).not.toContain(name);
   }
 });

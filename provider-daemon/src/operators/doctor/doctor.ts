@@ -2,6 +2,7 @@
 import type { ProviderConfig } from '../../config/schema.ts';
 import { chainCheck, clockCheck, fundsCheck, proofCheck, registrationCheck, trustCheck } from './chain-checks.ts';
 import { type Check, type Finding, fail, ok } from './finding.ts';
+import { gpuCheck } from './gpu-check.ts';
 import {
   daemonCheck,
   engineCheck,
@@ -54,6 +55,7 @@ export const checks: readonly Check[] = [
   engineCheck,
   firewallCheck,
   volumesCheck,
+  gpuCheck,
 ];
 
 export interface Diagnosis {

@@ -1,13 +1,13 @@
 /** What the container engine says of itself. */
 import { statfs } from 'node:fs/promises';
 import Docker from 'dockerode';
+import { type EngineInfo, runtimesOf } from '../../workloads/container/engine-readers.ts';
 import type { EngineLook } from './probes.ts';
 
 const answerMs = 10_000;
 
 /** What `GET /info` has beside dockerode's types. */
-interface MoreInfo {
-  readonly SecurityOptions?: readonly string[];
+interface MoreInfo extends EngineInfo {
   readonly CgroupVersion?: string;
   readonly LiveRestoreEnabled?: boolean;
   readonly PidsLimit?: boolean;
@@ -31,7 +31,8 @@ export async function engineLook(socketPath: string): Promise<EngineLook> {
     rootFolder: info.DockerRootDir,
     freeBytes: free && free.bavail * free.bsize,
     liveRestore: info.LiveRestoreEnabled === true,
+    ...runtimesOf(info),
   };
 }
 
-type Info = MoreInfo & { readonly Driver: string; readonly DockerRootDir: string; readonly MemoryLimit?: boolean };
+type Info = MoreInfo & { readonly Driver: string; readonly MemoryLimit?: boolean };

@@ -12,6 +12,7 @@ import { loadIdentity } from '../../identity/identity.ts';
 import { openJournal } from '../../journal/journal.ts';
 import { connectChain, openViews } from '../../setup/connect.ts';
 import { identityFolder } from '../../setup/places.ts';
+import { deviceFile } from '../../workloads/container/devices.ts';
 import { detectIsolation } from '../../workloads/isolation.ts';
 import { askIfThere } from '../admin-client.ts';
 import { askRegistry } from '../asking.ts';
@@ -80,6 +81,7 @@ export function hostProbes(config: ProviderConfig): HostProbes {
     },
     journal: async ({ name }) => openJournal(join(dataFolder, 'journal'), name).close(),
     exists: async (path) => (await stat(path).catch(() => undefined)) !== undefined,
+    device: deviceFile,
     openFiles: openFileLimits,
     isolation: detectIsolation,
     listens: isListening,

@@ -200,6 +200,7 @@ export const engineCheck: Check = {
 
 function engineVerdicts(engine: EngineLook): Verdict[] {
   const { apiVersion, version, seccomp, cgroupVersion, storageDriver, freeBytes, rootFolder, liveRestore } = engine;
+  const { nvidiaForAll } = engine;
   const found: Verdict[] = [];
   if (olderThan(apiVersion, leastApi))
     found.push(fail(`its API is ${apiVersion}, at least ${leastApi} is needed`, 'install Docker 20.10 or newer'));
@@ -215,6 +216,13 @@ function engineVerdicts(engine: EngineLook): Verdict[] {
       ),
     );
   }
+  if (nvidiaForAll)
+    found.push(
+      fail(
+        'it runs every container by NVIDIA’s runtime, which hands over any graphics processor that a container names',
+        'take “default-runtime” out of /etc/docker/daemon.json',
+      ),
+    );
   if (storageDriver === 'vfs')
     found.push(
       warn(

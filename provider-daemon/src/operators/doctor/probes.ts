@@ -1,6 +1,7 @@
 /** How the doctor looks at the machine, the chain and the daemon; tests give their own eyes. Every probe may throw. */
 import type { PriceList } from '@mu/proto/provider';
 import type { Identity } from '../../identity/identity.ts';
+import type { DeviceFile } from '../../workloads/container/devices.ts';
 import type { Balances, NodeFacts, Registry } from '../facts.ts';
 import type { StatusReport } from '../view.ts';
 
@@ -34,6 +35,10 @@ export interface EngineLook {
   readonly freeBytes: bigint | undefined;
   /** containers run on while the engine restarts */
   readonly liveRestore: boolean;
+  /** runtimes by name, ascending */
+  readonly runtimes: readonly string[];
+  /** containers that ask for no runtime get one of NVIDIA's */
+  readonly nvidiaForAll: boolean;
 }
 
 export type PortState = 'free' | 'taken' | { readonly refused: string };
@@ -69,6 +74,8 @@ export interface Probes {
   /** opens the journal and closes it. @throws JournalError */
   journal(identity: Identity): Promise<void>;
   exists(path: string): Promise<boolean>;
+  /** undefined where there is no character device */
+  device(path: string): Promise<DeviceFile | undefined>;
   /** of the daemon where it runs, else of this process */
   openFiles(pid: number | 'self'): Promise<{ readonly soft?: number; readonly hard?: number }>;
   isolation(): Promise<{

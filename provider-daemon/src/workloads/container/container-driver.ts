@@ -13,6 +13,7 @@ import {
   type WorkloadName,
 } from '../driver.ts';
 import { type Clock, realClock } from './clock.ts';
+import { type DevicePool, Devices } from './devices.ts';
 import { DockerEngine } from './docker-engine.ts';
 import { forgetEgress } from './egress-meter.ts';
 import type { Engine, EngineEvent } from './engine.ts';
@@ -54,6 +55,8 @@ export interface ContainerDriverOptions {
   readonly reserveDiskBytes?: number;
   /** Registries in private networks too; for local networks only. */
   readonly allowPrivateRegistries?: boolean;
+  /** Devices for containers whose spec asks for graphics processors; none where it is left out. */
+  readonly gpus?: readonly DevicePool[];
   readonly patience?: Partial<Patience>;
   readonly clock?: Clock;
   readonly probe?: Probe;
@@ -89,7 +92,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
 
   /**
    * Finds the engine.
-   * @throws WorkloadError `failed` where there is none, or it would run containers without seccomp
+   * @throws WorkloadError `failed` where there is none, it would run containers without seccomp, or give devices to all
    */
   static async create(options: ContainerDriverOptions): Promise<ContainerDriver> {
     const clock = options.clock ?? realClock;
@@ -100,6 +103,12 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
       throw new WorkloadError(
         'failed',
         `the container engine at ${engine.endpoint} runs containers without seccomp; take “seccomp-profile: unconfined” out of /etc/docker/daemon.json`,
+      );
+    }
+    if (facts.nvidiaForAll) {
+      throw new WorkloadError(
+        'failed',
+        `the container engine at ${engine.endpoint} runs every container by NVIDIA’s runtime, which hands over any graphics processor that a container’s environment names; take “default-runtime” out of /etc/docker/daemon.json`,
       );
     }
     logger(`containers run on Docker ${facts.version} at ${engine.endpoint}`);
@@ -126,6 +135,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
         networks,
         volumes,
         images,
+        devices: new Devices({ engine, pools: options.gpus ?? [] }),
         marks: new FolderMarks(options.stateFolder),
         resolverFiles: new ResolverFiles(join(options.stateFolder, '..', 'resolvers')),
         clock,

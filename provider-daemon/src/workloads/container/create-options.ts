@@ -1,10 +1,12 @@
 /**
  * From a spec to what the engine is asked for. Every restriction of a container stands here; nothing of a spec can loosen
- * one: host paths, privileges, devices and the engine’s socket cannot be said in it.
+ * one: host paths, privileges and the engine’s socket cannot be said in it, and devices only by their number and kind.
  */
+import { parseDevice } from '../../config/gpus.ts';
 import type { ContainerSpec } from '../driver.ts';
+import type { HandedDevices } from './devices.ts';
 import type { CreateBody } from './engine.ts';
-import { type ContainerPlace, label } from './names.ts';
+import { type ContainerPlace, devicesLabel, label } from './names.ts';
 import { resolverOptions, resolverSearch } from './resolver-files.ts';
 import { parseUser } from './spec-check.ts';
 
@@ -46,6 +48,8 @@ export interface ContainerSurroundings {
   readonly resolverFile: string;
   /** Folder of the host for each volume of the spec, by name. */
   readonly volumeFolders: ReadonlyMap<string, string>;
+  /** Of this machine, for this container alone. */
+  readonly handed: HandedDevices;
   /** The kernel knows IPv6, so it can be switched off. */
   readonly hasIpv6: boolean;
 }
@@ -78,8 +82,14 @@ export function createBody(spec: ContainerSpec, around: ContainerSurroundings): 
       [label.instance]: String(place.instance),
       [label.spec]: place.specHash,
       [label.address]: network.address,
+      ...devicesLabel(around.handed.devices),
     },
-    HostConfig: { ...isolation(), ...quotas(spec), ...surroundings(spec, around, { uid, gid }) },
+    HostConfig: {
+      ...isolation(),
+      ...quotas(spec),
+      ...surroundings(spec, around, { uid, gid }),
+      ...handedOver(around.handed),
+    },
     NetworkingConfig: {
       EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: network.address } } },
     },
@@ -101,8 +111,6 @@ function isolation(): HostConfig {
     PidMode: '',
     UTSMode: '',
     CgroupnsMode: 'private',
-    Devices: [],
-    DeviceRequests: [],
     PublishAllPorts: false,
     // Reaps what the program leaves behind and passes signals on.
     Init: true,
@@ -160,6 +168,22 @@ function surroundings(
         mount({ source: around.volumeFolders.get(name)!, target: path, readOnly: false }),
       ),
     ],
+  };
+}
+
+/**
+ * Devices alone, with the groups whose members may open them: whoever runs a container is nobody on this machine. Without
+ * one nothing is handed over.
+ */
+function handedOver({ devices, groups }: HandedDevices): HostConfig {
+  const parsed = devices.map(parseDevice);
+  const ids = parsed.flatMap((device) => (device?.by === 'nvidia' ? [device.id] : []));
+  // What several processors share, like AMD’s /dev/kfd, is handed over once.
+  const paths = new Set(parsed.flatMap((device) => (device?.by === 'paths' ? device.paths : [])));
+  return {
+    Devices: [...paths].map((path) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rw' })),
+    DeviceRequests: ids.length === 0 ? [] : [{ Driver: 'nvidia', DeviceIDs: ids, Capabilities: [['gpu']] }],
+    ...(groups.length === 0 ? {} : { GroupAdd: groups.map(String) }),
   };
 }
 

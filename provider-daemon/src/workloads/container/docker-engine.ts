@@ -15,7 +15,16 @@ import {
   type RawStats,
   type RegistryCredentials,
 } from './engine.ts';
-import { containerFactsOf, eventsIn, jsonLines, progressIn, statsOf, throwIfError } from './engine-readers.ts';
+import {
+  containerFactsOf,
+  type EngineInfo,
+  engineFactsOf,
+  eventsIn,
+  jsonLines,
+  progressIn,
+  statsOf,
+  throwIfError,
+} from './engine-readers.ts';
 
 /** Longest time of a call; streams are bound by it until they begin. */
 const callMs = 30_000;
@@ -47,13 +56,7 @@ export class DockerEngine implements Engine {
   async facts(): Promise<EngineFacts> {
     const info = await this.#call('ask the engine about itself', () => this.#docker.info());
     const version = await this.#call('ask the engine for its version', () => this.#docker.version());
-    const security = (info.SecurityOptions ?? []) as string[];
-    return {
-      version: version.Version,
-      architecture: version.Arch,
-      rootFolder: info.DockerRootDir,
-      seccomp: security.some((option) => option.startsWith('name=seccomp') && !option.includes('profile=unconfined')),
-    };
+    return engineFactsOf(info as EngineInfo, version);
   }
 
   async list(labels: readonly string[]): Promise<{ id: string; labels: Record<string, string> }[]> {

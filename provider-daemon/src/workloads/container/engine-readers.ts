@@ -6,6 +6,7 @@ import {
   type ContainerPhase,
   EngineError,
   type EngineEvent,
+  type EngineFacts,
   type PullProgress,
   type RawStats,
 } from './engine.ts';
@@ -43,6 +44,42 @@ function progressOf(line: unknown): PullProgress {
     status: status ?? '',
     current: progressDetail?.current ?? 0,
     total: progressDetail?.total ?? 0,
+  };
+}
+
+/** What `GET /info` says of the engine, as far as it is read. */
+export interface EngineInfo {
+  readonly DockerRootDir: string;
+  readonly SecurityOptions?: readonly string[];
+  readonly Runtimes?: Readonly<Record<string, { readonly path?: string; readonly runtimeType?: string }>>;
+  readonly DefaultRuntime?: string;
+}
+
+/**
+ * The runtimes that the engine knows by name, and whether it is one of NVIDIA’s that containers get which ask for none.
+ * That one goes by its program: its name is the operator’s choice.
+ */
+export function runtimesOf({ Runtimes = {}, DefaultRuntime = '' }: Pick<EngineInfo, 'Runtimes' | 'DefaultRuntime'>): {
+  readonly runtimes: readonly string[];
+  readonly nvidiaForAll: boolean;
+} {
+  const { path = '', runtimeType = '' } = Runtimes[DefaultRuntime] ?? {};
+  const isNvidia = [DefaultRuntime, path, runtimeType].some((text) => text.includes('nvidia'));
+  return { runtimes: Object.keys(Runtimes).sort(), nvidiaForAll: isNvidia };
+}
+
+export function engineFactsOf(
+  info: EngineInfo,
+  { Version, Arch }: { readonly Version: string; readonly Arch: string },
+): EngineFacts {
+  return {
+    version: Version,
+    architecture: Arch,
+    rootFolder: info.DockerRootDir,
+    seccomp: (info.SecurityOptions ?? []).some(
+      (option) => option.startsWith('name=seccomp') && !option.includes('profile=unconfined'),
+    ),
+    nvidiaForAll: runtimesOf(info).nvidiaForAll,
   };
 }
 

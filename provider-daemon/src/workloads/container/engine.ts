@@ -30,6 +30,8 @@ export interface EngineFacts {
   readonly rootFolder: string;
   /** Containers get its default seccomp profile. */
   readonly seccomp: boolean;
+  /** Containers that ask for no runtime get one of NVIDIA’s: it hands over what a container’s environment names. */
+  readonly nvidiaForAll: boolean;
 }
 
 export type ContainerPhase = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
@@ -104,7 +106,7 @@ export interface Engine {
   readonly endpoint: string;
   facts(): Promise<EngineFacts>;
 
-  /** Ids and labels of containers, running or not, that have all of `labels` (`name=value`). */
+  /** Ids and labels of containers, running or not, that have all of `labels` (`name=value`, or the name alone). */
   list(labels: readonly string[]): Promise<readonly { id: string; labels: Readonly<Record<string, string>> }[]>;
   inspect(id: string): Promise<ContainerFacts | undefined>;
   /** @returns its id */

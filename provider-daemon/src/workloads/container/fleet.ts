@@ -4,8 +4,9 @@ import { reach } from '../../faults/fault-points.ts';
 import { type WorkloadNetwork, wishOf } from '../../network/networks.ts';
 import { type ContainerSpec, WorkloadError, type WorkloadName } from '../driver.ts';
 import { createBody, restrictions, userOf } from './create-options.ts';
+import type { HandedDevices } from './devices.ts';
 import type { ImageTeller, ReadyImage } from './images.ts';
-import { type ContainerPlace, containerName, labelFilters, placeOf, specHashOf } from './names.ts';
+import { type ContainerPlace, containerName, devicesIn, labelFilters, placeOf, specHashOf } from './names.ts';
 import type { ContainerParts } from './parts.ts';
 
 /** A version with all that its containers need, which is here. */
@@ -21,6 +22,14 @@ export interface FoundContainer {
   readonly id: string;
   readonly place: ContainerPlace;
   readonly address: string;
+  readonly devices: readonly string[];
+}
+
+type Addressed = Pick<FoundContainer, 'address'>;
+
+export interface MakeOptions {
+  readonly here?: readonly Addressed[] | undefined;
+  readonly yielding?: readonly FoundContainer[];
 }
 
 export class Fleet {
@@ -56,7 +65,7 @@ export class Fleet {
     const found = await this.#parts.engine.list(labelFilters(this.#parts.provider, this.#workload));
     return found.flatMap(({ id, labels }) => {
       const place = placeOf(labels);
-      return place === undefined ? [] : [{ id, place, address: place.address }];
+      return place === undefined ? [] : [{ id, place, address: place.address, devices: devicesIn(labels) }];
     });
   }
 
@@ -73,13 +82,24 @@ export class Fleet {
 
   /**
    * Makes a container and does not start it.
-   * @param here the containers that are there, where that is known
-   * @throws WorkloadError
+   * @param around.here what is there, where that is known
+   * @param around.yielding containers that have ended, and whose devices are for this one
+   * @throws WorkloadError `busy` where it cannot have the devices that it needs
    */
-  async make(target: Target, instance: number, here?: readonly FoundContainer[]): Promise<FoundContainer> {
-    const { engine, provider, hasIpv6 } = this.#parts;
+  async make(target: Target, instance: number, { here, yielding = [] }: MakeOptions = {}): Promise<FoundContainer> {
     const place = { ...this.#workload, instance, specHash: target.specHash };
     const address = freeAddress(target, here ?? (await this.find()));
+    const ids = yielding.map(({ id }) => id);
+    return this.#parts.devices.handOut(target.spec.gpu, ids, (handed) => this.#create(target, place, address, handed));
+  }
+
+  async #create(
+    target: Target,
+    place: ContainerPlace,
+    address: string,
+    handed: HandedDevices,
+  ): Promise<FoundContainer> {
+    const { engine, provider, hasIpv6 } = this.#parts;
     const { name, gateway } = target.network;
     const body = createBody(target.spec, {
       provider,
@@ -89,12 +109,13 @@ export class Fleet {
       imageVolumes: target.image.volumes,
       network: { name, gateway, address },
       resolverFile: this.#parts.resolverFiles.ensure(gateway),
-      volumeFolders: await this.mount(target, instance),
+      volumeFolders: await this.mount(target, place.instance),
+      handed,
       hasIpv6,
     });
     const id = await engine.create(containerName(place), body);
     reach('container.created');
-    return { id, place, address };
+    return { id, place, address, devices: handed.devices };
   }
 
   /** Ends and removes a container that nobody here has a picture of. */
@@ -105,7 +126,7 @@ export class Fleet {
   }
 }
 
-function freeAddress({ network }: Target, here: readonly FoundContainer[]): string {
+function freeAddress({ network }: Target, here: readonly Addressed[]): string {
   const taken = new Set(here.map(({ address }) => address));
   const free = network.addresses.find((address) => !taken.has(address));
   if (free !== undefined) return free;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ContainerSpec, WorkloadName } from '../driver.ts';
 
-/** Whose container, for which lease and service, which instance, of which spec, at which address. */
+/** Whose container, for which lease and service, which instance, of which spec, at which address, with which devices. */
 export const label = {
   provider: 'mu.provider',
   lease: 'mu.lease',
@@ -10,6 +10,7 @@ export const label = {
   instance: 'mu.instance',
   spec: 'mu.spec',
   address: 'mu.address',
+  gpus: 'mu.gpus',
 } as const;
 
 /** Counted up where containers must be made anew though their specs have not changed. */
@@ -35,11 +36,16 @@ export function specHashOf(
   spec: ContainerSpec,
   { provider, image, network }: { readonly provider: string; readonly image: ImageKey; readonly network: string },
 ): string {
-  const { memoryBytes, cpu, env, command, user, volumes } = spec;
+  const { memoryBytes, cpu, env, command, user, volumes, gpu } = spec;
   const sortedEnv = Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const around = [format, provider, image, network];
   const parts = [...around, memoryBytes, cpu, sortedEnv, command ?? null, user ?? null, volumes];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, hashChars);
+  // How many and which kind, not which ones: any other of the kind would do. Others keep the hash that they had.
+  const wish = gpu === undefined ? [] : [gpu.count, gpu.vendor, gpu.model];
+  return createHash('sha256')
+    .update(JSON.stringify([...parts, ...wish]))
+    .digest('hex')
+    .slice(0, hashChars);
 }
 
 /** One container has one name: creating it twice fails. */
@@ -65,4 +71,16 @@ export function placeOf(labels: Readonly<Record<string, string>>): (ContainerPla
 
 export function keyOf({ deployment, service }: WorkloadName): string {
   return `${deployment}/${service}`;
+}
+
+const deviceSeparator = ',';
+
+/** Devices, as the config names them, in a label; their names have no comma. */
+export function devicesLabel(devices: readonly string[]): Record<string, string> {
+  return devices.length === 0 ? {} : { [label.gpus]: devices.join(deviceSeparator) };
+}
+
+/** The devices that a container holds. */
+export function devicesIn(labels: Readonly<Record<string, string>>): string[] {
+  return (labels[label.gpus] ?? '').split(deviceSeparator).filter((device) => device !== '');
 }

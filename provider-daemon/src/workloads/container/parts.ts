@@ -3,6 +3,7 @@ import type { Networks } from '../../network/networks.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { OnLeave, WorkloadLog } from '../driver.ts';
 import type { Clock } from './clock.ts';
+import type { Devices } from './devices.ts';
 import type { Engine } from './engine.ts';
 import type { Probe } from './health.ts';
 import type { Images } from './images.ts';
@@ -26,6 +27,7 @@ export interface ContainerParts {
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly images: Images;
+  readonly devices: Devices;
   readonly marks: Marks;
   readonly resolverFiles: ResolverFiles;
   readonly clock: Clock;

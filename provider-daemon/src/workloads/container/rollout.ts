@@ -6,7 +6,7 @@
 import { reach } from '../../faults/fault-points.ts';
 import { type ContainerSpec, WorkloadError } from '../driver.ts';
 import { restrictions } from './create-options.ts';
-import { type Fleet, type FoundContainer, fits, type Target } from './fleet.ts';
+import { type Fleet, type FoundContainer, fits, type MakeOptions, type Target } from './fleet.ts';
 import { Instance } from './instance.ts';
 import type { ContainerParts } from './parts.ts';
 
@@ -63,7 +63,7 @@ export class Rollout {
           await this.#switch(target, { index, same, others });
           replaced.push(index);
         } else {
-          const instance = await this.#place(target, index, { same, here: isFirst ? created.map(foundOf) : undefined });
+          const instance = await this.#place(target, index, { same, here: isFirst ? created : undefined });
           (same === undefined ? created : adopted).push(instance);
           if (same === undefined && this.#target !== undefined) reach('scale.up');
           await instance.start();
@@ -96,7 +96,7 @@ export class Rollout {
   async #place(
     target: Target,
     index: number,
-    { same, here }: { same?: FoundContainer | undefined; here?: readonly FoundContainer[] | undefined } = {},
+    { same, here }: { same?: FoundContainer | undefined } & Pick<MakeOptions, 'here'> = {},
   ): Promise<Instance> {
     const known = this.instances.get(index);
     if (known !== undefined && known.containerId === same?.id) {
@@ -105,7 +105,7 @@ export class Rollout {
       return known;
     }
     if (same !== undefined) await this.#fleet.mount(target, index);
-    const container = same ?? (await this.#fleet.make(target, index, here));
+    const container = same ?? (await this.#fleet.make(target, index, { here }));
     // Only now: as long as there is no other one the next look finds again that it is gone.
     await known?.detach();
     const instance = this.#attach(container, target.spec);
@@ -114,19 +114,21 @@ export class Rollout {
   }
 
   /**
-   * Puts a new instance in the place of others. It is started beside the old one; where it has volumes, after it, since two
-   * programs on one volume would destroy it.
+   * Puts a new instance in the place of others. It is started beside the old one, or after it: where it has volumes, since
+   * two programs on one volume would destroy it, and where it needs devices and none are free but the old one’s.
    */
   async #switch(
     target: Target,
     { index, same, others }: { index: number; same: FoundContainer | undefined; others: readonly FoundContainer[] },
   ): Promise<void> {
-    const isExclusive = target.spec.volumes.length > 0;
     // A container of this version that is not in the network as it is now holds the name.
     const stale = others.filter(({ place }) => place.specHash === target.specHash);
     for (const container of stale) await this.discard(container);
     const old = others.filter((container) => !stale.includes(container));
     const before = this.instances.get(index);
+    const mustWait = target.spec.volumes.length > 0 || shareDevices(same, old);
+    const beside = mustWait ? undefined : (same ?? (await this.#makeBeside(target, index)));
+    const isExclusive = beside === undefined;
     if (isExclusive) {
       this.instances.delete(index);
       await this.#leave(old);
@@ -135,7 +137,7 @@ export class Rollout {
     let next: Instance | undefined;
     try {
       if (same !== undefined) await this.#fleet.mount(target, index);
-      next = this.#attach(same ?? (await this.#fleet.make(target, index)), target.spec);
+      next = this.#attach(beside ?? same ?? (await this.#fleet.make(target, index, { yielding: old })), target.spec);
       this.candidates.add(next);
       await next.start();
       await this.#mustComeUp(next);
@@ -155,6 +157,16 @@ export class Rollout {
     this.#tell(`instance ${index} runs the new version`);
     for (const container of old) await this.#end(container, before === undefined ? [] : [before]);
     reach('update.replaced');
+  }
+
+  /** A container beside the old one; undefined where no devices are free for it. */
+  async #makeBeside(target: Target, index: number): Promise<FoundContainer | undefined> {
+    try {
+      return await this.#fleet.make(target, index);
+    } catch (error) {
+      if (error instanceof WorkloadError && error.reason === 'busy') return undefined;
+      throw error;
+    }
   }
 
   /** The old containers of an instance run again. */
@@ -262,4 +274,7 @@ export class Rollout {
   }
 }
 
-const foundOf = ({ containerId, place, address }: Instance): FoundContainer => ({ id: containerId, place, address });
+/** A daemon before this one has begun to put the one in the place of the others. */
+function shareDevices(next: FoundContainer | undefined, old: readonly FoundContainer[]): boolean {
+  return next !== undefined && old.some(({ devices }) => devices.some((device) => next.devices.includes(device)));
+}

@@ -14,6 +14,7 @@ export const limits = {
   maxEnvBytes: 128 * 1024,
   maxVolumes: 16,
   maxPorts: 32,
+  maxGpus: 64,
   /** Of a file system with its journal. */
   minVolumeBytes: 8 * mebibyte,
   maxId: 2_147_483_647,
@@ -39,6 +40,9 @@ export function checkSpec(spec: ContainerSpec): void {
   if (!isWhole(spec.cpu, limits.minCpu)) wrong(`${spec.cpu} thousandths of a CPU, the least is ${limits.minCpu}`);
   if (!isWhole(spec.count, 1, limits.maxInstances)) {
     wrong(`${spec.count} instances, it must be from 1 to ${limits.maxInstances}`);
+  }
+  if (spec.gpu !== undefined && !isWhole(spec.gpu.count, 1, limits.maxGpus)) {
+    wrong(`${spec.gpu.count} graphics processors, it must be from 1 to ${limits.maxGpus}`);
   }
   if (spec.user !== undefined && parseUser(spec.user) === undefined) {
     wrong(`the user “${spec.user}” must be uid or uid:gid in numbers, not 0`);

@@ -28,6 +28,7 @@ const around: ContainerSurroundings = {
   network: { name: 'mu_net', gateway: '10.1.0.1', address: '10.1.0.3' },
   volumeFolders: new Map([['data', '/srv/volumes/data']]),
   resolverFile: '/srv/resolvers/10.1.0.1',
+  handed: { devices: [], groups: [] },
   hasIpv6: true,
 };
 
@@ -123,6 +124,29 @@ describe('what the engine is asked for', () => {
     expect('Entrypoint' in body).toBe(false);
     expect(body.User).toBe('65534:65534');
     expect(body.HostConfig!.Sysctls).toEqual({ 'net.ipv4.ip_unprivileged_port_start': '0' });
+  });
+
+  test('devices of its lease are handed over, and nothing else is another', () => {
+    const nvidia = { devices: ['nvidia:0', 'nvidia:GPU-8a56'], groups: [] };
+    expect(createBody(spec, { ...around, handed: nvidia })).toEqual({
+      ...whole,
+      Labels: { ...whole.Labels, 'mu.gpus': 'nvidia:0,nvidia:GPU-8a56' },
+      HostConfig: {
+        ...whole.HostConfig,
+        DeviceRequests: [{ Driver: 'nvidia', DeviceIDs: ['0', 'GPU-8a56'], Capabilities: [['gpu']] }],
+      },
+    });
+    const amd = { devices: ['/dev/dri/renderD128+/dev/kfd', '/dev/dri/renderD129+/dev/kfd'], groups: [105] };
+    const rw = (path: string) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rw' });
+    expect(createBody(spec, { ...around, handed: amd })).toEqual({
+      ...whole,
+      Labels: { ...whole.Labels, 'mu.gpus': amd.devices.join(',') },
+      HostConfig: {
+        ...whole.HostConfig,
+        Devices: [rw('/dev/dri/renderD128'), rw('/dev/kfd'), rw('/dev/dri/renderD129')],
+        GroupAdd: ['105'],
+      },
+    });
   });
 
   test.each([

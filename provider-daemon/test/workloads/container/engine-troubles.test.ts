@@ -67,6 +67,23 @@ afterEach(async () => {
 const running = (): string[] =>
   [...engine.containers.values()].filter(({ isRunning }) => isRunning).map(({ id }) => id);
 
+test.each([
+  [{ seccomp: false }, /at memory runs containers without seccomp; take “seccomp-profile/],
+  [{ nvidiaForAll: true }, /at memory runs every container by NVIDIA’s runtime.*take “default-runtime” out/],
+])('an engine with %j is refused', async (facts, message) => {
+  const loose = new MemoryEngine();
+  const usual = await loose.facts();
+  loose.facts = async () => ({ ...usual, ...facts });
+  const opening = ContainerDriver.create({
+    provider: 'mu1provider',
+    stateFolder: join(folder, 'marks'),
+    networks,
+    volumes,
+    engine: loose,
+  });
+  await expect(opening).rejects.toThrow(message);
+});
+
 test('a workload whose end failed half way is ended first when it is started again', async () => {
   const workload = await driver.start(spec());
   engine.refuse = (call) => (call.startsWith('remove') ? away() : undefined);

@@ -3,43 +3,16 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import type { ContainerDriver } from '../../../src/workloads/container/container-driver.ts';
-import { DockerEngine } from '../../../src/workloads/container/docker-engine.ts';
-import { type Engine, EngineError } from '../../../src/workloads/container/engine.ts';
 import type { ContainerSpec } from '../../../src/workloads/driver.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { errorOf, eventually, failureOf, soon } from '../driver-compliance.ts';
 import { allowSeconds } from '../patience.ts';
 import { answers, ask, type ContainerBench, containerBench, shell } from './bench.ts';
+import { mortal } from './mortal-engine.ts';
 
 allowSeconds(300);
 
 const health = { path: '/', port: 8080, intervalMs: 300 };
-/** What changes something at the engine. */
-const steps = ['load', 'tag', 'untag', 'create', 'start', 'stop', 'remove'] as const;
-
-/** An engine that serves a daemon until its nth step is done; from then on that daemon is dead to it. */
-function mortal(after: number): { engine: Engine; isDead: () => boolean; done: string[] } {
-  const real = new DockerEngine();
-  const done: string[] = [];
-  const isDead = (): boolean => done.length >= after;
-  const engine = new Proxy(real, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== 'function') return value;
-      return async (...parameters: unknown[]) => {
-        if (isDead()) throw new EngineError('this daemon was killed');
-        const result: unknown = await Reflect.apply(value, target, parameters);
-        if ((steps as readonly unknown[]).includes(name)) {
-          done.push(String(name));
-          if (isDead()) throw new EngineError('this daemon was killed');
-        }
-        return result;
-      };
-    },
-  }) as Engine;
-  return { engine, isDead, done };
-}
-
 /** The engine’s socket as the driver sees it, which can be cut. */
 async function switchedSocket(path: string): Promise<{ cut: () => void; mend: () => Promise<void> }> {
   const open = new Set<Socket>();

@@ -28,15 +28,15 @@ export class MemoryEngine implements Engine {
   #endEvents: () => void = () => {};
 
   async facts() {
-    return { version: '0', architecture: 'amd64', rootFolder: '/', seccomp: true };
+    return { version: '0', architecture: 'amd64', rootFolder: '/', seccomp: true, nvidiaForAll: false };
   }
 
   async list(labels: readonly string[]) {
     this.#ask('list');
     return [...this.containers.values()].filter((one) =>
       labels.every((label) => {
-        const at = label.indexOf('=');
-        return one.labels[label.slice(0, at)] === label.slice(at + 1);
+        const [name = '', value] = label.split('=');
+        return value === undefined ? name in one.labels : one.labels[name] === value;
       }),
     );
   }

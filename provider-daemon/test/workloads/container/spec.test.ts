@@ -1,6 +1,13 @@
 /** What a container’s spec must be, what its images are called, and what makes another version of it. */
 import { describe, expect, test } from '@jest/globals';
-import { containerName, labelFilters, placeOf, specHashOf } from '../../../src/workloads/container/names.ts';
+import {
+  containerName,
+  devicesIn,
+  devicesLabel,
+  labelFilters,
+  placeOf,
+  specHashOf,
+} from '../../../src/workloads/container/names.ts';
 import { parseReference } from '../../../src/workloads/container/registry.ts';
 import { checkSpec, limits } from '../../../src/workloads/container/spec-check.ts';
 import { type ContainerSpec, WorkloadError } from '../../../src/workloads/driver.ts';
@@ -78,6 +85,8 @@ describe('specs', () => {
       { volumes: [{ ...volume, path }] },
       /volume data/,
     ]),
+    ['no processor', { gpu: { count: 0, vendor: '', model: '' } }, /0 graphics processors, it must be from 1 to 64/],
+    ['processors', { gpu: { count: limits.maxGpus + 1, vendor: '', model: '' } }, /65 graphics processors/],
     ['tag without a digest', image('nginx:latest'), /has no digest/],
   ])('refused: %s', (_, change, message) => {
     const check = () => checkSpec({ ...spec, ...change });
@@ -137,6 +146,7 @@ describe('names', () => {
     ['command', { command: ['x'] }, false],
     ['user', { user: '5' }, false],
     ['volumes', { volumes: [volume] }, false],
+    ['graphics processor', { gpu: { count: 1, vendor: '', model: '' } }, false],
   ])('another %s: the containers stay: %3$s', (_, change, stays) => {
     expect(specHashOf({ ...spec, ...change }, around) === hash).toBe(stays);
   });
@@ -147,6 +157,22 @@ describe('names', () => {
     for (const change of [{ provider: 'x' }, { image: 'x' }, { network: 'x' }]) {
       expect(specHashOf(spec, { ...around, ...change })).not.toBe(hash);
     }
+  });
+
+  test('another number or model of graphics processors is another version, which of them it is none', () => {
+    const gpu = { count: 1, vendor: 'nvidia', model: '' };
+    const one = specHashOf({ ...spec, gpu }, around);
+    expect(specHashOf({ ...spec, gpu: { model: '', vendor: 'nvidia', count: 1 } }, around)).toBe(one);
+    for (const change of [{ count: 2 }, { vendor: 'amd' }, { model: 'a100' }]) {
+      expect(specHashOf({ ...spec, gpu: { ...gpu, ...change } }, around)).not.toBe(one);
+    }
+  });
+
+  test('a label says which devices a container holds', () => {
+    const devices = ['nvidia:0', '/dev/dri/renderD128+/dev/kfd'];
+    expect(devicesIn(devicesLabel(devices))).toEqual(devices);
+    expect(devicesLabel([])).toEqual({});
+    expect(devicesIn({ 'mu.lease': '12' })).toEqual([]);
   });
 
   test('a container’s name and labels say where it belongs', () => {
