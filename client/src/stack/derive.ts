@@ -275,7 +275,36 @@ function checkRoom(one: StackInfrastructure, services: readonly Service[]): void
       `${one.name}: its Workloads take ${wants} ${unit} of ${kind}, its resources have ${has}: raise the resources or lower the Workloads`,
     );
   }
+  checkGpus(one, services);
 }
+
+/** A gpu counts by the vendor and model that both sides name; an instance has no more than one replica. */
+function checkGpus(one: StackInfrastructure, services: readonly Service[]): void {
+  const workloads = services.flatMap((service) => (service.type === 'Workload' ? [service] : []));
+  for (const { name, compute } of workloads) {
+    if (compute.gpu === undefined) continue;
+    const kind = gpuKind(compute);
+    const bought = one.resources.filter((resource) => gpuKind(resource.compute) === kind);
+    const has = gpusIn(bought);
+    const wants = gpusIn(workloads.filter((workload) => gpuKind(workload.compute) === kind));
+    const largest = Math.max(0, ...bought.map((resource) => resource.compute.gpu?.count ?? 0));
+    if (wants <= has && compute.gpu.count <= largest) continue;
+    const fault =
+      wants > has
+        ? `its Workloads take ${wants} gpu (${kind}), its resources have ${has}`
+        : `an instance of ${name} takes ${compute.gpu.count} gpu (${kind}), one of its resources has ${largest}`;
+    throw new DeriveError(
+      'too_small',
+      `${one.name}: ${fault}: name the same vendor and model in both, and raise the resources or lower the Workloads`,
+    );
+  }
+}
+
+const gpuKind = ({ gpu }: StackCompute): string | undefined =>
+  gpu && `${gpu.vendor ?? 'any vendor'}/${gpu.model ?? 'any model'}`;
+
+const gpusIn = (of: readonly { readonly compute: StackCompute; readonly count?: number | undefined }[]): number =>
+  of.reduce((sum, { compute, count }) => sum + (compute.gpu?.count ?? 0) * (count ?? 1), 0);
 
 function toCompute(compute: StackCompute) {
   const { gpu } = compute;

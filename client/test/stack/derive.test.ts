@@ -183,6 +183,22 @@ describe('a stack with infrastructure', () => {
     expect(refusal(() => derive({}, { text: text(300, '127MiB') })).message).toContain('of disk');
   });
 
+  it('refuses Workloads whose gpus are more than it buys, or others', () => {
+    const text = (gpu: string, resource: string, replicas = 2) =>
+      `name: A\nversion: 1\nservices: [{ type: Workload, name: w, container: c, count: 2, compute: { cpu: 1, memory: 64MiB, gpu: { ${gpu} } } }]\ninfrastructure: [{ name: main, region: eu-west, resources: [{ compute: { cpu: 2, memory: 1GiB, disk: 1GiB, gpu: { ${resource} } }, price: 1, count: ${replicas} }] }]\n`;
+    const why = (...of: Parameters<typeof text>) => refusal(() => derive({}, { text: text(...of) })).message;
+    const a100 = 'vendor: nvidia, model: a100';
+    expect(derive({}, { text: text(`count: 1, ${a100}`, `count: 2, ${a100}`, 1) }).infrastructure).toHaveLength(1);
+    expect(why(`count: 2, ${a100}`, `count: 1, ${a100}`, 3)).toMatch(
+      /main: its Workloads take 4 gpu \(nvidia\/a100\), its resources have 3: name the same/,
+    );
+    expect(why(`count: 2, ${a100}`, `count: 1, ${a100}`, 4)).toContain(
+      'an instance of w takes 2 gpu (nvidia/a100), one',
+    );
+    expect(why(`count: 1, ${a100}`, 'count: 1')).toContain('take 2 gpu (nvidia/a100), its resources have 0');
+    expect(why('count: 1', `count: 1, ${a100}`)).toContain('take 2 gpu (any vendor/any model), its resources have 0');
+  });
+
   it('buys what stands there', () => {
     const derived = derive({}, { text: withInfrastructure });
     expect(derived.infrastructure).toEqual([
