@@ -10,6 +10,8 @@ interface Watched {
   received: number;
   intervalSince: number;
   given: number;
+  /** Bytes that waited for the client. */
+  left: number;
   stalledSince: number | undefined;
 }
 
@@ -29,7 +31,7 @@ export class ActiveCalls {
 
   /** Watches a call until it closes. */
   add(call: Call): void {
-    this.#calls.set(call, { received: 0, intervalSince: this.#now(), given: 0, stalledSince: undefined });
+    this.#calls.set(call, { received: 0, intervalSince: this.#now(), given: 0, left: 0, stalledSince: undefined });
     call.onClose(() => this.#calls.delete(call));
   }
 
@@ -59,9 +61,11 @@ export class ActiveCalls {
   }
 
   #takesNothing(call: Call, watched: Watched, now: number): boolean {
-    const hasMoved = watched.given !== call.answerBytes;
+    const { writableLength } = call.output;
+    const hasMoved = watched.given !== call.answerBytes || watched.left !== writableLength;
     watched.given = call.answerBytes;
-    if (call.status === 0 || !call.output.writableNeedDrain || hasMoved) {
+    watched.left = writableLength;
+    if (call.status === 0 || !call.isHeldUp || hasMoved) {
       watched.stalledSince = undefined;
       return false;
     }

@@ -31,6 +31,8 @@ export interface Call {
   trailers(): readonly string[];
   /** Takes the answer's body, between `begin` and `end`. */
   readonly output: Writable;
+  /** The client has not taken all that it was given so far: more must wait, or the end must. */
+  readonly isHeldUp: boolean;
   /** The status that was sent; 0 before. */
   readonly status: number;
   /** The word of the gateway's own refusal that was sent, if one was. */

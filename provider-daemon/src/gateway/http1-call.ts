@@ -66,6 +66,12 @@ export class Http1Call implements Call {
     return this.#response;
   }
 
+  get isHeldUp(): boolean {
+    const { writableNeedDrain, writableEnded, socket } = this.#response;
+    // Without a socket it stands behind another answer of the same connection, or is on its way already.
+    return writableNeedDrain || (writableEnded && socket !== null);
+  }
+
   get status(): number {
     return this.#status;
   }

@@ -54,6 +54,8 @@ export class Http2Call implements Call {
     stream.on('trailers', (_, __, raw: string[]) => {
       this.#trailers = raw;
     });
+    // Taken back without an error it would stay until its body has been read, which nobody may do any more.
+    stream.once('aborted', () => stream.destroy());
     stream.once('end', () => {
       this.#ended = true;
     });
@@ -72,12 +74,17 @@ export class Http2Call implements Call {
     return this.#stream;
   }
 
+  get isHeldUp(): boolean {
+    const { writableNeedDrain, writableEnded, destroyed } = this.#stream;
+    return writableNeedDrain || (writableEnded && !destroyed);
+  }
+
   get status(): number {
     return this.#status;
   }
 
   get closed(): boolean {
-    return this.#closed !== undefined || this.#stream.destroyed;
+    return this.#closed !== undefined || this.#stream.closed || this.#stream.destroyed;
   }
 
   trailers(): readonly string[] {
@@ -95,7 +102,8 @@ export class Http2Call implements Call {
   }
 
   begin(status: number, fields: readonly Field[]): void {
-    const headers: Record<string, string | string[]> = {};
+    // Without a prototype: a header may be called `constructor`.
+    const headers: Record<string, string | string[]> = Object.create(null);
     for (const [name, value] of fields) headers[name] = [headers[name] ?? [], value].flat();
     for (const [name, values] of Object.entries(headers)) if (values.length === 1) headers[name] = values[0]!;
     const hasBody = answersWithBody(this.method, status);
@@ -114,7 +122,10 @@ export class Http2Call implements Call {
     });
     // The rest of a request that nobody reads: the client is told to stop, without an error (RFC 9113 8.1).
     if (!this.bodyComplete) {
-      stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+      const stop = () => stream.close(constants.NGHTTP2_NO_ERROR);
+      // An answer without a body has ended with its head.
+      if (stream.writableFinished) stop();
+      else stream.once('finish', stop);
       stream.unpipe();
       stream.removeAllListeners('data');
       stream.resume();

@@ -100,5 +100,8 @@ export const defaultLimits: GatewayLimits = {
   drainMs: 30_000,
 };
 
+/** Early hints of one request that are passed on: nothing holds back who gives more, where the client takes none. */
+export const maxHints = 16;
+
 /** How often connections and requests are looked at, in ms: a time limit is held to within this. */
 export const sweepMs = 1_000;

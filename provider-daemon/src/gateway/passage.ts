@@ -5,6 +5,7 @@ import { badRequest, refusals } from './answers.ts';
 import { answersWithBody } from './call.ts';
 import { calleeOf, countIn, countOut, decline, type Exchange } from './exchange.ts';
 import { type Field, fieldsOf, forwardingFields, isForwarding, passingFields, passingTrailers } from './headers.ts';
+import { maxHints } from './limits.ts';
 import type { RouteMatch } from './routes.ts';
 import type { Upstream } from './upstreams.ts';
 
@@ -33,6 +34,8 @@ export class Passage {
   #request: ClientRequest | undefined;
   #connected = false;
   #late = false;
+  #answered = false;
+  #hints = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -100,14 +103,19 @@ export class Passage {
     request.once('response', (answer) => this.#answer(answer));
     request.once('continue', () => call.proceed());
     request.on('information', ({ statusCode, rawHeaders }) => {
-      if (statusCode === 103) call.hint(fieldsOf(rawHeaders as unknown as string[]));
+      if (statusCode === 103) this.#hint(fieldsOf(rawHeaders as unknown as string[]));
     });
     request.on('error', (error) => this.#failed(error));
+    // Node tells by nothing else of an answer that changes the protocol where nobody asked for it.
+    request.once('close', () => {
+      if (!this.#answered) this.#failed(new Error('it ended without an answer'));
+    });
     const upgraded = this.#onUpgrade;
     if (upgraded === undefined) return;
     request.once('upgrade', (answer, socket, head) => {
       // From here on the two sockets end each other.
       this.#request = undefined;
+      this.#answered = true;
       upgraded(answer, socket as Socket, head);
       this.#outcome.resolve('done');
     });
@@ -138,6 +146,7 @@ export class Passage {
   #answer(answer: IncomingMessage): void {
     const { call, around } = this.#exchange;
     const status = answer.statusCode ?? 502;
+    this.#answered = true;
     answer.on('error', () => call.cut());
     try {
       if (status > 599) throw new RangeError(`status ${status}`);
@@ -173,8 +182,20 @@ export class Passage {
     });
   }
 
+  /** A hint that cannot be passed on, since node knows links in one form only, is none. */
+  #hint(fields: readonly Field[]): void {
+    this.#hints += 1;
+    if (this.#hints > maxHints) return;
+    try {
+      this.#exchange.call.hint(fields);
+    } catch (error) {
+      this.#say(`its early hint cannot be passed on: ${(error as Error).message}`);
+    }
+  }
+
   #failed(error: Error): void {
     const { call } = this.#exchange;
+    this.#answered = true;
     if (call.closed) this.#outcome.resolve('done');
     else if (!this.#connected) {
       this.#say(`${this.#upstream.address} cannot be reached: ${this.#late ? 'no answer in time' : error.message}`);
