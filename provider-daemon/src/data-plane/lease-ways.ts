@@ -15,7 +15,7 @@ interface OpenRelay {
   wish: ServedRelay;
   readonly relay: Relay;
   readonly route: InstanceRoute;
-  /** Bytes that have been taken for the bill. */
+  /** Bytes that have been taken for the bill: never falls, though the relay's sum does where a client goes that has not taken all. */
   taken: bigint;
 }
 
@@ -134,6 +134,7 @@ function bytesOf(open: OpenRelay): Quantity[] {
   if (!open.wish.metered) return [];
   const { receivedBytes, sentBytes } = open.relay.counters();
   const quantity = receivedBytes + sentBytes - open.taken;
+  if (quantity <= 0n) return [];
   open.taken += quantity;
   return [{ service: open.wish.to.service, metric: 'gateway-bytes', quantity }];
 }

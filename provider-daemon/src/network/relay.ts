@@ -25,7 +25,7 @@ export interface RelayCounters {
   /** Connections, or sessions, that are open. */
   readonly open: number;
   readonly accepted: number;
-  /** Beyond the limit, or while the relay closes. */
+  /** Beyond the limit, while the relay closes, or of a source that cannot be answered. */
   readonly refused: number;
   /** The route had nobody for it. */
   readonly failed: number;

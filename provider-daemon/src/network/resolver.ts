@@ -102,6 +102,8 @@ export class Resolver {
   }
 
   async #onDatagram(bytes: Buffer, from: RemoteInfo): Promise<void> {
+    // Nothing can be sent to port 0, and node throws where it is tried.
+    if (from.port === 0) return;
     const answer = await this.#answer(bytes, 'udp');
     if (answer !== undefined && !this.#closed) this.#udp.send(answer, from.port, from.address);
   }

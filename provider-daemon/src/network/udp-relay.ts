@@ -34,10 +34,15 @@ export interface UdpRelayOptions {
 /** @throws the system's error where the address cannot be had */
 export async function listenUdp(options: UdpRelayOptions): Promise<Relay> {
   const socket = createSocket('udp4');
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
-    socket.bind({ address: options.listen.address, port: options.listen.port }, () => resolve());
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind({ address: options.listen.address, port: options.listen.port }, () => resolve());
+    });
+  } catch (cause) {
+    socket.close();
+    throw cause;
+  }
   return new UdpRelay(options, socket);
 }
 
@@ -108,6 +113,11 @@ class UdpRelay implements Relay {
   }
 
   #onDatagram(bytes: Buffer, from: RemoteInfo): void {
+    // Nothing can be sent to port 0, and node throws where it is tried; anybody can write such a packet.
+    if (from.port === 0) {
+      this.#refused += 1;
+      return;
+    }
     const key = `${from.address}:${from.port}`;
     const session = this.#sessions.get(key) ?? this.#open(key, from);
     if (session === undefined) return;

@@ -1,8 +1,8 @@
 /** The resolver with real sockets on 127.0.0.1; another one stands for the public's. */
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket, Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { Answer, DecodedPacket, Packet, Question } from 'dns-packet';
 import * as dns from 'dns-packet';
 import fc from 'fast-check';
@@ -111,6 +111,16 @@ const dataOf = (packet: DecodedPacket): unknown[] =>
   (packet.answers ?? []).map((answer) => (answer as { data?: unknown }).data);
 
 describe('peers', () => {
+  it('are not told to port 0, to which nothing can be sent', async () => {
+    const bind = jest.spyOn(UdpSocket.prototype, 'bind');
+    undo.push(() => bind.mockRestore());
+    const server = await resolver({ peers, egress: 'none' });
+    const own = bind.mock.contexts[0] as UdpSocket;
+    const message = query('db.mu.internal', 'A');
+    own.emit('message', message, { address: '127.0.0.1', port: 0, family: 'IPv4', size: message.length });
+    expect(dataOf(await askUdp(server, message))).toEqual(['10.213.0.4']);
+  });
+
   it('are answered by UDP and TCP, in whatever case they are asked for', async () => {
     const server = await resolver({ peers, egress: 'none' });
     const message = query('Db.MU.internal', 'A');

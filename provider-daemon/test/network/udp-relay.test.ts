@@ -1,7 +1,8 @@
 /** UDP relays with real sockets on 127.0.0.1; the clock of the sessions is the test's. */
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { readdirSync } from 'node:fs';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { InstanceRoute } from '../../src/network/instance-route.ts';
 import type { Relay } from '../../src/network/relay.ts';
 import { listenUdp, type UdpRelayLimits } from '../../src/network/udp-relay.ts';
@@ -123,6 +124,30 @@ describe('a session', () => {
     await eventually('it is counted', () => relay.counters().failed === 1);
     expect(relay.counters()).toMatchObject({ open: 0, accepted: 0 });
   });
+});
+
+it('drops what comes from port 0, to which nothing can be sent: anybody can write such a packet', async () => {
+  const instance = await named('a');
+  const bind = jest.spyOn(Socket.prototype, 'bind');
+  undo.push(() => bind.mockRestore());
+  const { relay } = await relayTo([instance]);
+  const own = bind.mock.contexts[0] as Socket;
+  own.emit('message', Buffer.from('x'), { address: '127.0.0.1', port: 0, family: 'IPv4', size: 1 });
+  expect(await ask((await bound()).socket, relay, '1')).toBe('a:1');
+  expect(relay.counters()).toMatchObject({ accepted: 1, refused: 1, receivedBytes: 1n, sentBytes: 3n });
+});
+
+it('leaves no socket behind where its address is taken', async () => {
+  const { port } = await bound();
+  const route = new InstanceRoute([]);
+  const taken = async () => {
+    await expect(listenUdp({ listen: { address: '127.0.0.1', port }, route })).rejects.toThrow('EADDRINUSE');
+  };
+  await taken();
+  const open = () => readdirSync('/proc/self/fd').length;
+  const before = open();
+  for (let round = 0; round < 20; round += 1) await taken();
+  await eventually('all are closed', () => open() < before + 10);
 });
 
 describe('close', () => {
