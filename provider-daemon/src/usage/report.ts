@@ -25,6 +25,15 @@ export function freshUsage(lease: Lease): UsageState {
   return { sequence: 0n, toHeight: lease.createdHeight, counted: [], seen: [], pending: undefined };
 }
 
+/** Whether any total is another than it was; one that is not told of now says nothing. */
+export function hasMoved(state: UsageState, totals: readonly Quantity[]): boolean {
+  return totals.some(({ service, metric, quantity }) => quantity !== seenOf(state, service, metric));
+}
+
+function seenOf({ seen }: UsageState, service: string, metric: string): bigint {
+  return seen.find((one) => one.service === service && one.metric === metric)?.quantity ?? 0n;
+}
+
 /**
  * Counts what came since the last time: increments as they are, and of totals what they have grown by. A total below the
  * one that was seen began anew: all of it is new. Both stand in one entry of the journal, so whenever the daemon ends,
@@ -34,7 +43,7 @@ export function addCounts(state: UsageState, used: readonly Quantity[], totals: 
   const counters = new Counters(state.counted);
   for (const { service, metric, quantity } of used) counters.add(service, metric, quantity);
   for (const { service, metric, quantity } of totals) {
-    const before = state.seen.find((one) => one.service === service && one.metric === metric)?.quantity ?? 0n;
+    const before = seenOf(state, service, metric);
     counters.add(service, metric, quantity >= before ? quantity - before : quantity);
   }
   const kept = state.seen.filter(
@@ -105,8 +114,9 @@ export function reconciled(
   chain: { readonly sequence: bigint; readonly toHeight: bigint },
 ): UsageState {
   if (state.pending !== undefined && state.pending.report.sequence === chain.sequence) return taken(state);
-  if (state.pending === undefined && chain.sequence > state.sequence) {
-    // The disk lags behind the chain: what it counted may be what the chain was told. Rather lose it than bill it twice.
+  if (chain.sequence > state.sequence) {
+    // The disk lags behind the chain, as one from a backup does: what it counted may be what the chain was told. Rather
+    // lose it than bill it twice; a report that is on its way there was taken long ago, or never will be.
     return { ...state, sequence: chain.sequence, toHeight: chain.toHeight, counted: [], pending: undefined };
   }
   return state;

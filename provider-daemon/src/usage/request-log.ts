@@ -1,27 +1,27 @@
 /**
  * What a usage report commits to: the request lines of its period, as leaves of a Merkle tree. The tenant, who can fetch
- * the lines, can check that none was left out or made up afterwards.
+ * the lines, can check that none was left out or made up afterwards. Lines are not held: while the chain is away no report
+ * takes them, however many come.
  */
-import { utf8 } from '@mu/lib/bytes';
-import { merkleRoot } from '@mu/lib/merkle';
+import { RunningRoot } from './running-root.ts';
 
 export class RequestLog {
-  readonly #lines = new Map<bigint, Uint8Array[]>();
+  readonly #roots = new Map<bigint, RunningRoot>();
 
   append(lease: bigint, line: string): void {
-    const lines = this.#lines.get(lease);
-    if (lines === undefined) this.#lines.set(lease, [utf8(line)]);
-    else lines.push(utf8(line));
+    const root = this.#roots.get(lease) ?? new RunningRoot();
+    this.#roots.set(lease, root);
+    root.add(line);
   }
 
   /** The root of the lines since the last call, 32 bytes; that of an empty tree where there was none. */
   takeRoot(lease: bigint): Uint8Array {
-    const lines = this.#lines.get(lease) ?? [];
-    this.#lines.delete(lease);
-    return merkleRoot(lines);
+    const root = this.#roots.get(lease) ?? new RunningRoot();
+    this.#roots.delete(lease);
+    return root.root();
   }
 
   forget(lease: bigint): void {
-    this.#lines.delete(lease);
+    this.#roots.delete(lease);
   }
 }

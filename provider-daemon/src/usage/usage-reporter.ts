@@ -2,7 +2,6 @@
  * Counts usage onto the disk and reports it. Every report is on the disk before it is sent, and leaves it when the chain
  * has taken it; what a crash can lose is what was used since the last count.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
@@ -12,8 +11,8 @@ import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import { reach } from '../faults/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
-import { Counters, type Quantity } from './counters.ts';
-import { addCounts, freshUsage, nextReport, reconciled, taken, type UsageState } from './report.ts';
+import type { Quantity } from './counters.ts';
+import { addCounts, freshUsage, hasMoved, nextReport, reconciled, taken, type UsageState } from './report.ts';
 
 export interface UsageReporterOptions {
   readonly client: ChainClient;
@@ -48,8 +47,7 @@ export class UsageReporter {
     const used = this.#options.takeUsage(lease.number, height).filter(({ quantity }) => quantity > 0n);
     const totals = this.#options.totals(lease.number);
     const state = this.#state(lease);
-    const told = new Counters(state.seen).items();
-    if (used.length === 0 && isDeepStrictEqual(new Counters(totals).items(), told)) return;
+    if (used.length === 0 && !hasMoved(state, totals)) return;
     reach('usage.counting');
     this.#options.journal.usage.put(lease.number, addCounts(state, used, totals));
     reach('usage.counted');
@@ -150,7 +148,8 @@ export class UsageReporter {
           { lease: lease.number.toString(), code: error.code, reason: error.message },
           'usage report refused, it is dropped',
         );
-        journal.usage.put(lease.number, { ...this.#state(lease), pending: undefined });
+        const left = { ...this.#state(lease), pending: undefined };
+        journal.usage.put(lease.number, record === undefined ? left : reconciled(left, record));
         return;
       }
       // It was taken before, and only the answer was lost.

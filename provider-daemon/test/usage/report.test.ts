@@ -95,6 +95,12 @@ describe('after a restart', () => {
   });
 });
 
+test('a disk that lags behind the chain lets go of the report that it held', () => {
+  const pending = { ...signed({ ...freshUsage(lease), counted }, 20n), counted };
+  const state = reconciled(pending, { sequence: 3n, toHeight: 40n });
+  expect(state).toMatchObject({ sequence: 3n, toHeight: 40n, counted: [], pending: undefined });
+});
+
 describe('totals of the data plane', () => {
   const total = (quantity: bigint) => [{ service: 'gw', metric: 'requests', quantity }];
   const requests = (state: UsageState) => state.counted.find(({ metric }) => metric === 'requests')?.quantity;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import type { Sender, SentTx } from '@mu/client/chain/sender';
@@ -186,4 +186,45 @@ test('the last report of a lease ends with it, and the journal forgets it', asyn
   expect(chain.taken.map(({ toHeight }) => toHeight)).toEqual([13n]);
   await node.finish(over);
   expect(node.owing()).toEqual([]);
+});
+
+test('a data plane that tells of fewer metrics than before is counted once, and nothing is written while nothing comes', async () => {
+  const total = (metric: string, quantity: bigint) => ({ service: 'web', metric, quantity });
+  totals = [total('gateway-bytes', 900n), total('gateway-requests', 3n)];
+  const node = reporter();
+  node.count(lease, 11n);
+  // Its files were lost: it begins anew, with what came since.
+  totals = [total('gateway-requests', 1n)];
+  node.count(lease, 12n);
+  const put = jest.spyOn(journal.usage, 'put');
+  for (let height = 12n; height < 20n; height += 1n) node.count(lease, height);
+  expect(put).not.toHaveBeenCalled();
+  expect(journal.usage.get(lease.number)?.counted).toEqual([
+    total('gateway-bytes', 900n),
+    total('gateway-requests', 4n),
+  ]);
+  totals = [total('gateway-requests', 2n)];
+  node.count(lease, 20n);
+  expect(put).toHaveBeenCalledTimes(1);
+});
+
+test('a journal from an older backup, with a report on its way, loses what it held and reports on from where the chain is', async () => {
+  const node = reporter();
+  for (let height = 11n; height <= 14n; height += 1n) await block(node, height, 1n);
+  chain.next = 'away';
+  await block(node, 15n, 1n);
+  const backup = journal.usage.get(lease.number)!;
+  expect(backup.pending?.report.sequence).toBe(1n);
+  for (let height = 16n; height <= 25n; height += 1n) await block(node, height, 1n);
+  expect(chain.taken.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n]);
+  journal.usage.put(lease.number, backup);
+  const restored = reporter();
+  for (let height = 26n; height <= 35n; height += 1n) await block(restored, height, 1n);
+  expect(chain.taken.map(({ sequence, fromHeight, toHeight }) => [sequence, fromHeight, toHeight])).toEqual([
+    [1n, 11n, 15n],
+    [2n, 16n, 20n],
+    [3n, 21n, 25n],
+    [4n, 26n, 30n],
+    [5n, 31n, 35n],
+  ]);
 });
