@@ -56,9 +56,11 @@ async function runScript({ program, timeoutMs }: PriceScriptOptions, question: s
     detached: true,
   });
   const { promise, resolve } = Promise.withResolvers<ScriptOutput>();
+  child.once('error', (error) => resolve({ failure: `the price script cannot be run: ${error.message}` }));
+  // Then it may have no pipes either.
+  if (child.pid === undefined) return promise;
   const output = collect(child, () => resolve({ failure: `the price script wrote more than ${maxOutputBytes} bytes` }));
   const timer = setTimeout(() => resolve({ failure: `the price script gave no answer in ${timeoutMs} ms` }), timeoutMs);
-  child.once('error', (error) => resolve({ failure: `the price script cannot be run: ${error.message}` }));
   // A child that the script left behind may hold its stdout open: without it `close` would never come.
   child.once('exit', () => killGroup(child));
   child.once('close', (code, signal) => {

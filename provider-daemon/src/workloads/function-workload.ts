@@ -189,8 +189,8 @@ export class FunctionWorkload implements CallableWorkload {
 
   /** @param isUpdate it is the first of a version to come */
   async #addInstance(version: FunctionVersion, isUpdate = false): Promise<void> {
-    this.#starting += 1;
     const process = this.#pool.take();
+    this.#starting += 1;
     const instance: Instance = {
       ...{ process, version, busy: false, since: 0, calls: 0, state: 'serving', idleTimer: undefined },
     };

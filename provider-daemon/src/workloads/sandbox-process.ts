@@ -48,7 +48,8 @@ type Message<K extends EngineMessage['kind']> = Extract<EngineMessage, { kind: K
 
 export class SandboxProcess {
   readonly #child: ChildProcess;
-  readonly #pipe: Duplex;
+  /** Undefined where there were not even descriptors to make one: then the process has not come to be. */
+  readonly #pipe: Duplex | undefined;
   readonly #frames = new FrameReader(maxReplyBytes);
   readonly #ready = Promise.withResolvers<Message<'ready'>>();
   readonly #exited = Promise.withResolvers<void>();
@@ -69,13 +70,14 @@ export class SandboxProcess {
       // A group of its own: Ctrl-C at the daemon's terminal is the daemon's to handle.
       detached: true,
     });
-    this.#pipe = this.#child.stdio[3] as Duplex;
-    this.#pipe.on('data', (chunk: Buffer) => this.#receive(chunk));
-    this.#pipe.on('error', () => {}); // its end is what counts, and `exit` tells of it
+    const { stdio, stderr } = this.#child as Partial<ChildProcess>;
+    this.#pipe = stdio?.[3] as Duplex | undefined;
+    this.#pipe?.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#pipe?.on('error', () => {}); // its end is what counts, and `exit` tells of it
     const words = new LineSplitter((line) => {
       this.#lastWords = line === '' ? this.#lastWords : line;
     });
-    this.#child.stderr!.on('data', (chunk: Buffer) => words.push(chunk));
+    stderr?.on('data', (chunk: Buffer) => words.push(chunk));
     this.#child.on('error', (error) => this.#ended(`could not be started: ${error.message}`));
     this.#child.on('exit', (code, signal) => this.#ended(signal ?? `exit code ${code}`));
     this.#within(this.#ready.promise, 'become ready').catch(() => {});
@@ -133,7 +135,8 @@ export class SandboxProcess {
   /** Ends the process now; a running call ends with `reason`. */
   kill(reason: WorkloadError): void {
     this.#killedFor ??= reason;
-    this.#child.kill('SIGKILL');
+    // Where there is no process Node would kill the group of this one.
+    if (this.pid !== undefined) this.#child.kill('SIGKILL');
   }
 
   /** Starting and compiling end one way or the other: a sandbox that hangs is killed. */
@@ -150,7 +153,7 @@ export class SandboxProcess {
   }
 
   #send(message: EngineMessage): void {
-    if (this.#alive) this.#pipe.write(encodeMessage(message));
+    if (this.#alive) this.#pipe?.write(encodeMessage(message));
   }
 
   #receive(chunk: Buffer): void {
@@ -196,8 +199,8 @@ export class SandboxProcess {
   #stdout(call: RunningCall, bytes: Uint8Array): void {
     const wait = call.stdout(bytes);
     if (wait === undefined) return;
-    this.#pipe.pause();
-    const goOn = () => void this.#pipe.resume();
+    this.#pipe?.pause();
+    const goOn = () => void this.#pipe?.resume();
     wait.then(goOn, goOn);
   }
 
@@ -217,7 +220,7 @@ export class SandboxProcess {
     this.#ready.reject(error);
     this.#loading?.promise.catch(() => {});
     this.#loading?.reject(error);
-    this.#pipe.destroy();
+    this.#pipe?.destroy();
     if (this.#call !== undefined) this.#finish(this.#call, { error, runMicros: Number.MAX_SAFE_INTEGER });
     this.#exited.resolve();
   }
