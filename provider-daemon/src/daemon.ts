@@ -207,7 +207,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     log: log.child({ part: 'leases' }),
   });
   const machine = await readMachine(hostProbe, config.node.dataFolder);
-  const bidder = bidderOf(config, of, { sender, machine, leases: () => keeper.leases() });
+  const bidder = bidderOf(config, of, { sender, machine, containers, leases: () => keeper.leases() });
   const seen = { height: 0n };
   const orders = orderWatch(watchOptions(config, client, provider, log), bidder);
   const watch = marketWatch(config, { client: views.settled, provider, keeper, desk, bidder, seen, log });
@@ -227,8 +227,14 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
 function bidderOf(
   config: ProviderConfig,
   { client, identity, priceList, log }: Foundation,
-  { sender, machine, leases }: { sender: Sender; machine: Machine; leases: () => Lease[] },
+  parts: {
+    readonly sender: Sender;
+    readonly machine: Machine;
+    readonly containers: Containers | undefined;
+    readonly leases: () => Lease[];
+  },
 ): Bidder {
+  const { sender, machine, containers, leases } = parts;
   const capacity = offeredCapacity(config.capacity, machine);
   const { script: program, scriptTimeoutMs: timeoutMs, scriptJobs: jobs } = config.pricing;
   return new Bidder({
@@ -236,6 +242,7 @@ function bidderOf(
     sender,
     offer: () => offerOf(config, { provider: identity.name.provider, capacity, priceList }),
     leases,
+    keptDisk: async () => containers?.here?.volumes.retiredBytes(),
     denom: config.chain.denom,
     draining: () => existsSync(drainFile(config.node.dataFolder)),
     ...(program === '' ? {} : { script: new PriceScript({ program, timeoutMs, jobs }) }),

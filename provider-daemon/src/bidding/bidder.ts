@@ -46,6 +46,8 @@ export interface BidderOptions {
   readonly offer: () => OwnOffer;
   /** live leases: what they take is not offered again */
   readonly leases: () => readonly Lease[];
+  /** bytes that volumes of ended leases have, asked at each block; undefined: as it was. None where it is left out */
+  readonly keptDisk?: () => Promise<bigint | undefined>;
   /** denomination of collaterals */
   readonly denom: string;
   /** while true nothing is bid for, and open bids are taken back; asked at each block */
@@ -69,6 +71,7 @@ export class Bidder {
   #registry: RegistryFacts | undefined;
   /** orders by key that held something when it was looked last */
   #holding: ReadonlySet<string> = new Set();
+  #keptDisk = 0n;
   #turn: Promise<void> = Promise.resolve();
   #isQueued = false;
   #knowsLeases = false;
@@ -142,6 +145,7 @@ export class Bidder {
     return {
       leases: this.#options.leases().map(held),
       bids: [...heldByBids(this.#state, this.#leased()).values()],
+      keptDisk: this.#keptDisk,
     };
   }
 
@@ -151,6 +155,7 @@ export class Bidder {
     try {
       if (this.#compare) await this.#compareAll();
       await this.#check();
+      await this.#lookForDisk();
       if (draining()) this.#takeBack();
       else await this.#consider();
     } catch (error) {
@@ -170,6 +175,12 @@ export class Bidder {
   async #check(): Promise<void> {
     const { client, offer } = this.#options;
     this.#apply(...(await checkBids(client, offer().provider, unchecked(this.#state))));
+  }
+
+  async #lookForDisk(): Promise<void> {
+    const now = (await this.#options.keptDisk?.()) ?? this.#keptDisk;
+    if (now < this.#keptDisk) this.#apply({ type: 'room' });
+    this.#keptDisk = now;
   }
 
   /** Decides what is undecided, all of it against one inventory. */

@@ -37,6 +37,8 @@ export interface Holders {
   readonly leases: readonly Held[];
   /** open bids; one that has become a lease is no longer among them */
   readonly bids: readonly Held[];
+  /** bytes of disk that volumes of ended leases have until they are erased; none where it is left out */
+  readonly keptDisk?: bigint;
 }
 
 /** Processors of one model. */
@@ -52,6 +54,7 @@ export interface GpuStock {
 /** What `mu-provider inventory` and the metrics show. Free is below zero where more is held than offered now. */
 export interface Inventory {
   readonly offered: Resources;
+  /** what volumes have that outlast their lease for a while is among it */
   readonly leased: Resources;
   /** by open bids */
   readonly reserved: Resources;
@@ -93,8 +96,8 @@ export const groupsOf = (held: readonly Held[]): Taken[] => held.flatMap(({ reso
 export const collateralOf = (held: readonly Held[]): bigint =>
   held.reduce((sum, { collateral }) => sum + collateral, 0n);
 
-export function inventory(offered: Capacity, { leases, bids }: Holders): Inventory {
-  const leased = sumResources(groupsOf(leases));
+export function inventory(offered: Capacity, { leases, bids, keptDisk = 0n }: Holders): Inventory {
+  const leased = combine(sumResources(groupsOf(leases)), { ...nothing, disk: keptDisk }, plus);
   const reserved = sumResources(groupsOf(bids));
   const { cpu, memory, disk, gpus } = offered;
   const all = { cpu, memory, disk };
@@ -124,9 +127,10 @@ export interface Room {
   readonly wishes: readonly GpuWish[];
 }
 
-export function roomOf({ gpus, ...all }: Capacity, { leases, bids }: Holders): Room {
+export function roomOf({ gpus, ...all }: Capacity, { leases, bids, keptDisk = 0n }: Holders): Room {
   const held = [...groupsOf(leases), ...groupsOf(bids)];
-  return { free: combine(all, sumResources(held), minus), gpus, wishes: gpuWishes(held) };
+  const taken = combine(sumResources(held), { ...nothing, disk: keptDisk }, plus);
+  return { free: combine(all, taken, minus), gpus, wishes: gpuWishes(held) };
 }
 
 export function without({ free, gpus, wishes }: Room, taken: readonly Taken[]): Room {

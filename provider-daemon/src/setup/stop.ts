@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import type { ProviderConfig } from '../config/schema.ts';
 import { PlaneClient } from '../data-plane/plane-client.ts';
 import { planeFiles, planeSettings } from '../data-plane/settings.ts';
-import { Containers } from '../leases/container-host.ts';
+import { type ContainerHost, Containers } from '../leases/container-host.ts';
 
 export interface Stopped {
   /** The data plane was there, and has ended. */
@@ -36,19 +36,25 @@ async function stopPlane(path: string): Promise<boolean> {
   return true;
 }
 
-/** Volumes are unmounted and stay; a lease that is started again finds its own. */
 async function removeWorkloads(config: ProviderConfig, provider: string): Promise<string[]> {
   const log = pino({ level: 'silent' });
   const containers = await Containers.open({ config, provider, onLog: () => {}, onLeave: async () => {}, log });
   if (containers === undefined) return [];
   try {
-    const { driver, volumes } = containers.host();
-    const found = await driver.found();
-    for (const name of found) await driver.remove(name);
-    const retentionMs = config.containers.volumeRetentionHours * 3_600_000;
-    for (const lease of await volumes.list()) await volumes.retire(lease, retentionMs);
-    return found.map(({ deployment, service }) => `${deployment}/${service}`);
+    return await clearHost(containers.host());
   } finally {
     await containers.close();
   }
+}
+
+/**
+ * Volumes are unmounted and stay, however long it takes: a lease that lives finds its own when the daemon is back. What is
+ * to be erased only the chain's word on a lease decides.
+ * @returns the workloads that were removed
+ */
+export async function clearHost({ driver, volumes }: Pick<ContainerHost, 'driver' | 'volumes'>): Promise<string[]> {
+  const found = await driver.found();
+  for (const name of found) await driver.remove(name);
+  for (const lease of await volumes.list()) await volumes.letGo(lease);
+  return found.map(({ deployment, service }) => `${deployment}/${service}`);
 }

@@ -122,6 +122,21 @@ export class LoopVolumes implements Volumes {
     });
   }
 
+  async letGo(deployment: string): Promise<void> {
+    checkLease(deployment);
+    return this.#inTurn(deployment, async () => this.#unmountAll(join(await this.#root(), deployment)));
+  }
+
+  async retiredBytes(): Promise<bigint> {
+    const root = await this.#root();
+    let sum = 0n;
+    for (const lease of await this.list()) {
+      if ((await dueOf(join(root, lease))) === undefined) continue;
+      for (const image of await imagesOf(join(root, lease))) sum += BigInt((await sizeOf(image)) ?? 0);
+    }
+    return sum;
+  }
+
   async sweep(): Promise<void> {
     const root = await this.#root();
     for (const lease of await this.list()) {
@@ -186,6 +201,19 @@ export class LoopVolumes implements Volumes {
     });
     return turn;
   }
+}
+
+/** Of all volumes of a lease; nothing below a mount is looked at, as it is the tenant's. */
+async function imagesOf(lease: string): Promise<string[]> {
+  let folders = [lease];
+  for (const _level of ['service', 'instance', 'name']) {
+    const below = folders.map(async (folder) => {
+      const names = await readdir(folder).catch(() => []);
+      return names.map((name) => join(folder, name));
+    });
+    folders = (await Promise.all(below)).flat();
+  }
+  return folders.map((folder) => join(folder, 'volume.img'));
 }
 
 const describe = ({ deployment, service, instance, name }: VolumeId): string =>

@@ -26,6 +26,10 @@ export interface Volumes {
   usedBytes(id: VolumeId): Promise<bigint>;
   /** The lease is over: its volumes are unmounted now and erased when `retentionMs` have passed. */
   retire(deployment: string, retentionMs: number): Promise<void>;
+  /** Bytes of volumes whose lease is over and that are not erased yet. */
+  retiredBytes(): Promise<bigint>;
+  /** Unmounts a lease's volumes, which stay: the lease may live. */
+  letGo(deployment: string): Promise<void>;
   /** Erases what is due. To be called from time to time. */
   sweep(): Promise<void>;
   /** Leases of which volumes stand here, retired ones included. */

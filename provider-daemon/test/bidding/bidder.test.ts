@@ -87,6 +87,19 @@ describe('orders of a block', () => {
     expect(market.bids.map(({ order: id }) => id?.dseq)).toEqual([1n, 2n, 3n, 4n, 5n]);
   });
 
+  test('find no disk that volumes of ended leases still have, until they are erased', async () => {
+    let keptDisk = offer.capacity.disk;
+    bidder = bidderOf({ keptDisk: async () => keptDisk });
+    await bidder.rebuild();
+    await block([tiny(1n)]);
+    expect(market.bids).toEqual([]);
+    expect(reasons()).toContain('not enough disk left');
+    expect(bidder.inventory()).toMatchObject({ leased: { disk: keptDisk }, free: { disk: 0n }, leases: 0 });
+    keptDisk = 0n;
+    await block();
+    expect(market.bids).toHaveLength(1);
+  });
+
   test('of which one is refused: the others are bid for, and the refused one is let be', async () => {
     const orders = [1n, 2n, 3n, 4n].map(tiny);
     market.refuses.set('mu1owner/3/0/1', 15);

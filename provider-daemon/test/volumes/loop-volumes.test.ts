@@ -15,7 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, test } from '@jest/globals';
+import type { ContainerHost } from '../../src/leases/container-host.ts';
 import { type RunTool, runTool } from '../../src/network/run-tool.ts';
+import { clearHost } from '../../src/setup/stop.ts';
 import { LoopVolumes, minVolumeBytes } from '../../src/volumes/loop-volumes.ts';
 import { LoopFiles, type VolumeFiles } from '../../src/volumes/mounts.ts';
 import { allowSeconds } from '../workloads/patience.ts';
@@ -138,6 +140,31 @@ describe('the end of a lease', () => {
     expect(await volumes.list()).toEqual([]);
     await volumes.retire('9', day);
     expect(await volumes.list()).toEqual([]);
+  });
+
+  it('leaves the bytes taken until they are erased; those of a lease that lives are not among them', async () => {
+    const { volumes, clock } = fake();
+    await volumes.ensure(id, wish);
+    await volumes.ensure({ ...id, name: 'more' }, wish);
+    await volumes.ensure({ ...id, deployment: '8' }, wish);
+    expect(await volumes.retiredBytes()).toBe(0n);
+    await volumes.retire('7', day);
+    expect(await volumes.retiredBytes()).toBe(2n * BigInt(wish.bytes));
+    clock.ms = day;
+    await volumes.sweep();
+    expect(await volumes.retiredBytes()).toBe(0n);
+  });
+
+  it('is not meant where containers are only removed: volumes are let go, and stay for ever', async () => {
+    const { volumes, files, clock } = fake();
+    await volumes.ensure(id, wish);
+    const driver = { found: async () => [], remove: async () => {} } as unknown as ContainerHost['driver'];
+    expect(await clearHost({ driver, volumes })).toEqual([]);
+    expect(files.mounted.size).toBe(0);
+    clock.ms = 1_000 * day;
+    await volumes.sweep();
+    await volumes.ensure(id, wish);
+    expect(files.made).toHaveLength(1);
   });
 
   it('is taken back by whoever wants the volume again', async () => {
