@@ -32,11 +32,27 @@ export class Databases {
     return BigInt(bytes);
   }
 
-  /** Erases a table. */
-  async erase(lease: bigint, service: string): Promise<void> {
-    const table = this.table(lease, service);
-    this.#tables.delete(`${lease}/${service}`);
-    await table.drop();
+  /** Leases that have tables, also those that nothing has asked for since the start. */
+  leases(): bigint[] {
+    return [...new Set(this.#names().map(([lease]) => lease))];
+  }
+
+  /** Erases all tables of a lease. */
+  async erase(lease: bigint): Promise<void> {
+    for (const [owner, service] of this.#names()) {
+      if (owner !== lease) continue;
+      const table = this.table(lease, service);
+      this.#tables.delete(`${lease}/${service}`);
+      await table.drop();
+    }
+  }
+
+  /** LMDB keeps the tables' names, each with a zero behind it, among the keys of its root. */
+  #names(): [lease: bigint, service: string][] {
+    return [...this.#root.getKeys()].flatMap((key) => {
+      const [, lease, service] = /^(\d+)\/(.+?)\0?$/.exec(key.toString('utf8')) ?? [];
+      return lease === undefined || service === undefined ? [] : [[BigInt(lease), service]];
+    });
   }
 
   close(): Promise<void> {

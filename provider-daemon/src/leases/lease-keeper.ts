@@ -329,13 +329,12 @@ export class LeaseKeeper {
 
   async #end(entry: Entry, lease: Lease): Promise<void> {
     const { runner, journal, usage, log, onEnd } = this.#options;
-    const databases = runner.databasesOf(lease.number);
     reach('end.begun');
     await runner.stop(lease.number);
     reach('end.stopped');
     await usage.finish(lease);
     reach('end.reported');
-    await runner.erase(entry.place, databases);
+    await runner.erase(entry.place);
     reach('end.erased');
     this.#entries.delete(lease.number);
     this.#forgetManifests(entry.place);

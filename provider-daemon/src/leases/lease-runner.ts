@@ -99,6 +99,25 @@ export class LeaseRunner {
       readonly height: bigint;
     },
   ): Promise<readonly string[]> {
+    try {
+      await this.#apply(place, { plan, containers, before, doors });
+    } catch (error) {
+      if (before !== undefined) await this.#openAgain(before);
+      throw error;
+    }
+    for (const service of plan.databases) this.#options.databases.table(place.lease, service);
+    this.#running.set(place.lease, { place, plan, containers, countedTo: height });
+    await containers?.prune(plan.containers);
+    this.#doors.settle(place.lease, plan);
+    return doors.endpoints;
+  }
+
+  /** Ways, containers, and then whatever calls them; where one fails, the containers are as before. */
+  async #apply(
+    place: LeasePlace,
+    of: Pick<Running, 'plan' | 'containers'> & { readonly before: Running | undefined; readonly doors: OpenDoors },
+  ): Promise<void> {
+    const { plan, containers, before, doors } = of;
     const { relays, names } = await this.#ways(plan);
     const ways = { relays: [...relays, ...doors.relays], names };
     reach('plane.opening');
@@ -113,11 +132,15 @@ export class LeaseRunner {
       await containers?.prune(before?.plan.containers ?? []);
       throw error;
     }
-    for (const service of plan.databases) this.#options.databases.table(place.lease, service);
-    this.#running.set(place.lease, { place, plan, containers, countedTo: height });
-    await containers?.prune(plan.containers);
-    this.#doors.settle(place.lease, plan);
-    return doors.endpoints;
+  }
+
+  /** What runs on after an update that failed may call whom it could call before: the update's ways have replaced its own. */
+  async #openAgain({ place, plan }: Running): Promise<void> {
+    try {
+      await this.#options.plane.open(place.lease.toString(), await this.#ways(plan));
+    } catch (error) {
+      this.#options.onTrouble(place.lease, error);
+    }
   }
 
   /**
@@ -135,8 +158,8 @@ export class LeaseRunner {
   }
 
   /** Erases what a lease that is over has stored, its volumes after a while, and what was counted for it. */
-  async erase(place: LeasePlace, databases: readonly string[]): Promise<void> {
-    for (const service of databases) await this.#options.databases.erase(place.lease, service);
+  async erase(place: LeasePlace): Promise<void> {
+    await this.#options.databases.erase(place.lease);
     await this.#options.containers?.here?.volumes.retire(place.lease.toString(), this.#options.volumeRetentionMs);
     this.#doors.free(place.lease);
     await this.#forget(place.lease);
@@ -148,16 +171,17 @@ export class LeaseRunner {
    * @param owing leases with usage that has yet to be reported: what was counted for them stays
    */
   async sweep(isOver: (lease: bigint) => Promise<boolean>, owing: ReadonlySet<bigint>): Promise<void> {
-    const { plane, containers, volumeRetentionMs } = this.#options;
+    const { plane, containers, databases, volumeRetentionMs } = this.#options;
     const host = containers?.here;
     const served = await plane.served();
     const found = (await host?.driver.found()) ?? [];
     const volumes = (await host?.volumes.list()) ?? [];
     const counted = [...this.#totals.keys()];
     const reachable = this.#doors.leases().map(String);
+    const storing = databases.leases().map(String);
     const over = new Set<string>();
     const containing = found.map(({ deployment }) => deployment);
-    for (const lease of new Set([...served, ...counted, ...containing, ...volumes, ...reachable])) {
+    for (const lease of new Set([...served, ...counted, ...containing, ...volumes, ...reachable, ...storing])) {
       if (await isOver(BigInt(lease))) over.add(lease);
     }
     const isLeft = (lease: string): boolean => over.has(lease);
@@ -165,13 +189,9 @@ export class LeaseRunner {
     for (const lease of counted.filter(isLeft)) if (!owing.has(BigInt(lease))) await this.#forget(BigInt(lease));
     for (const name of found) if (isLeft(name.deployment)) await host?.driver.remove(name);
     for (const lease of volumes.filter(isLeft)) await host?.volumes.retire(lease, volumeRetentionMs);
+    for (const lease of storing.filter(isLeft)) await databases.erase(BigInt(lease));
     for (const lease of reachable.filter(isLeft)) this.#doors.free(BigInt(lease));
     await host?.volumes.sweep();
-  }
-
-  /** Names of the databases that run for a lease. */
-  databasesOf(lease: bigint): readonly string[] {
-    return this.#running.get(lease)?.plan.databases ?? [];
   }
 
   /** What runs for a lease, or is about to; undefined where nothing does. */

@@ -110,7 +110,6 @@ beforeEach(() => {
       return engineIsAway ? Promise.reject(new Error('the engine is away')) : Promise.resolve();
     },
     erase: () => Promise.resolve(),
-    databasesOf: () => [],
   };
   const usage = {
     tick({ number }: Lease) {

@@ -137,7 +137,7 @@ test('paused and started again it has the same address, until the lease is over'
   expect(journal.ports.all()).toHaveLength(1);
   expect(await start()).toEqual(endpoints);
   await runner.stop(7n);
-  await runner.erase(place, []);
+  await runner.erase(place);
   expect(journal.ports.all()).toEqual([]);
 });
 
