@@ -2,7 +2,7 @@
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { apiProtocol } from '@mu/client/provider/provider-tls';
 import { createNonceSet } from '@mu/client/tenant/nonces';
@@ -50,7 +50,7 @@ const lingerMs = 5_000;
 /** The longest that a request, its body included, may take to come. */
 const requestTimeoutMs = 10 * 60_000;
 const maxConnections = 1_024;
-/** Connections that are idle, or stuck, are cut so long after the close began. */
+/** All connections that are left are cut so long after the close began, those too that have asked nothing yet. */
 const closeGraceMs = 2_000;
 
 export interface ApiServer {
@@ -83,20 +83,28 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   server.on('request', (request, response) => void serve(request, response, context, logger));
   server.on('upgrade', (request, socket, head) => void upgrade({ request, socket, head }, context, logger));
   server.on('tlsClientError', (error) => logger.info({ reason: error.message }, 'a TLS handshake failed'));
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await listenAlone(server, { host: options.address, port: options.port });
   return {
     port: (server.address() as AddressInfo).port,
     renew: (credentials) => server.setSecureContext({ ...tls, ...credentials }),
-    close: () => close(server, closing),
+    close: () => close(server, closing, sockets),
   };
 }
 
-async function close(server: Server, closing: AbortController): Promise<void> {
+async function close(server: Server, closing: AbortController, sockets: ReadonlySet<Socket>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   closing.abort();
   server.close(() => resolve());
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+  // Node's own list has neither what is still in its handshake nor what was upgraded.
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, closeGraceMs);
   await promise;
   clearTimeout(timer);
 }
@@ -146,7 +154,10 @@ async function upgrade(
     const { status, code, message, hint } = refusalOf(error, request, logger);
     const body = `${JSON.stringify({ code, error: message, hint })}\n`;
     const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\nconnection: close\r\n`;
-    socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    // Node lets go of what it hands over: a client that never ends its side would stay for ever.
+    const cut = setTimeout(() => socket.destroy(), lingerMs).unref();
+    socket.once('close', () => clearTimeout(cut));
+    socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => socket.destroy());
   }
 }
 
