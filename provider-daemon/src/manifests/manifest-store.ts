@@ -145,7 +145,13 @@ export class ManifestStore {
       return before;
     }
     const record: ManifestRecord = { ...key, folder, version, infrastructures };
-    this.#index.put(key, record);
+    try {
+      this.#index.put(key, record);
+    } catch (error) {
+      // It counts for nothing, and holds secrets.
+      rmSync(join(this.#folder, folder), { recursive: true, force: true });
+      throw error;
+    }
     reach('manifest.entered');
     if (before !== undefined) rmSync(join(this.#folder, before.folder), { recursive: true, force: true });
     return record;

@@ -139,19 +139,23 @@ export class LoopVolumes implements Volumes {
 
   async sweep(): Promise<void> {
     const root = await this.#root();
-    for (const lease of await this.list()) {
-      await this.#inTurn(lease, async () => {
-        const folder = join(root, lease);
-        const dueMs = await dueOf(folder);
-        if (dueMs === undefined) return;
-        await this.#unmountAll(folder);
-        // Renamed first: a volume that is half erased must not be taken for one that stands.
-        if (dueMs <= this.#options.now()) await rename(folder, join(root, `${erasing}${lease}`));
-      });
-    }
+    const troubles: unknown[] = [];
+    const tried = (work: Promise<void>): Promise<unknown> => work.catch((cause: unknown) => troubles.push(cause));
+    for (const lease of await this.list()) await tried(this.#inTurn(lease, () => this.#sweepLease(root, lease)));
     for (const name of await readdir(root)) {
-      if (name.startsWith(erasing)) await rm(join(root, name), { recursive: true, force: true });
+      if (name.startsWith(erasing)) await tried(rm(join(root, name), { recursive: true, force: true }));
     }
+    // What one lease's volumes hinder keeps no other tenant's data here.
+    if (troubles.length > 0) throw troubles[0];
+  }
+
+  async #sweepLease(root: string, lease: string): Promise<void> {
+    const folder = join(root, lease);
+    const dueMs = await dueOf(folder);
+    if (dueMs === undefined) return;
+    await this.#unmountAll(folder);
+    // Renamed first: a volume that is half erased must not be taken for one that stands.
+    if (dueMs <= this.#options.now()) await rename(folder, join(root, `${erasing}${lease}`));
   }
 
   async list(): Promise<readonly string[]> {

@@ -30,7 +30,7 @@ export interface Volumes {
   retiredBytes(): Promise<bigint>;
   /** Unmounts a lease's volumes, which stay: the lease may live. */
   letGo(deployment: string): Promise<void>;
-  /** Erases what is due. To be called from time to time. */
+  /** Erases what is due. To be called from time to time. @throws the first trouble, once all that could be erased is */
   sweep(): Promise<void>;
   /** Leases of which volumes stand here, retired ones included. */
   list(): Promise<readonly string[]>;

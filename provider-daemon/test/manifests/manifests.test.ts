@@ -105,6 +105,18 @@ describe('a delivery', () => {
     return (error as Refusal).code;
   };
 
+  it('leaves nothing behind where the journal does not take it', async () => {
+    const full = {
+      ...journal.manifests,
+      put: () => {
+        throw new Error('no room');
+      },
+    };
+    store = new ManifestStore({ folder, index: full, random: around.random });
+    await expect(receive(arriving(bodyOf(built)))).rejects.toThrow('no room');
+    expect([readdirSync(folder), store.list()]).toEqual([[], []]);
+  });
+
   it('is stored whole, and there again after a restart', async () => {
     await receive(arriving(bodyOf(built)));
     expect([store.have(key), store.have(key, 'main'), store.have(key, 'spare')]).toEqual([true, true, false]);

@@ -191,6 +191,24 @@ describe('the end of a lease', () => {
     expect(await volumes.list()).toEqual([]);
   });
 
+  it('of one that cannot be let go, or whose mark cannot be read, holds up no other', async () => {
+    const { volumes, files } = fake();
+    for (const deployment of ['6', '7', '8']) {
+      await volumes.ensure({ ...id, deployment }, wish);
+      await volumes.retire(deployment, 0);
+    }
+    await writeFile(join(folder, 'volumes', '6', '.retired'), '');
+    files.mounted.add(join(folder, 'volumes', '7', 'db'));
+    files.busy = true;
+    await mkdir(join(folder, 'volumes', '.erasing-5', 'db'), { recursive: true });
+    await expect(volumes.sweep()).rejects.toThrow();
+    expect(await readdir(join(folder, 'volumes'))).toEqual(['6', '7']);
+    files.busy = false;
+    files.mounted.clear();
+    await expect(volumes.sweep()).rejects.toThrow();
+    expect(await volumes.list()).toEqual(['6']);
+  });
+
   it('goes on where the daemon was killed while it erased', async () => {
     const { volumes } = fake();
     await mkdir(join(folder, 'volumes', '.erasing-7', 'db'), { recursive: true });
