@@ -6,8 +6,8 @@ import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
 import type { Plane } from './plane.ts';
 import { encode, type LogEvent, MessageReader, type Reply, type Request, wireVersion } from './wire.ts';
 
-/** Log lines kept for a daemon that is away: the oldest are dropped. */
-const maxWaitingLines = 10_000;
+/** Log lines kept for a daemon that is away, or takes them too slowly: the oldest are dropped. */
+export const maxWaitingLines = 10_000;
 
 /** What the data plane says of itself. */
 export interface PlaneGreeting {
@@ -32,6 +32,8 @@ export class PlaneServer {
   readonly #options: PlaneServerOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Those that have asked something: the first of them is given the lines. Who only looks whether we listen is not. */
+  readonly #speakers = new Set<Socket>();
   #waiting: LogEvent[] = [];
   /** When the last daemon went, in milliseconds of the clock that was given; undefined while one is there. */
   #aloneSince: number | undefined;
@@ -45,17 +47,24 @@ export class PlaneServer {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** A line of a workload's log, for the daemon; kept while none is there. */
+  /** A line of a workload's log, for the daemon; kept while none is there or none takes it. */
   readonly log: WorkloadLog = ({ deployment, service }, stream, line) => {
     const event: LogEvent = { log: { lease: deployment, service, stream, line } };
-    const [socket] = this.#sockets;
-    if (socket !== undefined) {
-      socket.write(encode(event));
-      return;
-    }
     this.#waiting.push(event);
     if (this.#waiting.length > maxWaitingLines) this.#waiting.shift();
+    this.#giveLines();
   };
+
+  #giveLines(): void {
+    const [socket] = this.#speakers;
+    if (socket === undefined) return;
+    let given = 0;
+    while (given < this.#waiting.length && !socket.writableNeedDrain) {
+      socket.write(encode(this.#waiting[given]!));
+      given += 1;
+    }
+    this.#waiting.splice(0, given);
+  }
 
   /** Milliseconds for which no daemon has been there. */
   aloneMs(): number {
@@ -83,13 +92,17 @@ export class PlaneServer {
     const reader = new MessageReader();
     this.#sockets.add(socket);
     this.#aloneSince = undefined;
-    for (const event of this.#waiting.splice(0)) socket.write(encode(event));
     socket.on('error', () => {}); // `close` follows and is what counts
+    socket.on('drain', () => this.#giveLines());
     socket.on('close', () => {
       this.#sockets.delete(socket);
+      this.#speakers.delete(socket);
+      this.#giveLines();
       if (this.#sockets.size === 0) this.#aloneSince = this.#now();
     });
     socket.on('data', (chunk: Buffer) => {
+      this.#speakers.add(socket);
+      this.#giveLines();
       try {
         for (const message of reader.push(chunk)) void this.#answer(socket, message as Request);
       } catch {

@@ -44,7 +44,7 @@ export class PlaneSupervisor implements Plane {
 
   private constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#client = this.#connected();
+    this.#client = this.#connected().then((client) => this.#watched(client));
     this.#client.catch(() => {});
   }
 
@@ -119,6 +119,10 @@ export class PlaneSupervisor implements Plane {
     const { gateway, pid } = await client.hello();
     this.#gateway = gateway;
     this.#options.log.info({ pid, gateway }, 'data plane is there');
+    return client;
+  }
+
+  #watched(client: PlaneClient): PlaneClient {
     void client.gone.then(() => this.#lost());
     return client;
   }
@@ -191,7 +195,8 @@ export class PlaneSupervisor implements Plane {
       try {
         const client = await this.#connected();
         for (const lease of this.#wished.values()) await this.#serveAgain(client, lease);
-        return client;
+        // Only now: one that goes before is replaced here, and by nobody else.
+        return this.#watched(client);
       } catch (error) {
         log.error(
           { reason: error instanceof Error ? error.message : String(error) },

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -5,9 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Plane, PlaneFigures } from '../../src/data-plane/plane.ts';
 import { PlaneClient, PlaneGone } from '../../src/data-plane/plane-client.ts';
-import { PlaneServer } from '../../src/data-plane/plane-server.ts';
-import { MessageReader, maxMessageBytes } from '../../src/data-plane/wire.ts';
+import { maxWaitingLines, PlaneServer } from '../../src/data-plane/plane-server.ts';
+import { type LogEvent, MessageReader, maxMessageBytes } from '../../src/data-plane/wire.ts';
 import { WorkloadError } from '../../src/workloads/driver.ts';
+import { eventually } from '../network/support/eventually.ts';
 
 let folder: string;
 let path: string;
@@ -101,6 +103,43 @@ test('log lines wait for a daemon that is away, and come to the next one in thei
   await client.hello();
   expect(lines).toEqual(['1/f stderr while away', '1/f request now']);
   client.close();
+});
+
+test('who only looks whether somebody listens takes no line away', async () => {
+  server.log({ deployment: '1', service: 'f' }, 'stderr', 'while away');
+  const probe = createConnection(path);
+  await once(probe, 'connect');
+  nowMs += 5000;
+  await eventually('it has come in', () => server.aloneMs() === 0);
+  probe.destroy();
+  await eventually('it has gone', () => {
+    nowMs += 1;
+    return server.aloneMs() > 0;
+  });
+  const client = await connect();
+  await client.hello();
+  expect(lines).toEqual(['1/f stderr while away']);
+  client.close();
+});
+
+test('a daemon that stands still holds so many lines back and no more; the newest arrive in their order', async () => {
+  const daemon = createConnection(path);
+  daemon.write(`{"id":1,"method":"hello","params":[]}\n`);
+  await once(daemon, 'data');
+  daemon.pause();
+  const sent = 3 * maxWaitingLines;
+  const line = (at: number) => `${at} ${'x'.repeat(1000)}`;
+  for (let at = 0; at < sent; at += 1) server.log({ deployment: '1', service: 'f' }, 'stdout', line(at));
+  const reader = new MessageReader();
+  const got: number[] = [];
+  daemon.on('data', (chunk: Buffer) => {
+    for (const message of reader.push(chunk) as LogEvent[]) got.push(Number.parseInt(message.log.line, 10));
+  });
+  daemon.resume();
+  await eventually('the last one has come', () => got.at(-1) === sent - 1);
+  expect(got.length).toBeLessThan(maxWaitingLines + 2_000);
+  expect(got).toEqual([...got].sort((a, b) => a - b));
+  daemon.destroy();
 });
 
 test('whoever waits for an answer learns that the data plane is gone', async () => {

@@ -1,0 +1,84 @@
+/** The supervisor against a data plane that is a socket of the test's own, and dies when the test says so. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ServedLease } from '../../src/data-plane/plane.ts';
+import { type PlaneSettings, planeFiles, settingsDigest } from '../../src/data-plane/settings.ts';
+import { PlaneSupervisor } from '../../src/data-plane/supervisor.ts';
+import { encode, MessageReader, type Request, wireVersion } from '../../src/data-plane/wire.ts';
+import { eventually } from '../network/support/eventually.ts';
+
+const lease: ServedLease = {
+  ...{ lease: '7', deployment: 'mu1owner/1', functions: [], gateways: [], workloads: [], relays: [], names: [] },
+};
+
+let folder: string;
+let settings: PlaneSettings;
+const connections = new Set<Socket>();
+/** Leases that were served, and what is done with the next one. */
+let served: string[];
+let next: 'answer' | 'die';
+
+const server = () =>
+  createServer((socket) => {
+    connections.add(socket);
+    const reader = new MessageReader();
+    socket.on('error', () => {});
+    socket.on('close', () => connections.delete(socket));
+    socket.on('data', (chunk) => {
+      for (const { id, method, params } of reader.push(chunk as Buffer) as Request[]) {
+        if (method === 'serve') served.push((params[0] as ServedLease).lease);
+        if (method === 'serve' && next === 'die') {
+          next = 'answer';
+          socket.destroy();
+          return;
+        }
+        const greeting = {
+          version: wireVersion,
+          pid: 1,
+          settings: settingsDigest(settings),
+          gateway: { host: '', port: 1 },
+        };
+        socket.write(encode({ id, result: method === 'hello' ? greeting : method === 'served' ? served : null }));
+      }
+    });
+  });
+let plane: ReturnType<typeof server>;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mu-supervisor-'));
+  settings = {
+    folder,
+    gateway: { listen: { host: '127.0.0.1', port: 0 }, domain: '', limits: {} },
+    hosts: { nameServers: [], reserved: [] },
+    resolvers: [],
+    functions: { maxInstances: 1 },
+    orphanMs: 60_000,
+  };
+  [served, next] = [[], 'answer'];
+  plane = server();
+  await new Promise<void>((resolve) => plane.listen(join(folder, planeFiles.socket), resolve));
+});
+afterEach(async () => {
+  for (const socket of connections) socket.destroy();
+  await new Promise((resolve) => plane.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+
+test('one that dies while it is told again what to serve is replaced once', async () => {
+  const told: string[] = [];
+  const say = (_: unknown, message: string) => void told.push(message);
+  const log = { info: say, warn: say, error: say };
+  const supervisor = await PlaneSupervisor.start({ settings, onLog: () => {}, log: log as never });
+  await supervisor.serve(lease);
+  next = 'die';
+  for (const socket of connections) socket.destroy();
+  await eventually('it has died again', () => served.length === 2);
+  await supervisor.withdraw('8');
+  expect(served).toEqual(['7', '7', '7']);
+  expect(told.filter((message) => message.includes('is gone'))).toHaveLength(1);
+  expect(connections.size).toBe(1);
+  await supervisor.leave();
+});
