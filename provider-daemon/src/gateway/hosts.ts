@@ -152,9 +152,10 @@ export class HostBook {
 
   #seen(proof: HostProof, now: number): void {
     const seen = { ...proof, seenAt: now };
+    // First on the disk: where it does not take the proof, the name stays due.
+    this.#options.store.put(seen);
     this.#proofs.set(proof.host, seen);
     this.#recheck.set(proof.host, now + recheckMs);
-    this.#options.store.put(seen);
   }
 
   #proved({ host, id }: Claim, now: number): void {
@@ -185,7 +186,12 @@ export class HostBook {
   #drop(host: string): void {
     this.#proofs.delete(host);
     this.#recheck.delete(host);
-    this.#options.store.delete(host);
+    try {
+      this.#options.store.delete(host);
+    } catch (error) {
+      // One that comes back with the next start is looked at again then.
+      this.#options.log.warn({ host, reason: String(error) }, 'the proof of a host name cannot be erased');
+    }
   }
 
   #withdraw(host: string, claims: readonly Claim[], id: string): void {

@@ -149,6 +149,34 @@ describe('in one process, on a clock of the test', () => {
     await plane.serve(leaseOf('1', 'mu1a/1', [host]));
     await plane.checkHosts();
     expect(troubles).toContainEqual(new Error('no space left'));
+    // The name is served as soon as its proof is kept.
+    expect(await statusOf(at, host)).toBe(404);
+    store.put = (proof) => MemoryHostStore.prototype.put.call(store, proof);
+    await plane.checkHosts();
+    expect([await statusOf(at, host), lines.at(-1)]).toEqual([
+      503,
+      `1/gw system: the host name ${host} is proved and served`,
+    ]);
+  });
+
+  test('a disk that cannot let proofs go keeps no name served, and no lease', async () => {
+    records[`_mu.${host}`] = ['mu1a/1'];
+    await plane.serve(leaseOf('1', 'mu1a/1', [host]));
+    await plane.checkHosts();
+    store.delete = () => {
+      throw new Error('no space left');
+    };
+    records[`_mu.${host}`] = [];
+    now += recheckMs;
+    await plane.checkHosts();
+    expect(await statusOf(at, host)).toBe(404);
+    records[`_mu.${host}`] = ['mu1a/1'];
+    now += recheckMs;
+    await plane.checkHosts();
+    expect(await statusOf(at, host)).toBe(503);
+    await plane.withdraw('1');
+    expect(await plane.served()).toEqual([]);
+    expect(await statusOf(at, host)).toBe(404);
   });
 });
 
