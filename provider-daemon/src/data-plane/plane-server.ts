@@ -9,6 +9,9 @@ import { encode, type LogEvent, MessageReader, type Reply, type Request, wireVer
 /** Log lines kept for a daemon that is away, or takes them too slowly: the oldest are dropped. */
 export const maxWaitingLines = 10_000;
 
+/** How long a daemon may take to end its side of a link that is closed. */
+const closeGraceMs = 2_000;
+
 /** What the data plane says of itself. */
 export interface PlaneGreeting {
   readonly version: number;
@@ -81,11 +84,16 @@ export class PlaneServer {
     chmodSync(this.#options.path, 0o600);
   }
 
+  /** Lets daemons read what was answered; one that does not end its side is cut off. */
   async close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     for (const socket of this.#sockets) socket.end();
+    const cut = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, closeGraceMs);
     await promise;
+    clearTimeout(cut);
   }
 
   #accept(socket: Socket): void {

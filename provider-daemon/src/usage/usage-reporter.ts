@@ -11,7 +11,7 @@ import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import { reach } from '../faults/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Quantity } from './counters.ts';
+import { Counters, type Quantity } from './counters.ts';
 import { addCounts, freshUsage, hasMoved, nextReport, reconciled, taken, type UsageState } from './report.ts';
 
 export interface UsageReporterOptions {
@@ -37,19 +37,24 @@ export class UsageReporter {
   /** leases whose report is on its way */
   readonly #sending = new Set<bigint>();
   readonly #reconciled = new Set<bigint>();
+  /** Taken from who counted it, and not on the disk: it did not take it. */
+  readonly #unwritten = new Map<bigint, readonly Quantity[]>();
 
   constructor(options: UsageReporterOptions) {
     this.#options = options;
   }
 
-  /** Adds what a lease has used to what stands on the disk. */
+  /** Adds what a lease has used to what stands on the disk. @throws Error where it takes nothing; then it is tried again with the next count */
   count(lease: Lease, height: bigint): void {
-    const used = this.#options.takeUsage(lease.number, height).filter(({ quantity }) => quantity > 0n);
+    const fresh = this.#options.takeUsage(lease.number, height).filter(({ quantity }) => quantity > 0n);
+    const used = new Counters([...(this.#unwritten.get(lease.number) ?? []), ...fresh]).items();
+    if (used.length > 0) this.#unwritten.set(lease.number, used);
     const totals = this.#options.totals(lease.number);
     const state = this.#state(lease);
     if (used.length === 0 && !hasMoved(state, totals)) return;
     reach('usage.counting');
     this.#options.journal.usage.put(lease.number, addCounts(state, used, totals));
+    this.#unwritten.delete(lease.number);
     reach('usage.counted');
   }
 

@@ -151,6 +151,15 @@ test('whoever waits for an answer learns that the data plane is gone', async () 
   await expect(client.served()).rejects.toThrow(PlaneGone);
 });
 
+test('a daemon that stands still does not keep the data plane from ending', async () => {
+  const daemon = createConnection({ path, allowHalfOpen: true });
+  daemon.on('error', () => {});
+  await once(daemon, 'connect');
+  await eventually('it has come in', () => server.aloneMs() === 0);
+  await server.close();
+  daemon.destroy();
+});
+
 test('what is no message ends its connection, and no other', async () => {
   const client = await connect();
   for (const nonsense of ['{\n', 'x'.repeat(1000), `{"id":1,"method":"constructor","params":[]}\n`]) {

@@ -228,3 +228,19 @@ test('a journal from an older backup, with a report on its way, loses what it he
     [5n, 31n, 35n],
   ]);
 });
+
+test('what the disk does not take is counted with what comes next', async () => {
+  const node = reporter();
+  const put = jest.spyOn(journal.usage, 'put').mockImplementation(() => {
+    throw new Error('no space left');
+  });
+  for (const quantity of [2n, 3n]) {
+    used.push({ service: 'web', metric: 'egress-bytes', quantity });
+    expect(() => node.count(lease, 11n)).toThrow('no space left');
+  }
+  put.mockRestore();
+  node.count(lease, 12n);
+  expect(journal.usage.get(lease.number)?.counted).toEqual([{ service: 'web', metric: 'egress-bytes', quantity: 5n }]);
+  node.count(lease, 13n);
+  expect(journal.usage.get(lease.number)?.counted).toEqual([{ service: 'web', metric: 'egress-bytes', quantity: 5n }]);
+});
