@@ -16,6 +16,7 @@ import { type ApiServer, startApiServer } from './api/api-server.ts';
 import { leaseInside } from './api/lease-inside.ts';
 import { TenantDesk } from './api/tenant-desk.ts';
 import { Bidder } from './bidding/bidder.ts';
+import { feesOf, transactionsAhead } from './bidding/fees.ts';
 import { hostProbe, type Machine, offeredCapacity, readMachine } from './bidding/machine.ts';
 import { drainFile, offerOf } from './bidding/offer.ts';
 import { orderWatch } from './bidding/order-watch.ts';
@@ -243,6 +244,7 @@ function bidderOf(
     offer: () => offerOf(config, { provider: identity.name.provider, capacity, priceList }),
     leases,
     keptDisk: async () => containers?.here?.volumes.retiredBytes(),
+    feeReserve: feesOf(transactionsAhead.kept, config.chain.gasPrice),
     denom: config.chain.denom,
     draining: () => existsSync(drainFile(config.node.dataFolder)),
     ...(program === '' ? {} : { script: new PriceScript({ program, timeoutMs, jobs }) }),

@@ -48,6 +48,8 @@ export interface BidderOptions {
   readonly leases: () => readonly Lease[];
   /** bytes that volumes of ended leases have, asked at each block; undefined: as it was. None where it is left out */
   readonly keptDisk?: () => Promise<bigint | undefined>;
+  /** umu of the operator's account that no bid locks: leases are confirmed with them */
+  readonly feeReserve: bigint;
   /** denomination of collaterals */
   readonly denom: string;
   /** while true nothing is bid for, and open bids are taken back; asked at each block */
@@ -185,7 +187,7 @@ export class Bidder {
 
   /** Decides what is undecided, all of it against one inventory. */
   async #consider(): Promise<void> {
-    const { client, sender, denom } = this.#options;
+    const { client, sender, denom, feeReserve } = this.#options;
     const offer = this.#offer();
     const fit = this.#fitting(offer);
     if (fit.length === 0) return;
@@ -195,7 +197,7 @@ export class Bidder {
     const waiting = undecided(this.#state);
     const still = candidates.filter(({ order }) => waiting.has(orderKey(order.id as OrderId)));
     // What no block holds yet is still in the balance.
-    const funds = balance - lockedOnTheWay(this.#state);
+    const funds = balance - lockedOnTheWay(this.#state) - feeReserve;
     const decisions = plan(still, offer, { ...this.#holders(), funds });
     this.#skip(decisions.filter((decision) => !decision.bid));
     this.#bid(decisions.filter((decision) => decision.bid));

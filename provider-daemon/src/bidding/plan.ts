@@ -112,7 +112,7 @@ function whyNoRoom(order: Order, collateral: bigint, offer: Offer, left: Left): 
     return `${left.locked + collateral} umu of collateral would be locked in all (bidding.max_total_collateral)`;
   }
   return collateral > left.funds
-    ? `the operator's account has ${left.funds} umu left for a collateral of ${collateral}`
+    ? `the operator's account has ${left.funds < 0n ? 0n : left.funds} umu left for a collateral of ${collateral}`
     : undefined;
 }
 

@@ -30,6 +30,7 @@ function bidderOf(change: Partial<BidderOptions> = {}): Bidder {
     offer: () => own,
     leases: () => kept,
     denom: 'umu',
+    feeReserve: 0n,
     draining: () => draining,
     log: pino({ base: null }, { write: (line: string) => said.push(JSON.parse(line)) }),
     ...change,
@@ -120,6 +121,17 @@ describe('orders of a block', () => {
     market.isAway = false;
     await block();
     expect(market.bids).toHaveLength(1);
+  });
+
+  test('leave the operator what confirmations cost: a lease that cannot be confirmed is broken', async () => {
+    market.balance = 350n;
+    bidder = bidderOf({ feeReserve: 151n });
+    await bidder.rebuild();
+    await block([order({}, 1n)]);
+    expect(reasons()).toContain("the operator's account has 199 umu left for a collateral of 200");
+    market.balance = 351n;
+    await block([tiny(2n)]);
+    expect(market.bids.map(({ order: id }) => id?.dseq)).toEqual([2n]);
   });
 
   test('are not bid for without the coins, also when others of them are still on their way', async () => {

@@ -3,6 +3,7 @@
 import { hasRoot } from '@mu/client/light/connect';
 import { equalBytes } from '@mu/lib/bytes';
 import { ProviderState } from '@mu/proto/provider';
+import { feesOf, transactionsAhead } from '../../bidding/fees.ts';
 import type { ProviderConfig } from '../../config/schema.ts';
 import type { Identity } from '../../identity/identity.ts';
 import { gatewayUri, hostUri } from '../../setup/places.ts';
@@ -14,10 +15,6 @@ import type { ChainEntries, Probes } from './probes.ts';
 /** Certificates are backdated by 5 minutes: beyond that others refuse them. */
 export const badClockMs = 60_000;
 export const looseClockMs = 5_000;
-/** What a transaction of the operator takes, by far: a batch of bids or confirmations. */
-export const gasOfTransaction = 1_000_000n;
-/** The operator should be able to send so many. */
-export const transactionsAhead = { least: 10n, enough: 1_000n } as const;
 
 export const chainCheck: Check = {
   name: 'chain',
@@ -106,7 +103,7 @@ export const fundsCheck: Check = {
   name: 'funds',
   async look(config, probes) {
     const { entries, operator, owner } = await own(config, probes);
-    const fee = config.chain.gasPrice.mulInt(gasOfTransaction).ceilInt();
+    const fee = feesOf(1n, config.chain.gasPrice);
     const { balances, provider, deposit } = entries;
     const { denom } = config.chain;
     const verdicts: Verdict[] = [];
