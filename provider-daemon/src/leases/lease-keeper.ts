@@ -18,10 +18,12 @@ import {
 import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Logger } from 'pino';
 import type { LeaseStatus } from '../api/sources.ts';
+import { PlaneGone } from '../data-plane/plane-client.ts';
 import { reach } from '../faults/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ManifestRecord, ManifestStore } from '../manifests/manifest-store.ts';
 import type { UsageReporter } from '../usage/usage-reporter.ts';
+import { EngineError } from '../workloads/container/engine.ts';
 import {
   isLive,
   type LeaseEffect,
@@ -323,7 +325,7 @@ export class LeaseKeeper {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.error({ lease: lease.toString(), reason }, 'workloads cannot be started');
-      this.#play(entry, { type: 'start-failed', revision, reason });
+      this.#play(entry, { type: 'start-failed', revision, reason, isAway: isAway(error) });
     }
   }
 
@@ -416,6 +418,11 @@ export class LeaseKeeper {
     const { order } = await this.#options.client.market.order({ owner, dseq, infrastructure, round });
     return { lease: lease.number, owner, dseq, infrastructure: order?.spec?.name ?? '' };
   }
+}
+
+/** Nobody answered who could have started anything. */
+function isAway(error: unknown): boolean {
+  return error instanceof PlaneGone || (error instanceof EngineError && error.gone);
 }
 
 /** Undefined where the chain has no such record. @throws ChainError where it cannot be asked */

@@ -63,7 +63,8 @@ export type LeaseEvent =
   /** the daemon was restarted: this ran, and answered there */
   | { readonly type: 'resume'; readonly revision: bigint; readonly endpoints: readonly string[] }
   | { readonly type: 'started'; readonly revision: bigint; readonly endpoints: readonly string[] }
-  | { readonly type: 'start-failed'; readonly revision: bigint; readonly reason: string }
+  /** `isAway`: engine or data plane did not answer, which says nothing of the revision */
+  | { readonly type: 'start-failed'; readonly revision: bigint; readonly reason: string; readonly isAway?: boolean }
   | { readonly type: 'confirmed'; readonly height: bigint }
   | { readonly type: 'confirm-failed' }
   | { readonly type: 'height'; readonly height: bigint };
@@ -83,6 +84,8 @@ type Step = readonly [LeaseLife | undefined, readonly LeaseEffect[]];
 
 /** A start is tried again after 1, 2, 4 … blocks, at most after so many. */
 const maxPauseBlocks = 64n;
+/** What could not be tried at all, as engine or data plane were away, is tried again after so many. */
+const awayPauseBlocks = 5n;
 /** An update that did not come up so often is left until a newer manifest comes: what runs runs on. */
 export const maxUpdateTries = 3;
 
@@ -172,9 +175,11 @@ function onStarted(life: LeaseLife, event: Extract<LeaseEvent, { type: 'started'
 function onStartFailed(life: LeaseLife, event: Extract<LeaseEvent, { type: 'start-failed' }>): Step {
   const { work } = life;
   if ((work.at !== 'starting' && work.at !== 'updating') || work.revision !== event.revision) return [life, []];
-  const tries = work.tries + 1;
+  // An outage longer than all tries together must not cost an update.
+  const isAway = event.isAway === true;
+  const tries = isAway ? work.tries : work.tries + 1;
   const setback = { revision: event.revision, reason: event.reason, tries };
-  const retryAt = life.height + pauseBlocks(tries);
+  const retryAt = life.height + (isAway ? awayPauseBlocks : pauseBlocks(tries));
   if (work.at === 'starting') return [{ ...life, work: { at: 'failed', ...setback, retryAt }, news: true }, []];
   const refused: Setback = { ...setback, retryAt: tries < maxUpdateTries ? retryAt : undefined };
   return [{ ...life, work: { at: 'running', ...work.running, refused }, news: true }, []];

@@ -17,6 +17,7 @@ import { LeaseKeeper } from '../../src/leases/lease-keeper.ts';
 import type { LeaseRunner } from '../../src/leases/lease-runner.ts';
 import type { ManifestStore } from '../../src/manifests/manifest-store.ts';
 import type { UsageReporter } from '../../src/usage/usage-reporter.ts';
+import { EngineError } from '../../src/workloads/container/engine.ts';
 
 const provider = 'mu1provider';
 const lease = (number: bigint, change: Partial<Lease> = {}): Lease =>
@@ -344,6 +345,28 @@ test('nothing is started, confirmed or reported for a lease that is over while i
   await keeper.height(20n);
   await settle();
   expect(ran.slice(3)).toEqual(['stop 1', 'end 1']);
+});
+
+test('an update that the engine could not try is tried again, also after three times', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n));
+  await settle();
+  starting = Promise.reject(new EngineError('the engine is away'));
+  starting.catch(() => undefined);
+  held = [record(1n), { ...record(1n), revision: 2n }];
+  keeper.manifest(held[1] as ManifestRecord);
+  await settle();
+  for (let height = 6n; height <= 106n; height += 1n) {
+    await keeper.height(height);
+    await settle();
+  }
+  expect(ran.filter((what) => what === 'start 1/2').length).toBeGreaterThan(10);
+  starting = Promise.resolve();
+  for (let height = 107n; height <= 112n; height += 1n) {
+    await keeper.height(height);
+    await settle();
+  }
+  expect(keeper.status(1n)).toEqual({ work: 'running', revision: 2n, endpoints: ['http://a'] });
 });
 
 test('what was about to start when the lease ended does not come up behind its end', async () => {

@@ -116,6 +116,15 @@ test('while a newer revision starts the old one answers; where it does not come 
   expect(newer?.work).toMatchObject({ at: 'updating', revision: 3n, tries: 0 });
 });
 
+test('an update that could not be tried while the engine was away is tried when it is back, however long that takes', () => {
+  const away: LeaseEvent = { type: 'start-failed', revision: 2n, reason: 'engine away', isAway: true };
+  const events: LeaseEvent[] = [...running(1n), { type: 'manifest', revision: 2n }];
+  for (let height = 12n; height <= 112n; height += 5n) events.push(away, { type: 'height', height });
+  expect(play(events).life?.work).toMatchObject({ at: 'updating', revision: 2n, tries: 0 });
+  const fails: LeaseEvent = { type: 'start-failed', revision: 2n, reason: 'unhealthy' };
+  expect(play([...events, fails]).life?.work).toMatchObject({ at: 'running', refused: { tries: 1, retryAt: 113n } });
+});
+
 test('a first start that failed is tried again for ever, less and less often', () => {
   const events: LeaseEvent[] = [...running(1n).slice(0, 2)];
   const pauses: bigint[] = [];
