@@ -48,15 +48,25 @@ export class EgressMeter {
     return this.#given + this.#read - this.#taken;
   }
 
-  /** What came since the last time. */
+  /** What came since the last time; nothing while the disk is full: it stays to be taken. */
   take(): bigint {
     const fresh = this.#read - this.#taken;
     const bytes = fresh + this.#pending;
+    if (bytes > 0n && !this.#closed && !this.#marked(this.#read)) return 0n;
     this.#given += fresh;
     this.#pending = 0n;
     this.#taken = this.#read;
-    if (bytes > 0n && !this.#closed) this.#marks.write(markName(this.#workload), String(this.#taken));
     return bytes;
+  }
+
+  /** Before it is given: what is given without a mark would be given again after a restart. */
+  #marked(taken: bigint): boolean {
+    try {
+      this.#marks.write(markName(this.#workload), String(taken));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The network goes away: no mark is needed any more. What has been read may still be taken. */

@@ -208,6 +208,24 @@ describe('egress', () => {
     await third.read(5n);
     expect(third.meter.take()).toBe(5n);
   });
+
+  test('what cannot be marked while the disk is full is given later, and is not lost', async () => {
+    const marks = new FolderMarks(join(folder, 'full'));
+    let isFull = false;
+    const write = marks.write.bind(marks);
+    marks.write = (mark, text) => {
+      if (isFull) throw new Error('no space left on device');
+      write(mark, text);
+    };
+    const { meter, read } = meterOver(marks);
+    await read(100n);
+    isFull = true;
+    expect(meter.take()).toBe(0n);
+    await read(150n);
+    expect([meter.take(), meter.total()]).toEqual([0n, 150n]);
+    isFull = false;
+    expect([meter.take(), meter.take(), meter.total()]).toEqual([150n, 0n, 150n]);
+  });
 });
 
 describe('marks', () => {
