@@ -13,8 +13,6 @@ import { allowSeconds } from '../workloads/patience.ts';
 
 allowSeconds(120);
 
-/** What a caller may be kept waiting for a refusal (issue: overload). */
-const refusedWithinMs = 100;
 const maxInstances = 2;
 
 const folder = mkdtempSync(join(tmpdir(), 'mu-overload-'));
@@ -62,29 +60,18 @@ function ask(label: string, body: string): Promise<Response> {
   return fetch(`http://${host}:${port}/~${label}/`, { method: 'POST', body, signal: leaving.signal });
 }
 
-/** Milliseconds below which the middle one of the values lies: the machine may be busy with something else, too. */
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
-test('callers of a busy function are told so early, and another deployment is served meanwhile', async () => {
+// How soon they are told, `npm run bench:gateway` measures; when it is decided, call-queue.test.ts tries.
+test('callers of a busy function are told so while it is busy, and another deployment is served meanwhile', async () => {
   for (let i = 0; i < maxInstances; i += 1) ask('busy', 'for ever').catch(() => {});
   await eventually('the first refusal', async () =>
     (await ask('busy', 'one more')).status === 429 ? true : undefined,
   );
-  const times: number[] = [];
   for (let i = 0; i < 11; i += 1) {
-    const start = performance.now();
-    const [refused, served] = await Promise.all([
-      ask('busy', 'one more').then((answer) => {
-        times.push(performance.now() - start);
-        return answer;
-      }),
-      ask('other', `call ${i}`),
-    ]);
+    const [refused, served] = await Promise.all([ask('busy', 'one more'), ask('other', `call ${i}`)]);
     expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([429, expect.any(Number)]);
     expect(await refused.json()).toMatchObject({ error: 'busy' });
     expect([served.status, await served.text()]).toEqual([200, `call ${i}`]);
   }
-  expect(median(times)).toBeLessThan(refusedWithinMs);
 });
 
 test('many callers at once are all told, and the other deployment’s get their answers meanwhile', async () => {
