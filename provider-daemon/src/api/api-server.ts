@@ -73,7 +73,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     closing: closing.signal,
     recheckMs: options.recheckMs ?? defaultRecheckMs,
     execIdleMs: options.execIdleMs ?? execSessionLimits.idleMs,
-    deliveries: { count: 0 },
+    deliveries: new Map(),
     streams: new Map(),
     sessions: new Map(),
   };

@@ -14,12 +14,14 @@ import { type StreamContext, streamEvents, streamLogs } from './streams.ts';
 export interface ApiContext extends AccessContext, StreamContext {
   readonly nodeId: string;
   readonly sources: ApiSources;
-  /** Deliveries under way; a number that handlers keep. */
-  readonly deliveries: { count: number };
+  /** Deliveries under way, by deployment; a count that handlers keep. */
+  readonly deliveries: Map<string, number>;
 }
 
-/** Deliveries that are taken at the same time. */
+/** Deliveries that are taken at the same time … */
 const maxDeliveries = 8;
+/** … and those of one deployment: who lets some stand still keeps no other tenant's out. */
+export const maxDeliveriesPerDeployment = 2;
 /** The largest body of a delivery. */
 export const maxBodyBytes = 4 + maxDeliveryBytes + manifestLimits.allFilesBytes;
 
@@ -79,8 +81,7 @@ async function takeManifest(
   }
   // Who asks is known before a byte of the body is read; the body's hash is part of what was signed.
   await authenticate(request, { owner, dseq, scope: 'manifest', bodyHash: sha256 }, context);
-  if (context.deliveries.count >= maxDeliveries) throw new ApiError('busy', 'too many manifests come at the same time');
-  context.deliveries.count += 1;
+  const leave = enter(context.deliveries, `${owner}/${dseq}`);
   try {
     const record = await receiveDelivery(
       { chunks: request.iterator({ destroyOnReturn: false }), sha256 },
@@ -90,8 +91,23 @@ async function takeManifest(
     context.sources.onManifest(record);
     return { revision: String(record.revision), infrastructures: record.infrastructures };
   } finally {
-    context.deliveries.count -= 1;
+    leave();
   }
+}
+
+/** @returns what ends it @throws ApiError `busy` */
+function enter(deliveries: ApiContext['deliveries'], deployment: string): () => void {
+  const own = deliveries.get(deployment) ?? 0;
+  const all = [...deliveries.values()].reduce((sum, count) => sum + count, 0);
+  if (own >= maxDeliveriesPerDeployment || all >= maxDeliveries) {
+    throw new ApiError('busy', 'too many manifests come at the same time');
+  }
+  deliveries.set(deployment, own + 1);
+  return () => {
+    const left = (deliveries.get(deployment) ?? 1) - 1;
+    if (left === 0) deliveries.delete(deployment);
+    else deliveries.set(deployment, left);
+  };
 }
 
 /** The body's hash from `content-digest` (RFC 9530), once its length is known to be allowed. */

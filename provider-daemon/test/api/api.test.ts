@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { get } from 'node:https';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { Secp256k1HdWallet } from '@cosmjs/amino';
+import { jest } from '@jest/globals';
 import { bundleFor } from '@mu/client/manifest/bundle';
 import { deliveryBody } from '@mu/client/provider/delivery-body';
 import { exchangeJson, type TenantAccess } from '@mu/client/provider/exchange';
@@ -22,9 +24,10 @@ import { connectProvider, providerAgent, providerTls } from '@mu/client/provider
 import { maxDelegationMs } from '@mu/client/tenant/delegation';
 import { signRequest } from '@mu/client/tenant/request';
 import { module, seeded } from '../../../client/test/manifest/fixture.ts';
-import { maxBodyBytes } from '../../src/api/handlers.ts';
+import { maxBodyBytes, maxDeliveriesPerDeployment } from '../../src/api/handlers.ts';
 import { initIdentity, tlsCredentials } from '../../src/identity/identity.ts';
 import { moduleOf } from '../manifests/fixture.ts';
+import { eventually } from '../network/support/eventually.ts';
 import { counted } from '../support/surroundings.ts';
 import { createWorld, type World } from './fixture.ts';
 
@@ -145,6 +148,32 @@ describe('a manifest over TLS', () => {
     expect([world.stored(), world.taken]).toEqual([[], []]);
     await send();
     expect(world.taken).toHaveLength(1);
+  });
+
+  it('of one deployment comes so often at the same time: whoever lets some stand still keeps nobody else out', async () => {
+    const body = Buffer.concat(deliveryBody(bundleFor(world.built, ['main']), world.built.head));
+    const begun = jest.spyOn(world.store, 'begin');
+    const still: Socket[] = [];
+    for (let count = 0; count < maxDeliveriesPerDeployment; count += 1) {
+      const socket = await connectProvider(world.at.hostUri, world.at);
+      still.push(socket);
+      const headers = { ...(await signedHeaders(await world.access(), digestOf(body), socket)), ...contentOf(body) };
+      const outgoing = plainRequest({ createConnection: () => socket, method: 'PUT', path: path(), headers });
+      outgoing.on('error', () => undefined);
+      outgoing.write(body.subarray(0, body.length - 1000));
+    }
+    await eventually('they are on their way', () => begun.mock.calls.length === maxDeliveriesPerDeployment);
+    await expect(send()).rejects.toMatchObject({ status: 429, code: 'busy' });
+    const other = { access: await world.access({ dseq: 18n }), body: [body], timeoutMs: 10_000 };
+    const asked = exchangeJson(world.at, { method: 'PUT', path: path().replace('/17/', '/18/'), ...other });
+    expect(await asked).toMatchObject({ revision: '1' });
+    for (const socket of still) socket.destroy();
+    await eventually('there is room again', () =>
+      send().then(
+        () => true,
+        () => false,
+      ),
+    );
   });
 
   it('is refused by a server that is not the provider, before anything is sent', async () => {
