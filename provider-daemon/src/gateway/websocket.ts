@@ -24,6 +24,12 @@ export async function openWebsocket(exchange: Exchange, match: RouteMatch): Prom
       socket.destroy();
       return;
     }
+    // Others may have been agreed on while this one was asked for.
+    if (websockets.size >= around.limits.websocketsPerDeployment) {
+      socket.destroy();
+      decline(exchange, refusals.tooManyWebsockets);
+      return;
+    }
     call.upgraded(101);
     upgrade.socket.write(agreement(answer));
     const websocket = new Websocket({
@@ -33,8 +39,8 @@ export async function openWebsocket(exchange: Exchange, match: RouteMatch): Prom
       onPayload: (bytes) => meter.addBytes(bytes),
       onEnd: () => websockets.delete(websocket),
     });
-    websockets.add(websocket);
     websocket.start(upgrade.head, head);
+    websockets.add(websocket);
   });
 }
 

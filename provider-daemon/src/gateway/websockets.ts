@@ -7,6 +7,7 @@ interface Open {
 
 export class Websockets {
   readonly #open = new Set<Open>();
+  #leaving = false;
 
   get size(): number {
     return this.#open.size;
@@ -14,14 +15,16 @@ export class Websockets {
 
   add(websocket: Open): void {
     this.#open.add(websocket);
+    if (this.#leaving) websocket.goAway();
   }
 
   delete(websocket: Open): void {
     this.#open.delete(websocket);
   }
 
-  /** Tells both sides of all of them that they end. */
+  /** Tells both sides of all of them that they end, and of those that are agreed on from now on. */
   goAway(): void {
+    this.#leaving = true;
     for (const websocket of this.#open) websocket.goAway();
   }
 

@@ -137,6 +137,56 @@ describe('a websocket', () => {
     first.client.destroy();
   });
 
+  /** A workload that agrees when the test says so. */
+  async function hesitant() {
+    const waiting: Socket[] = [];
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => void waiting.push(socket));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    open.push({
+      close: () => {
+        for (const socket of waiting) socket.destroy();
+        server.close();
+      },
+    });
+    const agree = () => {
+      for (const socket of waiting)
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    };
+    return { port: portOf(server), waiting, agree };
+  }
+
+  test('of many that are agreed on at the same time, none is above the number', async () => {
+    const workload = await hesitant();
+    const { port, gateway } = await gatewayBefore(workload.port, { websocketsPerDeployment: 1 });
+    const clients = [await opened(port), await opened(port), await opened(port)];
+    const answers = clients.map(received);
+    for (const client of clients) client.write(asking);
+    await until(() => workload.waiting.length === 3);
+    workload.agree();
+    await until(() => answers.every(({ text }) => text().includes('\r\n\r\n')));
+    expect(answers.map(({ text }) => text().slice(9, 12)).sort()).toEqual(['101', '429', '429']);
+    expect(gateway.state().websockets).toBe(1);
+    for (const client of clients) client.destroy();
+  });
+
+  test('one that is agreed on while the gateway drains is told to go as well', async () => {
+    const workload = await hesitant();
+    const { port, gateway } = await gatewayBefore(workload.port);
+    const client = await opened(port);
+    const answer = received(client);
+    client.write(asking);
+    await until(() => workload.waiting.length === 1);
+    const drained = gateway.drain(60_000);
+    workload.agree();
+    await until(() => answer.text().endsWith(goingAwayFrame('server').toString('latin1')));
+    await drained;
+    client.destroy();
+  });
+
   test('one on which nothing happens is closed with 1001', async () => {
     const { url } = await gatewayBefore(await echo(), { websocketIdleMs: 100 });
     const socket = new WebSocket(url);
