@@ -1,6 +1,7 @@
 /**
  * The manifests that are held, by (deployment, revision). Each stands in a folder with a random name; the journal's entry
- * is what makes it count. So a manifest is there whole or not at all, and a newer delivery replaces an older one at once.
+ * is what makes it count. So a manifest is there whole or not at all, and a newer delivery replaces an older one at once;
+ * the older one's files stay until the manifest goes, or the daemon starts again, since they may be in use.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
@@ -58,6 +59,8 @@ export class ManifestStore {
   readonly #folder: string;
   readonly #index: ManifestStoreOptions['index'];
   readonly #random: ManifestStoreOptions['random'];
+  /** Folders that another has taken the place of, by the one that counts: what runs was told of their files. */
+  readonly #replaced = new Map<string, readonly string[]>();
 
   /** Opens the store, and removes what a crash has left unfinished. */
   constructor({ folder, index, random }: ManifestStoreOptions) {
@@ -102,7 +105,8 @@ export class ManifestStore {
     const record = this.#index.get(key);
     if (record === undefined) return;
     this.#index.delete(key);
-    rmSync(join(this.#folder, record.folder), { recursive: true, force: true });
+    for (const name of [record.folder, ...(this.#replaced.get(record.folder) ?? [])]) this.#erase(name);
+    this.#replaced.delete(record.folder);
   }
 
   /** Takes up a delivery whose head and keys are right. */
@@ -141,7 +145,7 @@ export class ManifestStore {
     const before = this.#index.get(key);
     if (before !== undefined && infrastructures.every((one) => before.infrastructures.includes(one))) {
       // The same again: what stands may be in use.
-      rmSync(join(this.#folder, folder), { recursive: true, force: true });
+      this.#erase(folder);
       return before;
     }
     const record: ManifestRecord = { ...key, folder, version, infrastructures };
@@ -149,12 +153,19 @@ export class ManifestStore {
       this.#index.put(key, record);
     } catch (error) {
       // It counts for nothing, and holds secrets.
-      rmSync(join(this.#folder, folder), { recursive: true, force: true });
+      this.#erase(folder);
       throw error;
     }
     reach('manifest.entered');
-    if (before !== undefined) rmSync(join(this.#folder, before.folder), { recursive: true, force: true });
+    if (before !== undefined) {
+      this.#replaced.set(folder, [before.folder, ...(this.#replaced.get(before.folder) ?? [])]);
+      this.#replaced.delete(before.folder);
+    }
     return record;
+  }
+
+  #erase(name: string): void {
+    rmSync(join(this.#folder, name), { recursive: true, force: true });
   }
 }
 

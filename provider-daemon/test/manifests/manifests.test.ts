@@ -175,10 +175,22 @@ describe('a delivery', () => {
       { lease: 7n, infrastructure: 'main' },
       { lease: 8n, infrastructure: 'spare' },
     ];
+    const inUse = store.load(key)!.fileOf('functions/simple_backend.wasm');
     await receive(arriving(bodyOf(built)), { held: both });
-    expect(readdirSync(folder)).toHaveLength(1);
-    expect(readdirSync(folder)).not.toEqual([first]);
+    expect(store.list().map((record) => record.folder)).not.toEqual([first]);
     expect(store.have(key, 'spare')).toBe(true);
+    // What runs by the one before may be started again, by the data plane alone.
+    expect(new Uint8Array(readFileSync(inUse.path))).toEqual(module);
+    store.remove(key);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('lets go of the one before with the next start', async () => {
+    await receive(arriving(bodyOf(built)));
+    const held = ['main', 'spare'].map((infrastructure, at) => ({ lease: BigInt(at + 7), infrastructure }));
+    await receive(arriving(bodyOf(built)), { held });
+    store = openStore();
+    expect(readdirSync(folder)).toEqual(store.list().map((record) => record.folder));
   });
 
   it('removes what a crash left, and what is to be forgotten', async () => {
