@@ -26,7 +26,7 @@ export interface Exchange {
   /** Signs the request; absent: nobody in particular asks. */
   readonly access?: TenantAccess;
   readonly body?: readonly Uint8Array[];
-  /** How long the answer may take to begin. */
+  /** How long the answer may take to begin; and, where it is read whole, from then to its end. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -42,7 +42,7 @@ export async function exchange(at: ProviderAddress, asked: Exchange): Promise<In
   try {
     const response = await send(socket, at, asked);
     if (response.statusCode === 200) return response;
-    throw refusal(response.statusCode ?? 0, await readAll(response));
+    throw refusal(response.statusCode ?? 0, await readAll(response, asked.timeoutMs));
   } catch (error) {
     socket.destroy();
     throw error;
@@ -53,7 +53,7 @@ export async function exchange(at: ProviderAddress, asked: Exchange): Promise<In
 export async function exchangeJson(at: ProviderAddress, asked: Exchange): Promise<unknown> {
   const response = await exchange(at, asked);
   try {
-    return JSON.parse(await readAll(response));
+    return JSON.parse(await readAll(response, asked.timeoutMs));
   } catch (error) {
     if (error instanceof ProviderConnectionError) throw error;
     throw new ProviderConnectionError(`${at.hostUri} answered with what is no JSON`);
@@ -112,10 +112,13 @@ export function signedHeaders(
   };
 }
 
-/** An answer as text. @throws ProviderConnectionError where it is too long or breaks off */
-export async function readAll(response: IncomingMessage): Promise<string> {
+/** An answer as text. @throws ProviderConnectionError where it is too long, breaks off, or does not end in time */
+export async function readAll(response: IncomingMessage, timeoutMs = defaultTimeoutMs): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
+  // Whoever asks several providers must not wait for ever for the one that holds its answer back.
+  const late = (): void => void response.destroy(new Error(`it has not ended within ${timeoutMs} ms`));
+  const timer = setTimeout(late, timeoutMs);
   try {
     for await (const part of response as AsyncIterable<Uint8Array>) {
       length += part.length;
@@ -124,6 +127,8 @@ export async function readAll(response: IncomingMessage): Promise<string> {
     }
   } catch (error) {
     throw new ProviderConnectionError(`the answer broke off: ${(error as Error).message}`);
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(parts).toString('utf8');
 }
