@@ -353,7 +353,7 @@ function marketWatch(
         await keeper.height(height);
         if (complete) {
           await keeper.sweep();
-          await desk.keepOnly(new Set(keeper.leases().map(({ number }) => number)));
+          await desk.keepOnly(await keeper.living(await desk.leases()));
         }
         bidder.leasesTold(height);
       },

@@ -39,6 +39,11 @@ export class EventBook implements EventSource {
     return this.#store.forget(lease);
   }
 
+  /** Leases of which events are kept. */
+  leases(): Promise<bigint[]> {
+    return this.#store.leases();
+  }
+
   keepOnly(live: ReadonlySet<bigint>): Promise<void> {
     return this.#store.keepOnly(live);
   }

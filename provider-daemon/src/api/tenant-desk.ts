@@ -93,6 +93,11 @@ export class TenantDesk {
     await Promise.all([this.logs.forget(lease), this.events.forget(lease)]);
   }
 
+  /** Leases of which something is kept. */
+  async leases(): Promise<ReadonlySet<bigint>> {
+    return new Set([...(await this.logs.leases()), ...(await this.events.leases())]);
+  }
+
   /** Erases what is left of leases that are none of these. */
   async keepOnly(live: ReadonlySet<bigint>): Promise<void> {
     await Promise.all([this.logs.keepOnly(live), this.events.keepOnly(live)]);

@@ -236,6 +236,13 @@ export class LeaseKeeper {
     for (const lease of over) journal.leases.delete(lease);
   }
 
+  /** All leases that are known here, and those of some others that live all the same: a list may have left them out. */
+  async living(numbers: Iterable<bigint>): Promise<ReadonlySet<bigint>> {
+    const live = new Set(this.#entries.keys());
+    for (const number of numbers) if (!(await this.#isOver(number))) live.add(number);
+    return live;
+  }
+
   /** Nothing is ended for want of a lease in a list: the record itself is asked for, since only that is proved. */
   async #isOver(number: bigint): Promise<boolean> {
     if (this.#entries.has(number)) return false;

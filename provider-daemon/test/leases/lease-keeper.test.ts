@@ -227,6 +227,12 @@ test('a sweep ends what runs for leases that are over on the chain, not for thos
   expect(ran).toEqual(['swept 3', 'swept 4']);
 });
 
+test('what is kept for a lease is kept by its record, not by a list', async () => {
+  onChain = [lease(2n), lease(3n, { state: LeaseState.LEASE_STATE_CLOSED }), lease(4n, { provider: 'mu1other' })];
+  await keeper.lease(lease(1n));
+  expect([...(await keeper.living([1n, 2n, 3n, 4n, 5n]))]).toEqual([1n, 2n]);
+});
+
 test('a sweep stops what runs for a lease that ran out of funds while nobody looked', async () => {
   held = [record(1n)];
   await keeper.lease(lease(1n, { state: LeaseState.LEASE_STATE_OUT_OF_FUNDS }));
