@@ -1,5 +1,5 @@
 /** A connection to a node: queries of every module, blocks, transactions. Loads CosmJS when it is made. */
-import { type Comet38Client, connectComet } from '@cosmjs/tendermint-rpc';
+import { Comet38Client, connectComet, HttpClient } from '@cosmjs/tendermint-rpc';
 import { QueryDefinition as billing } from '@mu/proto/billing';
 import { QueryDefinition as deployment } from '@mu/proto/deployment';
 import { QueryDefinition as market } from '@mu/proto/market';
@@ -50,6 +50,9 @@ function viewOf(comet: Comet38Client): ChainView {
   return { querier: comet, height: async () => (await comet.status()).syncInfo.latestBlockHeight };
 }
 
+/** Of one request: below the blocks within which a lease has to be confirmed again. */
+const requestMs = 20_000;
+
 export class ChainClient {
   readonly comet: Comet38Client;
   readonly chainId: string;
@@ -74,10 +77,13 @@ export class ChainClient {
   /**
    * Connects to a node's RPC address, `http://host:port` (each call a request) or `ws://host:port` (one connection, and
    * events).
+   * @param timeoutMs the longest that a request takes: a connection that went silent must not hold up whoever confirms leases
    * @throws Error when nothing answers there or it is no CometBFT 0.38 RPC
    */
-  static async connect(rpcUrl: string): Promise<ChainClient> {
-    const comet = (await connectComet(rpcUrl)) as Comet38Client;
+  static async connect(rpcUrl: string, timeoutMs = requestMs): Promise<ChainClient> {
+    const comet = /^https?:/.test(rpcUrl)
+      ? await Comet38Client.create(new HttpClient(rpcUrl, timeoutMs))
+      : ((await connectComet(rpcUrl)) as Comet38Client);
     const { nodeInfo } = await comet.status();
     return new ChainClient(comet, nodeInfo.network);
   }
