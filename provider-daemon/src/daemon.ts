@@ -32,6 +32,7 @@ import { Containers } from './leases/container-host.ts';
 import { Databases } from './leases/databases.ts';
 import { drainedBy } from './leases/instances.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
+import { leaseListener } from './leases/lease-listener.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
 import { publicPorts } from './leases/public-ports.ts';
 import { ManifestStore } from './manifests/manifest-store.ts';
@@ -43,7 +44,6 @@ import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
 import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
-import { Arrivals } from './watch/arrivals.ts';
 import { MarketWatch, type MarketWatchOptions } from './watch/market-watch.ts';
 
 export interface Daemon {
@@ -339,26 +339,8 @@ function marketWatch(
     log: Logger;
   },
 ): MarketWatch {
-  const { client, provider, keeper, desk, bidder, seen, log } = of;
-  const arrivals = new Arrivals();
-  return new MarketWatch({
-    ...watchOptions(config, client, provider, log),
-    listener: {
-      lease: (lease) => arrivals.add(() => keeper.lease(lease)),
-      deployment: ({ owner, dseq }) => arrivals.add(() => keeper.deployment(owner, dseq)),
-      async height(height, complete) {
-        seen.height = height;
-        // The bidder must not hear that all leases are known where one is not: what it holds would be sold again.
-        await arrivals.taken();
-        await keeper.height(height);
-        if (complete) {
-          await keeper.sweep();
-          await desk.keepOnly(await keeper.living(await desk.leases()));
-        }
-        bidder.leasesTold(height);
-      },
-    },
-  });
+  const { client, provider, log } = of;
+  return new MarketWatch({ ...watchOptions(config, client, provider, log), listener: leaseListener(of) });
 }
 
 /** The price list that bids refer to. @throws Error when the provider is not on the chain */

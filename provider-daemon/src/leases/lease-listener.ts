@@ -1,0 +1,50 @@
+/** Takes up what the watch tells of leases: first they are known and confirmed, then what is over is swept. */
+import type { Logger } from 'pino';
+import type { TenantDesk } from '../api/tenant-desk.ts';
+import type { Bidder } from '../bidding/bidder.ts';
+import { Arrivals } from '../watch/arrivals.ts';
+import type { MarketListener } from '../watch/market-watch.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+
+export interface LeaseListenerOptions {
+  readonly keeper: Pick<LeaseKeeper, 'lease' | 'deployment' | 'height' | 'sweep' | 'living'>;
+  readonly desk: Pick<TenantDesk, 'leases' | 'keepOnly'>;
+  readonly bidder: Pick<Bidder, 'leasesTold'>;
+  /** the last block that the watch has told of */
+  readonly seen: { height: bigint };
+  readonly log: Logger;
+}
+
+export function leaseListener({ keeper, desk, bidder, seen, log }: LeaseListenerOptions): MarketListener {
+  const arrivals = new Arrivals();
+  let isSwept = true;
+  const sweep = async (): Promise<void> => {
+    try {
+      await keeper.sweep();
+      await desk.keepOnly(await keeper.living(await desk.leases()));
+      isSwept = true;
+    } catch (error) {
+      // The engine is away, or a volume is busy: what lives is kept and bid for all the same.
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn({ reason }, 'what is left of leases that are over cannot be swept now, it is tried again');
+    }
+  };
+  return {
+    lease: (lease) => arrivals.add(() => keeper.lease(lease)),
+    deployment: ({ owner, dseq }) => arrivals.add(() => keeper.deployment(owner, dseq)),
+    async height(height, complete) {
+      seen.height = height;
+      const failed = await arrivals.taken().then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      // One that cannot be taken up keeps no other from being confirmed.
+      await keeper.height(height);
+      // The bidder must not hear that all leases are known where one is not: what it holds would be sold again.
+      if (failed !== undefined) throw failed.error;
+      if (complete) isSwept = false;
+      if (!isSwept) await sweep();
+      bidder.leasesTold(height);
+    },
+  };
+}
