@@ -59,6 +59,8 @@ export async function* merged<T>(streams: readonly AsyncIterable<T>[]): AsyncGen
       yield result.value;
     }
   } finally {
-    for (const iterator of iterators) void iterator.return?.();
+    // What one of them says after the reader has gone is nobody's.
+    for (const result of waiting.values()) result.catch(() => {});
+    for (const iterator of iterators) iterator.return?.().catch(() => {});
   }
 }

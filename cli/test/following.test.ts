@@ -79,3 +79,24 @@ test('several streams come as one, and all end', async () => {
   for await (const value of merged([of(1, 2), of(), of(3)])) found.push(value);
   expect(found.sort((a, b) => a - b)).toEqual([1, 2, 3]);
 });
+
+test('what one of several streams meets after the reader has gone ends nothing', async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const late = Promise.withResolvers<number>();
+  async function* waits(): AsyncGenerator<number> {
+    yield await late.promise;
+  }
+  async function* gives(): AsyncGenerator<number> {
+    yield 1;
+  }
+  for await (const value of merged([waits(), gives()])) {
+    expect(value).toBe(1);
+    break;
+  }
+  late.reject(new Error('the provider went'));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
+});

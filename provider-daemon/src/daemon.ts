@@ -41,6 +41,7 @@ import { type OperatorParts, refuseSecond, startOperators } from './operators/op
 import { openIdentity } from './operators/renewal.ts';
 import { Tallies } from './operators/tallies.ts';
 import { connectChain, openViews, senderOf } from './setup/connect.ts';
+import { holdFolder } from './setup/hold-folder.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
 import { RequestLog } from './usage/request-log.ts';
 import { UsageReporter } from './usage/usage-reporter.ts';
@@ -65,6 +66,16 @@ const countEveryMs = 1_000;
 /** @throws Error with what is wrong with config, keys, journal or chain */
 export async function startDaemon(config: ProviderConfig, log: Logger): Promise<Daemon> {
   await refuseSecond(config);
+  const release = await holdFolder(config.node.dataFolder);
+  try {
+    return await open(config, log, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function open(config: ProviderConfig, log: Logger, release: () => Promise<void>): Promise<Daemon> {
   const identity = await openIdentity(identityFolder(config), around, log);
   const { provider } = identity.name;
   const journal = openJournal(join(config.node.dataFolder, 'journal'), identity.name);
@@ -96,6 +107,7 @@ export async function startDaemon(config: ProviderConfig, log: Logger): Promise<
       // Nobody waits for blocks any more; what is on its way is found on the chain after the next start.
       parts.sender.close();
       client.disconnect();
+      await release();
     },
   };
 }

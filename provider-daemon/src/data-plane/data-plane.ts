@@ -68,6 +68,8 @@ export class DataPlane implements Plane {
   serve(wish: ServedLease): Promise<void> {
     return this.#inTurn(wish.lease, async () => {
       const serving = this.#servingOf(wish.lease);
+      // What may fail comes first: an address that cannot be had, a function that does not start.
+      await serving.ways.open(wish);
       await serving.functions.apply(wish.functions);
       placeAll(serving, wish.workloads);
       await serving.ways.set(wish);

@@ -268,7 +268,11 @@ function answerChallenge(call: Call, proof: string): void {
 
 /** The same address by TLS, with the same method. */
 function leadToHttps(call: Call, { name, path, query }: Target, port: number): void {
-  const origin = `https://${name ?? ''}${port === 443 ? '' : `:${port}`}`;
+  if (name === undefined) {
+    refuse(call, badRequest('the request names no host, so there is nowhere to lead it to: ask by https'));
+    return;
+  }
+  const origin = `https://${name}${port === 443 ? '' : `:${port}`}`;
   call.last ||= call.hasBody;
   call.begin(308, [
     ['location', `${origin}${path}${query === '' ? '' : `?${query}`}`],

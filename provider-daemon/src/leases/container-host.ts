@@ -123,7 +123,12 @@ async function openHost({ config, provider, onLog, onLeave, log }: ContainerHost
     allowPrivateRegistries,
     gpus: config.capacity.gpus.map(({ vendor, model, devices = [] }) => ({ vendor, model, devices })),
   });
-  // Before anything is started: what stands is fenced again, also after the host's rules were lost.
-  await networks.refresh();
+  try {
+    // Before anything is started: what stands is fenced again, also after the host's rules were lost.
+    await networks.refresh();
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
   return { driver, networks, volumes };
 }

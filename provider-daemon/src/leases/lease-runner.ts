@@ -4,6 +4,7 @@ import type { Lease } from '@mu/proto/market';
 import type { Plane, ServedWays } from '../data-plane/plane.ts';
 import { reach } from '../faults/fault-points.ts';
 import type { ManifestKey, ManifestStore, StoredManifest } from '../manifests/manifest-store.ts';
+import { Troubles } from '../troubles.ts';
 import type { Quantity } from '../usage/counters.ts';
 import { type ContainerSpec, type ServingWorkload, WorkloadError } from '../workloads/driver.ts';
 import { WorkloadSet } from '../workloads/workload-set.ts';
@@ -169,6 +170,7 @@ export class LeaseRunner {
    * Ends what runs for leases that are over: what a crash, or a lease that ended while the daemon was away, has left.
    * @param isOver asked for each lease of which something is found here
    * @param owing leases with usage that has yet to be reported: what was counted for them stays
+   * @throws the first trouble, once all else is done
    */
   async sweep(isOver: (lease: bigint) => Promise<boolean>, owing: ReadonlySet<bigint>): Promise<void> {
     const { plane, containers, databases, volumeRetentionMs } = this.#options;
@@ -185,13 +187,16 @@ export class LeaseRunner {
       if (await isOver(BigInt(lease))) over.add(lease);
     }
     const isLeft = (lease: string): boolean => over.has(lease);
-    for (const lease of served.filter(isLeft)) await plane.withdraw(lease);
-    for (const lease of counted.filter(isLeft)) if (!owing.has(BigInt(lease))) await this.#forget(BigInt(lease));
-    for (const name of found) if (isLeft(name.deployment)) await host?.driver.remove(name);
-    for (const lease of volumes.filter(isLeft)) await host?.volumes.retire(lease, volumeRetentionMs);
-    for (const lease of storing.filter(isLeft)) await databases.erase(BigInt(lease));
+    const troubles = new Troubles();
+    for (const lease of served.filter(isLeft)) await troubles.keep(plane.withdraw(lease));
+    for (const lease of counted.filter(isLeft))
+      if (!owing.has(BigInt(lease))) await troubles.keep(this.#forget(BigInt(lease)));
+    for (const name of found) if (isLeft(name.deployment)) await troubles.keep(host?.driver.remove(name));
+    for (const lease of volumes.filter(isLeft)) await troubles.keep(host?.volumes.retire(lease, volumeRetentionMs));
+    for (const lease of storing.filter(isLeft)) await troubles.keep(databases.erase(BigInt(lease)));
     for (const lease of reachable.filter(isLeft)) this.#doors.free(BigInt(lease));
-    await host?.volumes.sweep();
+    await troubles.keep(host?.volumes.sweep());
+    troubles.raise();
   }
 
   /** What runs for a lease, or is about to; undefined where nothing does. */

@@ -25,6 +25,7 @@ import {
 import { join } from 'node:path';
 import * as z from 'zod';
 import { reach } from '../faults/fault-points.ts';
+import { Troubles } from '../troubles.ts';
 import { WorkloadError } from '../workloads/driver.ts';
 import { LoopFiles, type VolumeFiles } from './mounts.ts';
 import type { VolumeId, Volumes } from './volumes.ts';
@@ -139,14 +140,14 @@ export class LoopVolumes implements Volumes {
 
   async sweep(): Promise<void> {
     const root = await this.#root();
-    const troubles: unknown[] = [];
-    const tried = (work: Promise<void>): Promise<unknown> => work.catch((cause: unknown) => troubles.push(cause));
-    for (const lease of await this.list()) await tried(this.#inTurn(lease, () => this.#sweepLease(root, lease)));
-    for (const name of await readdir(root)) {
-      if (name.startsWith(erasing)) await tried(rm(join(root, name), { recursive: true, force: true }));
-    }
     // What one lease's volumes hinder keeps no other tenant's data here.
-    if (troubles.length > 0) throw troubles[0];
+    const troubles = new Troubles();
+    for (const lease of await this.list())
+      await troubles.keep(this.#inTurn(lease, () => this.#sweepLease(root, lease)));
+    for (const name of await readdir(root)) {
+      if (name.startsWith(erasing)) await troubles.keep(rm(join(root, name), { recursive: true, force: true }));
+    }
+    troubles.raise();
   }
 
   async #sweepLease(root: string, lease: string): Promise<void> {

@@ -297,6 +297,8 @@ describe('plain HTTP beside TLS', () => {
     expect(answer).toContain(`location: https://${name}:${port}/a%20b?c\r\n`);
     const unknown = await raw(plainPort, 'GET / HTTP/1.1\r\nHost: other.example\r\n\r\n');
     expect(unknown).toMatch(/^HTTP\/1\.1 421 .*connection: close/is);
+    // An old client that names nobody cannot be led anywhere.
+    expect(await raw(plainPort, 'GET /~abc/ HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*names no host/is);
   });
 
   test('answers a certificate authority for any name', async () => {
