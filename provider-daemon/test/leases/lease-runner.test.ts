@@ -167,6 +167,23 @@ test('a database keeps what it stores over a stop, and loses it when the lease i
   expect(databases.leases()).toEqual([]);
 });
 
+test('what cannot be removed of one lease that is over keeps no other’s remains', async () => {
+  const removed: string[] = [];
+  const host = {
+    driver: {
+      found: async () => ['7', '8', '9'].map((deployment) => ({ deployment, service: 'web' })),
+      async remove({ deployment }: { deployment: string }) {
+        if (deployment === '7') throw new Error('the volume is busy');
+        removed.push(deployment);
+      },
+    },
+    volumes: { list: async () => [], sweep: async () => void removed.push('volumes') },
+  } as unknown as ContainerHost;
+  const next = new LeaseRunner({ ...options, containers: { here: host, host: () => host } });
+  await expect(next.sweep(async () => true, new Set())).rejects.toThrow('the volume is busy');
+  expect(removed).toEqual(['8', '9', 'volumes']);
+});
+
 test('a revision that is not held starts nothing and leaves what runs', async () => {
   const [endpoint] = (await start(1n, 100n)) as [string];
   await expect(start(2n, 101n)).rejects.toThrow('revision 2 is not held');
