@@ -1,0 +1,382 @@
+/** A session of a tunnel over a socket (docs/OVERLAY.md): streams as `StreamRoute` and `DatagramRoute` give and take them. */
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type StreamRoute, splice } from '../network/relay.ts';
+import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
+import { DatagramFlows } from './datagram-flows.ts';
+import { Breach, closeCodes, type Role, resetCodes, type StreamKind } from './frames.ts';
+import { Mux, type MuxEffects, type MuxLimits, muxLimits } from './mux.ts';
+import type { Timers } from './timers.ts';
+import { TunnelStream } from './tunnel-stream.ts';
+
+export interface SessionLimits extends MuxLimits {
+  /** Until the peer's hello. */
+  readonly helloMs: number;
+  /** The peer is asked whether it is there when nothing has come for so long. */
+  readonly pingMs: number;
+  /** Nothing has come for so long: the session is cut. */
+  readonly silentMs: number;
+  /** Bytes that wait for the socket before streams wait too. */
+  readonly queuedBytes: number;
+  /** Bytes that wait for the socket before datagrams are dropped. */
+  readonly datagramBytes: number;
+  /** Bytes that wait for the socket before the session is cut: the peer asks for answers, and does not read them. */
+  readonly stalledBytes: number;
+  /** For the last frame to reach the peer. */
+  readonly lingerMs: number;
+  /** Callee: without a byte between a stream and its instance. */
+  readonly idleMs: number;
+}
+
+export const sessionLimits: SessionLimits = {
+  ...muxLimits,
+  helloMs: 10_000,
+  pingMs: 15_000,
+  silentMs: 40_000,
+  queuedBytes: 262_144,
+  datagramBytes: 524_288,
+  stalledBytes: 2_097_152,
+  lingerMs: 1000,
+  idleMs: 3_600_000,
+};
+
+/** The instances of a workload, as a callee opens them. */
+export interface InstanceSockets extends StreamRoute {
+  open(signal: AbortSignal): Promise<Socket>;
+}
+
+export interface SessionEnd {
+  readonly code: number;
+  /** For the log. */
+  readonly text: string;
+  /** The peer has said so. */
+  readonly byPeer: boolean;
+}
+
+export interface SessionEvents {
+  /** The peer has said hello. */
+  up?(): void;
+  /** The peer wants no new streams. */
+  goingAway?(): void;
+  /** It is over, with all its streams. */
+  closed?(end: SessionEnd): void;
+}
+
+export interface SessionOptions {
+  /** A connection whose peer has been admitted. */
+  readonly socket: Duplex;
+  readonly role: Role;
+  /** Callee: where streams are carried to. */
+  readonly streams?: InstanceSockets;
+  /** Callee: where datagrams are carried to. */
+  readonly datagrams?: DatagramRoute;
+  readonly timers: Timers;
+  readonly limits?: Partial<SessionLimits>;
+  readonly events?: SessionEvents;
+}
+
+export interface SessionCounters {
+  readonly open: number;
+  readonly opened: number;
+  /** Nobody took them, or there were too many. */
+  readonly failed: number;
+  /** Payload of streams and datagrams. */
+  readonly sentBytes: bigint;
+  readonly receivedBytes: bigint;
+  readonly droppedDatagrams: number;
+}
+
+const secondMs = 1000;
+
+export class Session implements StreamRoute, DatagramRoute {
+  readonly #socket: Duplex;
+  readonly #options: SessionOptions;
+  readonly #limits: SessionLimits;
+  readonly #mux: Mux;
+  readonly #streams = new Map<number, TunnelStream>();
+  readonly #flows: DatagramFlows;
+  /** Those that have something to send, in turns, while the socket takes nothing. */
+  readonly #waiting = new Set<TunnelStream>();
+  readonly #cut = new AbortController();
+  #stopTick: () => void;
+  #end: SessionEnd | undefined;
+  #corked = false;
+  #heard = true;
+  #heardAt: number;
+  #pings = 0n;
+  #isAsked = false;
+  #opened = 0;
+  #failed = 0;
+  #sent = 0;
+  #received = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.#limits = { ...sessionLimits, ...options.limits };
+    this.#mux = new Mux(options.role, this.#effects(), this.#limits);
+    this.#flows = new DatagramFlows(options.datagrams, {
+      send: (id, bytes) => this.#sendDatagram(id, bytes),
+      close: (id, code, text) => this.#mux.reset(id, code, text),
+    });
+    this.#heardAt = options.timers.now();
+    this.#stopTick = options.timers.after(secondMs, this.#tick);
+    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#socket.on('drain', () => this.#pump());
+    this.#socket.on('error', () => {});
+    this.#socket.once('end', () => this.#over({ code: closeCodes.done, text: 'the peer has hung up', byPeer: true }));
+    this.#socket.once('close', () =>
+      this.#over({ code: closeCodes.done, text: 'the connection broke', byPeer: false }),
+    );
+    this.#mux.start();
+  }
+
+  /** The peer has said hello, and it is not over. */
+  get isUp(): boolean {
+    return this.#mux.isWelcome && this.#end === undefined;
+  }
+
+  /** A caller may open streams: neither side wants it to end. */
+  get isTaking(): boolean {
+    return this.#mux.isTaking && this.#end === undefined;
+  }
+
+  /** Why it is over; undefined while it is not. */
+  get end(): SessionEnd | undefined {
+    return this.#end;
+  }
+
+  counters(): SessionCounters {
+    return {
+      open: this.#streams.size + this.#flows.size,
+      opened: this.#opened,
+      failed: this.#failed,
+      sentBytes: BigInt(this.#sent),
+      receivedBytes: BigInt(this.#received),
+      droppedDatagrams: this.#flows.dropped,
+    };
+  }
+
+  /** Caller: a stream that can be written to at once. @throws Error where none can be opened */
+  async open(signal: AbortSignal): Promise<Duplex> {
+    signal.throwIfAborted();
+    this.#requireRoom();
+    const stream = this.#add(this.#mux.open('stream'));
+    this.#opened += 1;
+    return stream;
+  }
+
+  /** Caller: a flow of datagrams. @returns undefined where none can be opened */
+  openDatagrams(far: { message(bytes: Buffer): void; closed(): void }): DatagramSession | undefined {
+    if (this.#end !== undefined || !this.#mux.canOpen) return undefined;
+    this.#opened += 1;
+    return this.#flows.open(this.#mux.open('datagrams'), far);
+  }
+
+  /** Takes no new streams; it is over when those that are open are. */
+  drain(): void {
+    if (this.#end === undefined) this.#mux.goAway();
+  }
+
+  /** At once, with all its streams. @param code one of `closeCodes` */
+  cut(code: number, text: string): void {
+    if (this.#end !== undefined) return;
+    this.#mux.close(code, text);
+    this.#over({ code, text, byPeer: false });
+  }
+
+  #requireRoom(): void {
+    if (this.#end !== undefined) throw new Error(`the tunnel is down: ${this.#end.text}`);
+    if (this.#mux.canOpen) return;
+    this.#failed += 1;
+    throw new Error(this.#mux.isTaking ? 'the tunnel carries as many streams as the peer takes' : 'the tunnel ends');
+  }
+
+  #add(id: number): TunnelStream {
+    const stream = new TunnelStream(id, {
+      schedule: (one) => this.#schedule(one),
+      finish: (one) => this.#mux.end(one),
+      consumed: (one, bytes) => this.#mux.consumed(one, bytes),
+      gone: (one, code, text) => {
+        this.#streams.delete(one);
+        this.#waiting.delete(stream);
+        if (this.#end === undefined) this.#mux.reset(one, code, text);
+      },
+    });
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #effects(): MuxEffects {
+    return {
+      send: (frame) => this.#write(frame),
+      sendData: (head, payload) => {
+        this.#sent += payload.length;
+        this.#write(head);
+        this.#socket.write(payload);
+      },
+      welcomed: () => this.#options.events?.up?.(),
+      opened: (id, kind) => this.#onOpened(id, kind),
+      data: (id, piece) => {
+        this.#received += piece.length;
+        this.#streams.get(id)?.deliver(piece);
+      },
+      ended: (id) => this.#streams.get(id)?.deliverEnd(),
+      reset: (id, code, text) => {
+        this.#streams.get(id)?.destroy(resetError(code, text));
+        this.#flows.reset(id);
+      },
+      credited: (id) => {
+        const stream = this.#streams.get(id);
+        if (stream?.hasUnsent) this.#schedule(stream);
+      },
+      datagram: (id, payload) => {
+        this.#received += payload.length;
+        this.#flows.receive(id, payload);
+      },
+      pong: () => {
+        this.#isAsked = false;
+      },
+      goingAway: () => this.#options.events?.goingAway?.(),
+      drained: () => this.cut(closeCodes.done, 'drained'),
+      closed: (code, text) => this.#over({ code, text, byPeer: true }),
+    };
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#end !== undefined) return;
+    this.#heard = true;
+    try {
+      this.#mux.receive(chunk);
+    } catch (error) {
+      // Whatever else is thrown is a mistake of this side: it ends this session alone.
+      if (error instanceof Breach) this.cut(closeCodes.breach, `the peer broke the protocol: ${error.message}`);
+      else this.cut(closeCodes.shutdown, `a mistake on this side: ${String(error)}`);
+    }
+  }
+
+  #onOpened(id: number, kind: StreamKind): void {
+    // A stream that is over for the protocol may still wait for its reader here.
+    const isFull = this.#streams.size + this.#flows.size >= this.#limits.maxStreams;
+    if (isFull) {
+      this.#failed += 1;
+      this.#mux.reset(id, resetCodes.busy, 'too many streams');
+    } else if (kind === 'stream') {
+      this.#opened += 1;
+      void this.#carry(this.#add(id));
+    } else if (this.#flows.accept(id)) {
+      this.#opened += 1;
+    } else {
+      this.#failed += 1;
+    }
+  }
+
+  /** Joins a stream that the caller has opened with an instance. */
+  async #carry(stream: TunnelStream): Promise<void> {
+    stream.on('error', () => {});
+    const gone = new AbortController();
+    stream.once('close', () => gone.abort());
+    try {
+      const route = this.#options.streams;
+      if (route === undefined) throw new Error('nothing is offered here');
+      const instance = await route.open(gone.signal);
+      await splice(instance, stream, { idleMs: this.#limits.idleMs, signal: this.#cut.signal });
+    } catch (error) {
+      this.#failed += 1;
+      stream.refuse(resetCodes.refused, (error as Error).message);
+    }
+  }
+
+  #schedule(stream: TunnelStream): void {
+    if (this.#isBlocked()) {
+      this.#waiting.add(stream);
+      return;
+    }
+    const write = (bytes: Buffer): number => this.#mux.write(stream.id, bytes);
+    while (stream.sendOne(write)) {
+      if (!this.#isBlocked()) continue;
+      this.#waiting.add(stream);
+      return;
+    }
+  }
+
+  /** The socket takes more: one frame of each stream in turn. */
+  #pump(): void {
+    for (const stream of this.#waiting) {
+      if (this.#isBlocked()) return;
+      this.#waiting.delete(stream);
+      if (stream.sendOne((bytes) => this.#mux.write(stream.id, bytes))) this.#waiting.add(stream);
+    }
+  }
+
+  #isBlocked(): boolean {
+    return this.#socket.writableLength >= this.#limits.queuedBytes;
+  }
+
+  /** What is written in one turn goes out together: in few records, by one call. */
+  #write(bytes: Buffer): void {
+    if (this.#end !== undefined || this.#socket.destroyed) return;
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(this.#uncork);
+    }
+    this.#socket.write(bytes);
+    if (this.#socket.writableLength > this.#limits.stalledBytes) {
+      this.#over({ code: closeCodes.stalled, text: 'the peer does not read its answers', byPeer: false });
+    }
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#socket.uncork();
+  };
+
+  #sendDatagram(id: number, bytes: Buffer): boolean {
+    if (this.#end !== undefined || this.#socket.writableLength >= this.#limits.datagramBytes) return false;
+    this.#sent += bytes.length;
+    this.#mux.datagram(id, bytes);
+    return true;
+  }
+
+  readonly #tick = (): void => {
+    if (this.#end !== undefined) return;
+    this.#stopTick = this.#options.timers.after(secondMs, this.#tick);
+    this.#mux.second();
+    const now = this.#options.timers.now();
+    if (this.#heard) this.#heardAt = now;
+    this.#heard = false;
+    const quietMs = now - this.#heardAt;
+    if (!this.#mux.isWelcome) {
+      if (quietMs >= this.#limits.helloMs) this.cut(closeCodes.silent, `no hello within ${quietMs} ms`);
+    } else if (quietMs >= this.#limits.silentMs) {
+      this.cut(closeCodes.silent, `nothing came for ${quietMs} ms`);
+    } else if (quietMs >= this.#limits.pingMs && !this.#isAsked) {
+      this.#isAsked = true;
+      this.#pings += 1n;
+      this.#mux.ping(this.#pings);
+    }
+  };
+
+  #over(end: SessionEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#stopTick();
+    this.#waiting.clear();
+    this.#cut.abort();
+    const error = resetError(resetCodes.broken, `the tunnel ended: ${end.text}`);
+    for (const stream of [...this.#streams.values()]) stream.destroy(error);
+    this.#flows.closeAll();
+    this.#socket.end();
+    const stop = this.#options.timers.after(this.#limits.lingerMs, () => this.#socket.destroy());
+    this.#socket.once('close', stop);
+    this.#options.events?.closed?.(end);
+  }
+}
+
+/** As a connection that the other side has reset. */
+function resetError(code: number, text: string): NodeJS.ErrnoException {
+  const error: NodeJS.ErrnoException = new Error(text === '' ? `the peer has reset the stream (${code})` : text);
+  error.code = 'ECONNRESET';
+  return error;
+}
