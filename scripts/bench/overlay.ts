@@ -127,7 +127,7 @@ async function main(): Promise<void> {
   const figures = new Figures(values.json);
   if (!values.json) console.log(`${availableParallelism()} cores, load before: ${loadavg()[0]?.toFixed(1)}`);
   const results = await run(rounds, mib * 1_048_576, count).finally(() => {
-    for (const child of children) child.kill();
+    for (const child of children) if (child.connected) child.disconnect();
   });
   for (const way of ways) {
     const [rate, time] = [median(results.rates[way]), median(results.times[way])];

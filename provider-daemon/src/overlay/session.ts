@@ -87,6 +87,8 @@ export interface SessionCounters {
 }
 
 const secondMs = 1000;
+/** Frames up to this size together are copied into one piece, which costs less than a list of them. */
+const copiedBytes = 16_384;
 
 export class Session implements StreamRoute, DatagramRoute {
   readonly #socket: Duplex;
@@ -100,7 +102,9 @@ export class Session implements StreamRoute, DatagramRoute {
   readonly #cut = new AbortController();
   #stopTick: () => void;
   #end: SessionEnd | undefined;
-  #corked = false;
+  /** What is to go out at the end of the turn. */
+  #batch: Buffer[] = [];
+  #batchBytes = 0;
   #heard = true;
   #heardAt: number;
   #pings = 0n;
@@ -213,7 +217,7 @@ export class Session implements StreamRoute, DatagramRoute {
       sendData: (head, payload) => {
         this.#sent += payload.length;
         this.#write(head);
-        this.#socket.write(payload);
+        this.#write(payload);
       },
       welcomed: () => this.#options.events?.up?.(),
       opened: (id, kind) => this.#onOpened(id, kind),
@@ -310,30 +314,41 @@ export class Session implements StreamRoute, DatagramRoute {
   }
 
   #isBlocked(): boolean {
-    return this.#socket.writableLength >= this.#limits.queuedBytes;
+    return this.#queued() >= this.#limits.queuedBytes;
   }
 
   /** What is written in one turn goes out together: in few records, by one call. */
   #write(bytes: Buffer): void {
     if (this.#end !== undefined || this.#socket.destroyed) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(this.#uncork);
-    }
-    this.#socket.write(bytes);
-    if (this.#socket.writableLength > this.#limits.stalledBytes) {
+    if (this.#batch.length === 0) process.nextTick(this.#flush);
+    this.#batch.push(bytes);
+    this.#batchBytes += bytes.length;
+    if (this.#queued() > this.#limits.stalledBytes) {
       this.#over({ code: closeCodes.stalled, text: 'the peer does not read its answers', byPeer: false });
     }
   }
 
-  readonly #uncork = (): void => {
-    this.#corked = false;
+  #queued(): number {
+    return this.#socket.writableLength + this.#batchBytes;
+  }
+
+  readonly #flush = (): void => {
+    const [batch, length] = [this.#batch, this.#batchBytes];
+    if (length === 0) return;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    if (length <= copiedBytes) {
+      this.#socket.write(batch.length === 1 ? batch[0] : Buffer.concat(batch, length));
+      return;
+    }
+    this.#socket.cork();
+    for (const bytes of batch) this.#socket.write(bytes);
     this.#socket.uncork();
   };
 
   #sendDatagram(id: number, bytes: Buffer): boolean {
-    if (this.#end !== undefined || this.#socket.writableLength >= this.#limits.datagramBytes) return false;
+    if (this.#end !== undefined || this.#queued() >= this.#limits.datagramBytes) return false;
     this.#sent += bytes.length;
     this.#mux.datagram(id, bytes);
     return true;
@@ -367,6 +382,7 @@ export class Session implements StreamRoute, DatagramRoute {
     const error = resetError(resetCodes.broken, `the tunnel ended: ${end.text}`);
     for (const stream of [...this.#streams.values()]) stream.destroy(error);
     this.#flows.closeAll();
+    this.#flush();
     this.#socket.end();
     const stop = this.#options.timers.after(this.#limits.lingerMs, () => this.#socket.destroy());
     this.#socket.once('close', stop);

@@ -14,6 +14,11 @@ export interface StreamPort {
   gone(id: number, code: number, text: string): void;
 }
 
+/** Pieces from this size on are gathered. */
+const gatheredFromBytes = 8192;
+/** Into one of this size at most. */
+const gatheredToBytes = 131_072;
+
 type Written = (error?: Error | null) => void;
 
 export class TunnelStream extends Duplex {
@@ -22,7 +27,9 @@ export class TunnelStream extends Duplex {
   /** What the reader has no room for: as much as was granted at most. */
   #unread: Buffer[] = [];
   #hasRoom = true;
+  #isGathering = false;
   #hasEnded = false;
+  #isEndPassed = false;
   /** What has not been sent; `#written` is called when all of it is. */
   #unsent: Buffer[] = [];
   #written: Written | undefined;
@@ -39,16 +46,25 @@ export class TunnelStream extends Duplex {
     return this.#unsent.length > 0;
   }
 
-  /** Bytes that have come from the peer. */
+  /**
+   * Bytes that have come from the peer. Large pieces are gathered until the end of the turn: one write of 128 KiB to a
+   * socket costs half of eight of 16 KiB. Small ones are passed on at once.
+   */
   deliver(piece: Buffer): void {
-    if (this.#hasRoom) this.#pass(piece);
-    else this.#unread.push(piece);
+    if (this.#hasRoom && this.#unread.length === 0 && piece.length < gatheredFromBytes) {
+      this.#pass(piece);
+      return;
+    }
+    this.#unread.push(piece);
+    if (!this.#hasRoom || this.#isGathering) return;
+    this.#isGathering = true;
+    setImmediate(this.#gathered);
   }
 
   /** The peer's direction has ended. */
   deliverEnd(): void {
     this.#hasEnded = true;
-    if (this.#hasRoom) this.push(null);
+    this.#passAll();
   }
 
   /** Ends it, and the peer is told why. */
@@ -81,10 +97,7 @@ export class TunnelStream extends Duplex {
 
   override _read(): void {
     this.#hasRoom = true;
-    let at = 0;
-    while (this.#hasRoom && at < this.#unread.length) this.#pass(this.#unread[at++]!);
-    if (at > 0) this.#unread = at === this.#unread.length ? [] : this.#unread.slice(at);
-    if (this.#hasRoom && this.#hasEnded && !this.readableEnded) this.push(null);
+    if (!this.#isGathering) this.#passAll();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, written: Written): void {
@@ -121,6 +134,31 @@ export class TunnelStream extends Duplex {
     }
     this.#written = written;
     this.#port.schedule(this);
+  }
+
+  readonly #gathered = (): void => {
+    this.#isGathering = false;
+    this.#passAll();
+  };
+
+  /** As much as the reader has room for. */
+  #passAll(): void {
+    while (this.#hasRoom && this.#unread.length > 0) this.#pass(this.#takeSome());
+    if (!this.#hasRoom || !this.#hasEnded || this.#isEndPassed || this.destroyed) return;
+    this.#isEndPassed = true;
+    this.push(null);
+  }
+
+  /** The first pieces as one. */
+  #takeSome(): Buffer {
+    let [count, length] = [0, 0];
+    for (const piece of this.#unread) {
+      if (count > 0 && length + piece.length > gatheredToBytes) break;
+      count += 1;
+      length += piece.length;
+    }
+    const pieces = this.#unread.splice(0, count);
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
   }
 
   #pass(piece: Buffer): void {
