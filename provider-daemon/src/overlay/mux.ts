@@ -135,6 +135,11 @@ export class Mux {
     return this.#role === 'caller' && this.isWelcome && !isOver;
   }
 
+  /** A stream that is not over. */
+  isOpen(id: number): boolean {
+    return this.#streams.has(id);
+  }
+
   /** Says hello: the first that is to be done. */
   start(): void {
     const maxStreams = this.#role === 'callee' ? this.#limits.maxStreams : 0;

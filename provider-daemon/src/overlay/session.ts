@@ -378,9 +378,13 @@ export class Session implements StreamRoute, DatagramRoute {
     this.#end = end;
     this.#stopTick();
     this.#waiting.clear();
-    this.#cut.abort();
     const error = resetError(resetCodes.broken, `the tunnel ended: ${end.text}`);
-    for (const stream of [...this.#streams.values()]) stream.destroy(error);
+    // What has come whole may still be read, unless the tunnel may not be any more.
+    const isPeaceful = end.code === closeCodes.done;
+    for (const stream of [...this.#streams.values()]) {
+      if (!isPeaceful || this.#mux.isOpen(stream.id)) stream.destroy(error);
+    }
+    if (!isPeaceful) this.#cut.abort();
     this.#flows.closeAll();
     this.#flush();
     this.#socket.end();

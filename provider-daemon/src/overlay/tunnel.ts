@@ -1,0 +1,264 @@
+/**
+ * A tunnel: one declared connection between two nodes, kept up by sessions. The side that dials makes the next session
+ * before the certificates of the standing one are old; new streams go to it, the old ones end where they are.
+ */
+import type { Duplex } from 'node:stream';
+import type { StreamRoute } from '../network/relay.ts';
+import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
+import { backOffMs } from '../workloads/container/clock.ts';
+import { closeCodes, type Role } from './frames.ts';
+import { type InstanceSockets, Session, type SessionEnd, type SessionLimits } from './session.ts';
+import type { Timers } from './timers.ts';
+
+/** A connection whose peer was admitted, and for how long: as long as both certificates hold. */
+export interface AdmittedSocket {
+  readonly socket: Duplex;
+  /** When the one of the two that was made first, or ends first, is half over. */
+  readonly renewAtMs: number;
+  /** When the first of the two ends. */
+  readonly notAfterMs: number;
+}
+
+export interface TunnelLimits {
+  /** Between attempts: the first one, twice that, and so on. */
+  readonly firstBackOffMs: number;
+  readonly mostBackOffMs: number;
+  /** From one handshake to its renewal at least, whatever the certificates say. */
+  readonly leastRenewalMs: number;
+  /** For an attempt, from the first packet until the peer has said hello. */
+  readonly dialMs: number;
+  /** For a stream that is to be opened while no session is up. */
+  readonly openMs: number;
+  /** Streams that wait for a session; one more is refused. */
+  readonly maxWaiting: number;
+}
+
+export const tunnelLimits: TunnelLimits = {
+  ...{ firstBackOffMs: 500, mostBackOffMs: 60_000, leastRenewalMs: 60_000 },
+  ...{ dialMs: 15_000, openMs: 5000, maxWaiting: 1024 },
+};
+
+export interface TunnelOptions {
+  /** For the log: both ends and the connection. */
+  readonly name: string;
+  readonly role: Role;
+  /** Connects, shakes hands and asks `admit`; absent at the side that is dialled. @throws where it cannot be had */
+  readonly dial?: (signal: AbortSignal) => Promise<AdmittedSocket>;
+  /** Callee: where streams are carried to. */
+  readonly streams?: InstanceSockets;
+  readonly datagrams?: DatagramRoute;
+  readonly timers: Timers;
+  /** From 0 to 1, so that not all dial at once. */
+  readonly random: () => number;
+  readonly log: (line: string) => void;
+  readonly limits?: Partial<TunnelLimits & SessionLimits>;
+}
+
+interface Standing extends AdmittedSocket {
+  readonly session: Session;
+  readonly stopExpiry: () => void;
+}
+
+interface Waiting {
+  take(session: Session): void;
+  fail(error: Error): void;
+}
+
+export class Tunnel implements StreamRoute, DatagramRoute {
+  readonly #options: TunnelOptions;
+  readonly #limits: TunnelLimits;
+  /** The latest one last; those before it drain. */
+  #standing: Standing[] = [];
+  readonly #waiting = new Set<Waiting>();
+  readonly #closing = new AbortController();
+  #stopTimer: (() => void) | undefined;
+  #isDialling = false;
+  /** What the attempt has come to. */
+  #pending: Standing | undefined;
+  #failures = 0;
+  /** When the latest one was up. */
+  #upAtMs = 0;
+  #end: string | undefined;
+
+  constructor(options: TunnelOptions) {
+    this.#options = options;
+    this.#limits = { ...tunnelLimits, ...options.limits };
+    void this.#dial();
+  }
+
+  /** A session is up. */
+  get isUp(): boolean {
+    return this.#current() !== undefined;
+  }
+
+  /** Sessions that are not over: more than one while old ones drain. */
+  get sessions(): readonly Session[] {
+    return this.#standing.map(({ session }) => session);
+  }
+
+  /** A peer has dialled, and was admitted: from now on this is the session for new streams. */
+  accept(admitted: AdmittedSocket): void {
+    if (this.#end === undefined) this.#stand(admitted);
+    else admitted.socket.destroy();
+  }
+
+  /** Caller: over the latest session; waits a little for one. @throws Error where there is none in time */
+  async open(signal: AbortSignal): Promise<Duplex> {
+    signal.throwIfAborted();
+    const session = this.#current() ?? (await this.#next(signal));
+    return session.open(signal);
+  }
+
+  /** Caller. @returns undefined where no session is up */
+  openDatagrams(far: { message(bytes: Buffer): void; closed(): void }): DatagramSession | undefined {
+    return this.#current()?.openDatagrams(far);
+  }
+
+  /** At once, with all streams, and for good: the lease has ended, or a certificate is revoked. */
+  cut(code: number, text: string): void {
+    if (this.#end === undefined) this.#close(text);
+    for (const { session } of [...this.#standing]) session.cut(code, text);
+    this.#log(`cut: ${text}`);
+  }
+
+  /** Takes no new streams, and is over when those that are open are. */
+  drain(): void {
+    if (this.#end !== undefined) return;
+    this.#close('the tunnel ends');
+    for (const { session } of [...this.#standing]) session.drain();
+  }
+
+  #close(text: string): void {
+    this.#end = text;
+    this.#closing.abort();
+    this.#stopTimer?.();
+    for (const one of [...this.#waiting]) one.fail(new Error(`the tunnel is down: ${text}`));
+  }
+
+  #current(): Session | undefined {
+    if (this.#end !== undefined) return undefined;
+    const { role } = this.#options;
+    return this.#standing.findLast(({ session }) => (role === 'caller' ? session.isTaking : session.isUp))?.session;
+  }
+
+  #next(signal: AbortSignal): Promise<Session> {
+    if (this.#end !== undefined) throw new Error(`the tunnel is down: ${this.#end}`);
+    if (this.#waiting.size >= this.#limits.maxWaiting) throw new Error('too many wait for the tunnel');
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: () => void): void => {
+        this.#waiting.delete(one);
+        stop();
+        signal.removeEventListener('abort', abort);
+        outcome();
+      };
+      const one: Waiting = {
+        take: (session) => settle(() => resolve(session)),
+        fail: (error) => settle(() => reject(error)),
+      };
+      const abort = (): void => one.fail(new Error('nobody waits for the stream any more'));
+      const { openMs } = this.#limits;
+      const stop = this.#options.timers.after(openMs, () => one.fail(new Error(`the tunnel is down for ${openMs} ms`)));
+      this.#waiting.add(one);
+      signal.addEventListener('abort', abort);
+    });
+  }
+
+  async #dial(): Promise<void> {
+    const { dial, timers } = this.#options;
+    if (dial === undefined || this.#isDialling || this.#end !== undefined) return;
+    this.#isDialling = true;
+    this.#stopTimer?.();
+    const late = new AbortController();
+    const stop = timers.after(this.#limits.dialMs, () => late.abort(new Error('no answer in time')));
+    try {
+      const signal = AbortSignal.any([this.#closing.signal, late.signal]);
+      const admitted = await dial(signal);
+      if (signal.aborted) {
+        admitted.socket.destroy();
+        throw signal.reason;
+      }
+      // The attempt is over when the session is up, or over.
+      this.#pending = this.#stand(admitted);
+    } catch (error) {
+      this.#isDialling = false;
+      this.#retry((error as Error).message);
+    } finally {
+      stop();
+    }
+  }
+
+  #stand(admitted: AdmittedSocket): Standing {
+    const { role, streams, datagrams, timers, limits } = this.#options;
+    const session = new Session({
+      ...{ socket: admitted.socket, role, timers },
+      ...(streams === undefined ? {} : { streams }),
+      ...(datagrams === undefined ? {} : { datagrams }),
+      limits: { helloMs: this.#limits.dialMs, ...limits },
+      events: {
+        up: () => this.#onUp(standing),
+        goingAway: () => this.#onGoingAway(standing),
+        closed: (end) => this.#onClosed(standing, end),
+      },
+    });
+    const stopExpiry = timers.after(admitted.notAfterMs - timers.now(), () =>
+      session.cut(closeCodes.expired, 'a certificate of the tunnel has expired'),
+    );
+    const standing: Standing = { ...admitted, session, stopExpiry };
+    this.#standing.push(standing);
+    return standing;
+  }
+
+  #onUp(standing: Standing): void {
+    this.#endAttempt(standing);
+    const { role, timers } = this.#options;
+    this.#upAtMs = timers.now();
+    this.#log('up');
+    // The caller says which one is for new streams: where both sides dial at once, both would choose otherwise.
+    const others = role === 'caller' ? this.#standing.filter((one) => one !== standing && one.session.isUp) : [];
+    for (const { session } of others) session.drain();
+    for (const one of [...this.#waiting]) one.take(standing.session);
+    this.#again(Math.max(this.#limits.leastRenewalMs, standing.renewAtMs - timers.now()));
+  }
+
+  /** The peer replaces it, or leaves: who dials sees whether there is another. */
+  #onGoingAway(standing: Standing): void {
+    if (this.#standing.at(-1) === standing && !this.#isDialling) this.#retry('the peer takes no new streams');
+  }
+
+  #onClosed(standing: Standing, end: SessionEnd): void {
+    standing.stopExpiry();
+    const wasLatest = this.#standing.at(-1) === standing;
+    this.#standing = this.#standing.filter((one) => one !== standing);
+    this.#endAttempt(standing);
+    if (wasLatest && !this.#isDialling) this.#retry(end.byPeer ? `the peer says: ${end.text}` : end.text);
+  }
+
+  #endAttempt(standing: Standing): void {
+    if (this.#pending !== standing) return;
+    this.#pending = undefined;
+    this.#isDialling = false;
+  }
+
+  /** After a while, twice as long after each failure; one that stood for long counts as none. */
+  #retry(why: string): void {
+    if (this.#end !== undefined) return;
+    this.#log(why);
+    const { firstBackOffMs, mostBackOffMs, leastRenewalMs } = this.#limits;
+    const { timers, random } = this.#options;
+    if (this.#upAtMs > 0 && timers.now() - this.#upAtMs >= leastRenewalMs) this.#failures = 0;
+    this.#upAtMs = 0;
+    const waitMs = backOffMs(this.#failures, { first: firstBackOffMs, most: mostBackOffMs });
+    this.#failures += 1;
+    this.#again(waitMs * (0.5 + random() / 2));
+  }
+
+  /** The next attempt; the last one that was planned counts. */
+  #again(ms: number): void {
+    this.#stopTimer?.();
+    if (this.#options.dial !== undefined) this.#stopTimer = this.#options.timers.after(ms, () => void this.#dial());
+  }
+
+  #log(text: string): void {
+    this.#options.log(`tunnel ${this.#options.name}: ${text}`);
+  }
+}

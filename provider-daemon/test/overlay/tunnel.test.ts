@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { duplexPair } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { InstanceRoute } from '../../src/network/instance-route.ts';
+import { closeCodes } from '../../src/overlay/frames.ts';
+import { type AdmittedSocket, Tunnel } from '../../src/overlay/tunnel.ts';
+import { eventually } from '../network/support/eventually.ts';
+import { ManualTimers } from './support/manual-timers.ts';
+import { instance, undo, undoAll } from './support/sessions.ts';
+
+afterEach(undoAll);
+
+const never = new AbortController().signal;
+const hourMs = 3_600_000;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+interface World {
+  readonly caller: Tunnel;
+  readonly callee: Tunnel;
+  readonly timers: ManualTimers;
+  readonly log: string[];
+  readonly dials: AdmittedSocket[];
+  /** From now on dialling fails with these words. */
+  refuse: string | undefined;
+}
+
+/** The caller dials; certificates hold for a day from then on. */
+async function world(serve: Parameters<typeof instance>[0] = (socket) => socket.pipe(socket)): Promise<World> {
+  const [timers, log, dials]: [ManualTimers, string[], AdmittedSocket[]] = [new ManualTimers(), [], []];
+  const streams = new InstanceRoute([{ address: '127.0.0.1', port: await instance(serve) }]);
+  // Hours pass here without a turn of the event loop: that is no silence.
+  const limits = { pingMs: 1000 * hourMs, silentMs: 1000 * hourMs };
+  const common = { timers, limits, random: () => 1, log: (line: string) => log.push(line) };
+  const callee = new Tunnel({ ...common, name: 'callee', role: 'callee', streams });
+  const state: Pick<World, 'refuse'> = { refuse: undefined };
+  const dial = async (): Promise<AdmittedSocket> => {
+    if (state.refuse !== undefined) throw new Error(state.refuse);
+    const [near, far] = duplexPair();
+    const times = { renewAtMs: timers.now() + 12 * hourMs, notAfterMs: timers.now() + 24 * hourMs };
+    callee.accept({ socket: far, ...times });
+    dials.push({ socket: near, ...times });
+    return dials.at(-1)!;
+  };
+  const caller = new Tunnel({ ...common, name: 'caller', role: 'caller', dial });
+  undo.push(() => {
+    caller.cut(closeCodes.shutdown, 'the test is over');
+    callee.cut(closeCodes.shutdown, 'the test is over');
+  });
+  return Object.assign(state, { caller, callee, timers, log, dials });
+}
+
+async function up(): Promise<World> {
+  const made = await world();
+  await eventually('the tunnel', () => made.caller.isUp && made.callee.isUp);
+  return made;
+}
+
+async function ask(tunnel: Tunnel, question: string): Promise<string> {
+  const stream = await tunnel.open(never);
+  stream.end(question);
+  return text(stream);
+}
+
+describe('a tunnel', () => {
+  it('dials by itself, and streams wait for it a little', async () => {
+    const { caller, dials } = await world();
+    expect(caller.isUp).toBe(false);
+    expect(await ask(caller, 'early')).toBe('early');
+    expect(dials).toHaveLength(1);
+  });
+
+  it('carries many streams without another handshake', async () => {
+    const { caller, dials } = await up();
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => ask(caller, String(at))));
+    expect(answers).toEqual(Array.from({ length: 50 }, (_, at) => String(at)));
+    expect(dials).toHaveLength(1);
+  });
+
+  it('is renewed at half of its life, and loses no stream', async () => {
+    const { caller, callee, timers, dials } = await up();
+    const old = await caller.open(never);
+    old.write('before ');
+    await once(old, 'readable');
+    const [first] = caller.sessions;
+    timers.advance(12 * hourMs - 1);
+    expect(dials).toHaveLength(1);
+    timers.advance(1);
+    await eventually('the renewal', () => dials.length === 2 && caller.sessions[1]?.isUp === true);
+    expect(await ask(caller, 'new')).toBe('new');
+    expect(first!.counters().opened).toBe(1);
+    await eventually('the go-away', () => !first!.isTaking);
+    old.end('and after');
+    expect(await text(old)).toBe('before and after');
+    await eventually('the end of the old one', () => caller.sessions.length === 1 && callee.sessions.length === 1);
+    expect(caller.isUp).toBe(true);
+  });
+
+  it('is cut with its certificate, where the renewal fails', async () => {
+    const world = await up();
+    const stream = await world.caller.open(never);
+    const broken = once(stream, 'error');
+    world.refuse = 'no way there';
+    world.timers.advance(24 * hourMs - 1);
+    await turn();
+    expect(stream.destroyed).toBe(false);
+    world.timers.advance(1);
+    expect(((await broken) as [Error])[0].message).toMatch(/certificate of the tunnel has expired/);
+    expect(world.caller.isUp).toBe(false);
+    expect(world.log.some((line) => line.endsWith('no way there'))).toBe(true);
+  });
+
+  it('dials again after a break, at longer and longer intervals', async () => {
+    const world = await up();
+    world.refuse = 'connection refused';
+    world.dials[0]!.socket.destroy();
+    await eventually('the break', () => !world.caller.isUp);
+    const failed = () => world.log.filter((line) => line === 'tunnel caller: connection refused').length;
+    const counts: number[] = [];
+    for (const waitMs of [499, 1, 999, 1, 1999, 1]) {
+      world.timers.advance(waitMs);
+      await turn();
+      counts.push(failed());
+    }
+    expect(counts).toEqual([0, 1, 1, 2, 2, 3]);
+    world.refuse = undefined;
+    world.timers.advance(4000);
+    await eventually('the tunnel', () => world.caller.isUp);
+    expect(await ask(world.caller, 'again')).toBe('again');
+  });
+
+  it('tells streams that wait too long, and those that nobody waits for', async () => {
+    const world = await up();
+    world.refuse = 'connection refused';
+    world.dials[0]!.socket.destroy();
+    await eventually('the break', () => !world.caller.isUp);
+    const late = expect(world.caller.open(never)).rejects.toThrow(/down for 5000 ms/);
+    const leaving = new AbortController();
+    const left = expect(world.caller.open(leaving.signal)).rejects.toThrow(/nobody waits/);
+    leaving.abort();
+    await left;
+    world.timers.advance(5000);
+    await late;
+  });
+
+  it('gives up a dial that gets no answer', async () => {
+    const timers = new ManualTimers();
+    const signals: AbortSignal[] = [];
+    const tunnel = new Tunnel({
+      ...{ name: 'x', role: 'caller', timers, random: () => 0, log: () => {} },
+      dial: (signal) => {
+        signals.push(signal);
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+      },
+    });
+    undo.push(() => tunnel.cut(closeCodes.shutdown, 'the test is over'));
+    timers.advance(15_000);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    await turn();
+    timers.advance(500);
+    expect(signals).toHaveLength(2);
+  });
+});
+
+describe('the end', () => {
+  it('of the lease cuts all at once, and for good', async () => {
+    const { caller, callee, timers, dials } = await up();
+    const stream = await caller.open(never);
+    const broken = once(stream, 'error') as Promise<[Error]>;
+    callee.cut(closeCodes.lease_ended, 'lease 5 has ended');
+    caller.cut(closeCodes.lease_ended, 'lease 5 has ended');
+    expect((await broken)[0].message).toMatch(/lease 5 has ended/);
+    await expect(caller.open(never)).rejects.toThrow(/the tunnel is down: lease 5 has ended/);
+    timers.advance(48 * hourMs);
+    await turn();
+    expect(dials).toHaveLength(1);
+    const [near] = duplexPair();
+    callee.accept({ socket: near, renewAtMs: 0, notAfterMs: 0 });
+    expect(near.destroyed).toBe(true);
+  });
+
+  it('told by the peer alone is known with its reason', async () => {
+    const { caller, callee, log } = await up();
+    callee.cut(closeCodes.revoked, 'node-1 was removed in block 90');
+    await eventually('the word', () => log.includes('tunnel caller: the peer says: node-1 was removed in block 90'));
+    expect(caller.isUp).toBe(false);
+  });
+
+  it('by draining lets streams finish', async () => {
+    const { caller, callee } = await up();
+    const stream = await caller.open(never);
+    caller.drain();
+    await expect(caller.open(never)).rejects.toThrow(/the tunnel ends/);
+    stream.end('still');
+    expect(await text(stream)).toBe('still');
+    await eventually('its end', () => caller.sessions.length === 0 && callee.sessions.length === 0);
+  });
+});
