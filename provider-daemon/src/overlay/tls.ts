@@ -17,6 +17,8 @@ import { type TunnelCredentials, type TunnelName, tunnelUri } from './certificat
 export const tunnelProtocol = 'mu-tunnel/1';
 
 const labelSuffix = '.tunnel.mu.internal';
+/** For a peer to finish the handshake. */
+const handshakeMs = 10_000;
 
 /** Both ends of a tunnel, and the connection that it is for. */
 export interface TunnelEnds {
@@ -58,6 +60,7 @@ export function listenOptions(credentialsOf: (label: string) => SecureContext | 
   return {
     ...common,
     requestCert: true,
+    handshakeTimeout: handshakeMs,
     SNICallback: (servername, done) => {
       const label = labelOf(servername);
       const context = label === undefined ? undefined : credentialsOf(label);

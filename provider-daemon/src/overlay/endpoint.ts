@@ -1,0 +1,90 @@
+/** Both ends of a tunnel's handshake: TLS, then `admit`; only then a byte of the peer's is read (docs/OVERLAY.md). */
+import { connect, type TLSSocket } from 'node:tls';
+import type { Admission } from './admission.ts';
+import { type TunnelCredentials, tunnelRenewalMs } from './certificates.ts';
+import { closeCodes, encodeFrame } from './frames.ts';
+import { dialOptions, labelOf, peerChain, tunnelProtocol } from './tls.ts';
+import type { AdmittedSocket } from './tunnel.ts';
+
+/** A peer that is not admitted, or does not speak the protocol; the message says why. */
+export class AdmissionError extends Error {
+  override readonly name = 'AdmissionError';
+}
+
+export interface DialOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Of `tunnelLabel`. */
+  readonly label: string;
+  readonly credentials: TunnelCredentials;
+  /** What `admit` says of the peer's certificates, in DER. */
+  readonly admitPeer: (chain: readonly Uint8Array[]) => Promise<Admission> | Admission;
+}
+
+/** @throws AdmissionError, and the system's error where nobody answers; the signal's reason where it was aborted */
+export async function dialTunnel(options: DialOptions, signal: AbortSignal): Promise<AdmittedSocket> {
+  const { host, port, label, credentials, admitPeer } = options;
+  signal.throwIfAborted();
+  const socket = connect({ ...dialOptions(label, credentials), host, port });
+  const abort = (): void => void socket.destroy(signal.reason as Error);
+  signal.addEventListener('abort', abort);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve).once('error', reject);
+      socket.once('close', () => reject(new Error(`${host}:${port} has hung up`)));
+    });
+    return await admitted(socket, credentials, admitPeer);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** What a listener knows of a tunnel that a peer has named. */
+export interface KnownTunnel {
+  /** As they were shown in the handshake. */
+  readonly credentials: TunnelCredentials;
+  readonly admitPeer: DialOptions['admitPeer'];
+}
+
+/**
+ * The other end, once a listener with `listenOptions` has done the handshake. A peer that is not admitted is told why.
+ * @throws AdmissionError; the socket is closed then
+ */
+export async function acceptTunnel(
+  socket: TLSSocket,
+  known: (label: string) => KnownTunnel | undefined,
+): Promise<AdmittedSocket & { readonly label: string }> {
+  socket.on('error', () => {});
+  const label = labelOf(socket.servername || '') ?? '';
+  const tunnel = known(label);
+  try {
+    if (tunnel === undefined) throw new AdmissionError(`no tunnel of the name ${label}`);
+    return { label, ...(await admitted(socket, tunnel.credentials, tunnel.admitPeer)) };
+  } catch (error) {
+    socket.end(encodeFrame({ type: 'close', code: closeCodes.not_admitted, text: (error as Error).message }), () =>
+      socket.destroySoon(),
+    );
+    throw error;
+  }
+}
+
+async function admitted(
+  socket: TLSSocket,
+  credentials: TunnelCredentials,
+  admitPeer: DialOptions['admitPeer'],
+): Promise<AdmittedSocket> {
+  if (socket.alpnProtocol !== tunnelProtocol) throw new AdmissionError(`it does not speak ${tunnelProtocol}`);
+  const admission = await admitPeer(peerChain(socket));
+  if (!admission.admitted) throw new AdmissionError(`not admitted (${admission.reason}): ${admission.text}`);
+  if (socket.destroyed) throw new Error('the peer has hung up');
+  // A message is sent when it is there, not when more have come.
+  socket.setNoDelay(true);
+  return {
+    socket,
+    renewAtMs: Math.min(tunnelRenewalMs(credentials), tunnelRenewalMs(admission)),
+    notAfterMs: Math.min(credentials.notAfterMs, admission.notAfterMs),
+  };
+}
