@@ -14,10 +14,9 @@ export interface StreamPort {
   gone(id: number, code: number, text: string): void;
 }
 
-/** Pieces from this size on are gathered. */
-const gatheredFromBytes = 8192;
-/** Into one of this size at most. */
-const gatheredToBytes = 131_072;
+/** Pieces below this size that wait are copied into blocks. */
+const smallBytes = 4096;
+const blockBytes = 16_384;
 
 type Written = (error?: Error | null) => void;
 
@@ -26,8 +25,10 @@ export class TunnelStream extends Duplex {
   readonly #port: StreamPort;
   /** What the reader has no room for: as much as was granted at most. */
   #unread: Buffer[] = [];
+  /** The last one of them, while it is filled with small pieces. */
+  #block: Buffer | undefined;
+  #blockUsed = 0;
   #hasRoom = true;
-  #isGathering = false;
   #hasEnded = false;
   #isEndPassed = false;
   /** What has not been sent; `#written` is called when all of it is. */
@@ -36,7 +37,8 @@ export class TunnelStream extends Duplex {
   #reason: { readonly code: number; readonly text: string } = { code: resetCodes.closed, text: '' };
 
   constructor(id: number, port: StreamPort) {
-    super({ allowHalfOpen: true });
+    // What waits is kept here, where small pieces become large ones; Node's own buffer holds one.
+    super({ allowHalfOpen: true, readableHighWaterMark: 1 });
     this.id = id;
     this.#port = port;
   }
@@ -46,19 +48,10 @@ export class TunnelStream extends Duplex {
     return this.#unsent.length > 0;
   }
 
-  /**
-   * Bytes that have come from the peer. Large pieces are gathered until the end of the turn: one write of 128 KiB to a
-   * socket costs half of eight of 16 KiB. Small ones are passed on at once.
-   */
+  /** Bytes that have come from the peer. Large ones are not gathered: copying them costs more than the calls it saves. */
   deliver(piece: Buffer): void {
-    if (this.#hasRoom && this.#unread.length === 0 && piece.length < gatheredFromBytes) {
-      this.#pass(piece);
-      return;
-    }
-    this.#unread.push(piece);
-    if (!this.#hasRoom || this.#isGathering) return;
-    this.#isGathering = true;
-    setImmediate(this.#gathered);
+    if (this.#hasRoom) this.#pass(piece);
+    else this.#keep(piece);
   }
 
   /** The peer's direction has ended. */
@@ -97,7 +90,7 @@ export class TunnelStream extends Duplex {
 
   override _read(): void {
     this.#hasRoom = true;
-    if (!this.#isGathering) this.#passAll();
+    this.#passAll();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, written: Written): void {
@@ -136,29 +129,31 @@ export class TunnelStream extends Duplex {
     this.#port.schedule(this);
   }
 
-  readonly #gathered = (): void => {
-    this.#isGathering = false;
-    this.#passAll();
-  };
+  /** Keeps it for later; a peer that sends byte by byte makes no more objects than one that does not. */
+  #keep(piece: Buffer): void {
+    if (piece.length >= smallBytes) {
+      this.#block = undefined;
+      this.#unread.push(piece);
+      return;
+    }
+    if (this.#block === undefined || this.#blockUsed + piece.length > blockBytes) {
+      this.#block = Buffer.allocUnsafeSlow(blockBytes);
+      this.#blockUsed = 0;
+      this.#unread.push(this.#block);
+    }
+    this.#blockUsed += piece.copy(this.#block, this.#blockUsed);
+    this.#unread[this.#unread.length - 1] = this.#block.subarray(0, this.#blockUsed);
+  }
 
   /** As much as the reader has room for. */
   #passAll(): void {
-    while (this.#hasRoom && this.#unread.length > 0) this.#pass(this.#takeSome());
-    if (!this.#hasRoom || !this.#hasEnded || this.#isEndPassed || this.destroyed) return;
+    while (this.#hasRoom && this.#unread.length > 0) {
+      if (this.#unread.length === 1) this.#block = undefined;
+      this.#pass(this.#unread.shift()!);
+    }
+    if (this.#unread.length > 0 || !this.#hasEnded || this.#isEndPassed || this.destroyed) return;
     this.#isEndPassed = true;
     this.push(null);
-  }
-
-  /** The first pieces as one. */
-  #takeSome(): Buffer {
-    let [count, length] = [0, 0];
-    for (const piece of this.#unread) {
-      if (count > 0 && length + piece.length > gatheredToBytes) break;
-      count += 1;
-      length += piece.length;
-    }
-    const pieces = this.#unread.splice(0, count);
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
   }
 
   #pass(piece: Buffer): void {
