@@ -1,90 +1,19 @@
 /** A session of a tunnel over a socket (docs/OVERLAY.md): streams as `StreamRoute` and `DatagramRoute` give and take them. */
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type StreamRoute, splice } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
 import { DatagramFlows } from './datagram-flows.ts';
-import { Breach, closeCodes, type Role, resetCodes, type StreamKind } from './frames.ts';
-import { Mux, type MuxEffects, type MuxLimits, muxLimits } from './mux.ts';
-import type { Timers } from './timers.ts';
+import { Breach, closeCodes, resetCodes, type StreamKind } from './frames.ts';
+import { Mux } from './mux.ts';
+import type { MuxEffects } from './mux-effects.ts';
+import {
+  type SessionCounters,
+  type SessionEnd,
+  type SessionLimits,
+  type SessionOptions,
+  sessionLimits,
+} from './session-options.ts';
 import { TunnelStream } from './tunnel-stream.ts';
-
-export interface SessionLimits extends MuxLimits {
-  /** Until the peer's hello. */
-  readonly helloMs: number;
-  /** The peer is asked whether it is there when nothing has come for so long. */
-  readonly pingMs: number;
-  /** Nothing has come for so long: the session is cut. */
-  readonly silentMs: number;
-  /** Bytes that wait for the socket before streams wait too. */
-  readonly queuedBytes: number;
-  /** Bytes that wait for the socket before datagrams are dropped. */
-  readonly datagramBytes: number;
-  /** Bytes that wait for the socket before the session is cut: the peer asks for answers, and does not read them. */
-  readonly stalledBytes: number;
-  /** For the last frame to reach the peer. */
-  readonly lingerMs: number;
-  /** Callee: without a byte between a stream and its instance. */
-  readonly idleMs: number;
-}
-
-export const sessionLimits: SessionLimits = {
-  ...muxLimits,
-  helloMs: 10_000,
-  pingMs: 15_000,
-  silentMs: 40_000,
-  queuedBytes: 262_144,
-  datagramBytes: 524_288,
-  stalledBytes: 2_097_152,
-  lingerMs: 1000,
-  idleMs: 3_600_000,
-};
-
-/** The instances of a workload, as a callee opens them. */
-export interface InstanceSockets extends StreamRoute {
-  open(signal: AbortSignal): Promise<Socket>;
-}
-
-export interface SessionEnd {
-  readonly code: number;
-  /** For the log. */
-  readonly text: string;
-  /** The peer has said so. */
-  readonly byPeer: boolean;
-}
-
-export interface SessionEvents {
-  /** The peer has said hello. */
-  up?(): void;
-  /** The peer wants no new streams. */
-  goingAway?(): void;
-  /** It is over, with all its streams. */
-  closed?(end: SessionEnd): void;
-}
-
-export interface SessionOptions {
-  /** A connection whose peer has been admitted. */
-  readonly socket: Duplex;
-  readonly role: Role;
-  /** Callee: where streams are carried to. */
-  readonly streams?: InstanceSockets;
-  /** Callee: where datagrams are carried to. */
-  readonly datagrams?: DatagramRoute;
-  readonly timers: Timers;
-  readonly limits?: Partial<SessionLimits>;
-  readonly events?: SessionEvents;
-}
-
-export interface SessionCounters {
-  readonly open: number;
-  readonly opened: number;
-  /** Nobody took them, or there were too many. */
-  readonly failed: number;
-  /** Payload of streams and datagrams. */
-  readonly sentBytes: bigint;
-  readonly receivedBytes: bigint;
-  readonly droppedDatagrams: number;
-}
 
 const secondMs = 1000;
 /** Frames up to this size together are copied into one piece, which costs less than a list of them. */

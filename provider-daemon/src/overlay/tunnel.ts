@@ -7,7 +7,8 @@ import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
 import { backOffMs } from '../workloads/container/clock.ts';
 import { closeCodes, type Role } from './frames.ts';
-import { type InstanceSockets, Session, type SessionEnd, type SessionLimits } from './session.ts';
+import { Session } from './session.ts';
+import type { InstanceSockets, SessionEnd, SessionLimits } from './session-options.ts';
 import type { Timers } from './timers.ts';
 
 /** A connection whose peer was admitted, and for how long: as long as both certificates hold. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { FrameReader } from '../../src/overlay/frame-reader.ts';
 import {
   Breach,
   encodeFrame,
   encodeHead,
   type Frame,
-  FrameReader,
   frameTypes,
   maxDataBytes,
   maxStreamId,

@@ -9,7 +9,8 @@ import {
   maxStreamId,
   type Role,
 } from '../../src/overlay/frames.ts';
-import { Mux, type MuxEffects, type MuxLimits, maxCreditBytes } from '../../src/overlay/mux.ts';
+import { Mux } from '../../src/overlay/mux.ts';
+import { type MuxEffects, type MuxLimits, maxCreditBytes } from '../../src/overlay/mux-effects.ts';
 
 /** One side: what it has sent and has not arrived, and what has happened to it. */
 interface Side {

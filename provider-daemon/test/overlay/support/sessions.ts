@@ -2,7 +2,8 @@
 import { createServer, type Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { InstanceRoute } from '../../../src/network/instance-route.ts';
-import { Session, type SessionEnd, type SessionLimits } from '../../../src/overlay/session.ts';
+import { Session } from '../../../src/overlay/session.ts';
+import type { SessionEnd, SessionLimits } from '../../../src/overlay/session-options.ts';
 import { eventually } from '../../network/support/eventually.ts';
 import { ManualTimers } from './manual-timers.ts';
 
