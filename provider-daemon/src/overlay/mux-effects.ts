@@ -10,7 +10,7 @@ export interface MuxLimits {
   readonly maxWindow: number;
   /** Bytes by which all windows of a session together may have grown. */
   readonly growth: number;
-  /** Pings, resets, small credits and frames of streams that are over, in a second. */
+  /** Pings, resets and small credits in a second. */
   readonly controlPerSecond: number;
 }
 

@@ -336,10 +336,7 @@ export class Mux {
   #onCredit(id: number, bytes: number): void {
     if (bytes < smallCreditBytes) this.#spend();
     const stream = this.#known(id, 'credit');
-    if (stream === undefined) {
-      this.#spend();
-      return;
-    }
+    if (stream === undefined) return;
     if (stream.kind !== 'stream') throw new Breach(`credit for stream ${id}, which carries datagrams`);
     stream.credit += bytes;
     if (stream.credit > maxCreditBytes) throw new Breach(`credit of ${stream.credit} bytes for stream ${id}`);

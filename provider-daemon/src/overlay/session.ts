@@ -148,7 +148,9 @@ export class Session implements StreamRoute, DatagramRoute {
         this.#write(head);
         this.#write(payload);
       },
-      welcomed: () => this.#options.events?.up?.(),
+      welcomed: () => {
+        if (this.#end === undefined) this.#options.events?.up?.();
+      },
       opened: (id, kind) => this.#onOpened(id, kind),
       data: (id, piece) => {
         this.#received += piece.length;
@@ -189,6 +191,8 @@ export class Session implements StreamRoute, DatagramRoute {
   }
 
   #onOpened(id: number, kind: StreamKind): void {
+    // It came in one piece with the end of the session.
+    if (this.#end !== undefined) return;
     // A stream that is over for the protocol may still wait for its reader here.
     const isFull = this.#streams.size + this.#flows.size >= this.#limits.maxStreams;
     if (isFull) {

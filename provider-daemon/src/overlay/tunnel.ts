@@ -30,13 +30,15 @@ export interface TunnelLimits {
   readonly dialMs: number;
   /** For a stream that is to be opened while no session is up. */
   readonly openMs: number;
+  /** At once, old ones that drain included: one more, and the oldest is cut. */
+  readonly maxSessions: number;
   /** Streams that wait for a session; one more is refused. */
   readonly maxWaiting: number;
 }
 
 export const tunnelLimits: TunnelLimits = {
   ...{ firstBackOffMs: 500, mostBackOffMs: 60_000, leastRenewalMs: 60_000 },
-  ...{ dialMs: 15_000, openMs: 5000, maxWaiting: 1024 },
+  ...{ dialMs: 15_000, openMs: 5000, maxWaiting: 1024, maxSessions: 4 },
 };
 
 export interface TunnelOptions {
@@ -190,6 +192,9 @@ export class Tunnel implements StreamRoute, DatagramRoute {
 
   #stand(admitted: AdmittedSocket): Standing {
     const { role, streams, datagrams, timers, limits } = this.#options;
+    while (this.#standing.length >= this.#limits.maxSessions) {
+      this.#standing[0]!.session.cut(closeCodes.shutdown, 'newer sessions have taken its place');
+    }
     const session = new Session({
       ...{ socket: admitted.socket, role, timers },
       ...(streams === undefined ? {} : { streams }),

@@ -315,6 +315,17 @@ describe('the session', () => {
     await eventually('both ends', () => caller.ends.length === 1 && callee.ends.length === 1);
   });
 
+  it('takes nothing that comes behind the last frame', async () => {
+    const { caller, callee } = await sessions(await echo());
+    const last = encodeFrame({ type: 'close', code: closeCodes.done, text: 'bye' });
+    caller.socket.write(Buffer.concat([last, encodeFrame({ type: 'open', stream: 1, kind: 'stream' })]));
+    await eventually('the end', () => callee.ends.length === 1);
+    expect(callee.ends[0]).toEqual({ code: closeCodes.done, text: 'bye', byPeer: true });
+    await turn();
+    const { open, opened } = callee.session.counters();
+    expect([open, opened]).toEqual([0, 0]);
+  });
+
   it('opens nothing for a caller who has gone', async () => {
     const { caller } = await sessions(await echo());
     await expect(caller.session.open(AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');

@@ -143,6 +143,17 @@ describe('a tunnel', () => {
     await late;
   });
 
+  it('keeps four sessions at most, whatever the peer dials', async () => {
+    const { callee, timers } = await up();
+    const [first] = callee.sessions;
+    for (let at = 0; at < 6; at += 1) {
+      const [socket] = duplexPair();
+      callee.accept({ socket, renewAtMs: timers.now() + hourMs, notAfterMs: timers.now() + 2 * hourMs });
+    }
+    expect(callee.sessions).toHaveLength(4);
+    expect(first!.end?.text).toBe('newer sessions have taken its place');
+  });
+
   it('gives up a dial that gets no answer', async () => {
     const timers = new ManualTimers();
     const signals: AbortSignal[] = [];
