@@ -64,9 +64,9 @@ export async function acceptTunnel(
     if (tunnel === undefined) throw new AdmissionError(`no tunnel of the name ${label}`);
     return { label, ...(await admitted(socket, tunnel.credentials, tunnel.admitPeer)) };
   } catch (error) {
-    socket.end(encodeFrame({ type: 'close', code: closeCodes.not_admitted, text: (error as Error).message }), () =>
-      socket.destroySoon(),
-    );
+    // Why a question could not be answered is for the log here.
+    const text = error instanceof AdmissionError ? error.message : 'whether it may cannot be told now';
+    socket.end(encodeFrame({ type: 'close', code: closeCodes.not_admitted, text }), () => socket.destroySoon());
     throw error;
   }
 }

@@ -184,9 +184,13 @@ export class Session implements StreamRoute, DatagramRoute {
     try {
       this.#mux.receive(chunk);
     } catch (error) {
-      // Whatever else is thrown is a mistake of this side: it ends this session alone.
-      if (error instanceof Breach) this.cut(closeCodes.breach, `the peer broke the protocol: ${error.message}`);
-      else this.cut(closeCodes.shutdown, `a mistake on this side: ${String(error)}`);
+      if (error instanceof Breach) {
+        this.cut(closeCodes.breach, `the peer broke the protocol: ${error.message}`);
+        return;
+      }
+      // Whatever else is thrown is a mistake of this side: it ends this session alone, and is none of the peer's business.
+      this.#mux.close(closeCodes.shutdown, 'a mistake at the other end');
+      this.#over({ code: closeCodes.shutdown, text: `a mistake on this side: ${String(error)}`, byPeer: false });
     }
   }
 

@@ -36,8 +36,8 @@ interface World {
   handshakes: number;
 }
 
-/** The web tier's node dials the database's, which believes the facts. */
-async function world(facts: Partial<ChainFacts> = {}): Promise<World> {
+/** The web tier's node dials the database's, which believes the facts. @param failure why it cannot ask for them */
+async function world(facts: Partial<ChainFacts> = {}, failure?: string): Promise<World> {
   const label = tunnelLabel({ connection: 'main', caller: endOf(web, 'web'), callee: endOf(db, 'db') });
   const counts = { handshakes: 0 };
   const log: string[] = [];
@@ -48,8 +48,10 @@ async function world(facts: Partial<ChainFacts> = {}): Promise<World> {
   const context = contextOf(ofDb);
   const known = {
     credentials: ofDb,
-    admitPeer: (chain: readonly Uint8Array[]) =>
-      admit({ chain, expected: expectedWeb(web), facts: { ...factsOf(web, 'web', nowMs), ...facts }, nowMs }),
+    admitPeer: (chain: readonly Uint8Array[]) => {
+      if (failure !== undefined) throw new Error(failure);
+      return admit({ chain, expected: expectedWeb(web), facts: { ...factsOf(web, 'web', nowMs), ...facts }, nowMs });
+    },
   };
   const server = createServer(
     listenOptions((one) => (one === label ? context : undefined)),
@@ -111,6 +113,13 @@ describe('a tunnel over TLS', () => {
     socket.on('error', () => {});
     caller.cut(closeCodes.shutdown, 'over');
     await eventually('the reset', () => socket.destroyed);
+  });
+
+  it('tells a peer nothing of what failed here', async () => {
+    const failure = 'connect ECONNREFUSED 10.0.0.7:26657';
+    const { log } = await world({}, failure);
+    await eventually('the word', () => log.includes('tunnel caller: the peer says: whether it may cannot be told now'));
+    expect(log).toContain(failure);
   });
 
   it('is given up with its signal', async () => {
