@@ -28,7 +28,7 @@ const defaults: FunctionLimits = {
   maxInstances: 2,
   maxQueued: 64,
   // With what passes around it, a refusal is with its caller within 100 ms.
-  patienceMs: 50,
+  patienceMs: 40,
   soonMs: 1_000,
   maxQueuedMs: 10_000,
   idleMs: 60_000,
