@@ -53,7 +53,7 @@ export interface DeclaredConnection {
 }
 
 /** What the chain, and the manifest whose hash stands there, say of the peer and of the deployment. */
-export interface ChainFacts {
+export interface AdmissionFacts {
   readonly chainId: string;
   readonly height: bigint;
   /** When that height was verified. */
@@ -106,7 +106,7 @@ export interface AdmissionQuestion {
   /** In DER, as the peer has shown them: the tunnel's certificate, the node's. The handshake has proved the first one's key. */
   readonly chain: readonly Uint8Array[];
   readonly expected: ExpectedTunnel;
-  readonly facts: ChainFacts;
+  readonly facts: AdmissionFacts;
   readonly nowMs: number;
 }
 

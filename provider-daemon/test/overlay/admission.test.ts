@@ -5,7 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { connect, createServer, type SecureContext, type TLSSocket } from 'node:tls';
 import { issueNode } from '../../src/identity/certificates.ts';
 import { generateKey } from '../../src/identity/keys.ts';
-import { type Admission, admit, type ChainFacts, type ExpectedTunnel, shownName } from '../../src/overlay/admission.ts';
+import {
+  type Admission,
+  type AdmissionFacts,
+  admit,
+  type ExpectedTunnel,
+  shownName,
+} from '../../src/overlay/admission.ts';
 import {
   issueTunnel,
   parseTunnelUri,
@@ -68,7 +74,7 @@ async function handshake(shown: TunnelCredentials, name = label): Promise<Handsh
 
 interface Case {
   readonly shown?: TunnelCredentials;
-  readonly facts?: Partial<ChainFacts>;
+  readonly facts?: Partial<AdmissionFacts>;
   readonly expected?: Partial<ExpectedTunnel>;
   readonly atMs?: number;
 }

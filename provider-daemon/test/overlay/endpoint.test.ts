@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { createServer } from 'node:tls';
 import { InstanceRoute } from '../../src/network/instance-route.ts';
 import { listenTcp, type Relay } from '../../src/network/relay.ts';
-import { admit, type ChainFacts } from '../../src/overlay/admission.ts';
+import { type AdmissionFacts, admit } from '../../src/overlay/admission.ts';
 import type { TunnelCredentials } from '../../src/overlay/certificates.ts';
 import { acceptTunnel, dialTunnel } from '../../src/overlay/endpoint.ts';
 import { closeCodes } from '../../src/overlay/frames.ts';
@@ -37,7 +37,7 @@ interface World {
 }
 
 /** The web tier's node dials the database's, which believes the facts. @param failure why it cannot ask for them */
-async function world(facts: Partial<ChainFacts> = {}, failure?: string): Promise<World> {
+async function world(facts: Partial<AdmissionFacts> = {}, failure?: string): Promise<World> {
   const label = tunnelLabel({ connection: 'main', caller: endOf(web, 'web'), callee: endOf(db, 'db') });
   const counts = { handshakes: 0 };
   const log: string[] = [];

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { issueNode, issueRoot, type Surroundings } from '../../../src/identity/certificates.ts';
 import { generateKey, rawPublicKey } from '../../../src/identity/keys.ts';
-import type { ChainFacts, ExpectedTunnel } from '../../../src/overlay/admission.ts';
+import type { AdmissionFacts, ExpectedTunnel } from '../../../src/overlay/admission.ts';
 import { issueTunnel, type TunnelCredentials, type TunnelName } from '../../../src/overlay/certificates.ts';
 
 export const chainId = 'mu-1';
@@ -37,7 +37,7 @@ export function credentials(by: TestProvider, name: TunnelName, around: Surround
 }
 
 /** The chain knows the peer, its lease stands, and `web` may call `db` by the connection `main`. */
-export function factsOf(peer: TestProvider, workload: string, nowMs: number): ChainFacts {
+export function factsOf(peer: TestProvider, workload: string, nowMs: number): AdmissionFacts {
   return {
     ...{ chainId, height: 100n, verifiedAtMs: nowMs },
     roots: [{ certificate: peer.root, validFromHeight: 1n, validToHeight: 0n }],
