@@ -79,10 +79,12 @@ export class Delivery {
     const client = await this.#session.verified();
     const { deliverManifest } = await import('./provider-connection.ts');
     try {
-      const { provider } = await client.provider.provider({ owner: lease.provider });
-      if (provider === undefined) return false;
-      const held = await this.#held(client, view, lease.provider);
-      if (held.length === 0) return false;
+      // At the same time: each record waits for the block that proves it.
+      const [{ provider }, held] = await Promise.all([
+        client.provider.provider({ owner: lease.provider }),
+        this.#held(client, view, lease.provider),
+      ]);
+      if (provider === undefined || held.length === 0) return false;
       const infrastructures = held.map((other) => this.#nameOf(view, other));
       await deliverManifest(this.#session, { provider, infrastructures, ...this.#options });
       this.#delivered.add(lease.number);
