@@ -1,4 +1,5 @@
 /** What must hold whenever a provider has come back. Each check throws an Error that says what is wrong. */
+import { allItems } from '@mu/client/chain/pages';
 import { BillLineKind } from '@mu/proto/billing';
 import { LeaseState } from '@mu/proto/market';
 import { eventually } from '../process.ts';
@@ -83,7 +84,12 @@ export interface Billed {
 
 /** Reports follow each other without a gap or an overlap, and carry no more than what was sent. */
 export async function checkBill(world: World, { lease, visitor }: Deployed): Promise<Billed> {
-  const { lines } = await world.client.billing.bill({ lease });
+  const { billing } = world.client;
+  // All pages: after a long outage a bill has hundreds of lines.
+  const lines = await allItems(
+    (pagination) => billing.bill({ lease, pagination }),
+    (answer) => answer.lines,
+  );
   const reports = lines.filter(({ kind }) => kind === BillLineKind.BILL_LINE_KIND_USAGE);
   for (const [at, report] of reports.entries()) {
     if (report.sequence !== BigInt(at + 1)) throw new Error(`report ${at + 1} has the sequence ${report.sequence}`);
