@@ -10,6 +10,7 @@ import type { PeerResult, World } from './world.ts';
 /** What goes over a connection. */
 type Parcel = { readonly manifest: number } & (
   | { readonly message: SwarmMessage }
+  | { readonly begun: number }
   | { readonly piece: number; readonly isTrue: boolean }
 );
 
@@ -110,6 +111,7 @@ export class Node {
       const { manifest } = parcel;
       const copy = this.#copies[manifest] as Copy;
       if ('message' in parcel) this.#happens(manifest, { type: 'message', peer: from.id, message: parcel.message });
+      else if ('begun' in parcel) this.#happens(manifest, { type: 'begun', peer: from.id, piece: parcel.begun });
       else {
         const { piece, isTrue } = parcel;
         if (!isTrue || copy.disk.has(piece)) copy.wastedBytes += this.#bytesOf(manifest, piece);
@@ -180,6 +182,7 @@ export class Node {
   #sendPiece(manifest: number, to: Node, piece: number): void {
     const bytes = this.#bytesOf(manifest, piece);
     const copy = this.#copies[manifest] as Copy;
+    this.#post(to, [{ manifest, begun: piece }]);
     const transfer = this.#world.lines.send(this.line, to.line, bytes, () => {
       this.#transfers.delete(transfer);
       copy.sentBytes += bytes;

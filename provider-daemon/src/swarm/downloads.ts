@@ -31,10 +31,17 @@ export class Downloads {
     return peer.asked.has(piece) || peer.cancelled.has(piece);
   }
 
+  /** A peer has a piece that it had not before: one who waits for nothing says so at once. */
+  offered(peer: Peer): void {
+    if (this.#asked > 0 || this.#wanted.size === 0 || peer.offers === 0) return;
+    peer.declined = false;
+    this.#state.send(peer, { type: 'want', starving: false });
+  }
+
   /** A peer gives leave to ask. */
-  granted(peer: Peer, piece: number | undefined): void {
+  granted(peer: Peer, piece: number | undefined, now: boolean): void {
     const room = this.#hasRoom(peer);
-    const chosen = room ? this.#choose(peer, piece) : undefined;
+    const chosen = room ? this.#choose(peer, piece, now) : undefined;
     if (chosen === undefined) {
       peer.declined = true;
       this.#state.send(peer, { type: 'decline', piece, busy: !room });
@@ -42,13 +49,19 @@ export class Downloads {
     }
     peer.declined = false;
     this.#wanted.delete(chosen);
-    peer.asked.set(chosen, { sinceMs: this.#state.nowMs, late: false });
+    peer.asked.set(chosen, { sinceMs: this.#state.nowMs, waits: !now, late: false });
     peer.cancelled.delete(chosen);
     this.#asked += 1;
     const others = this.#askers.get(chosen);
     if (others === undefined) this.#askers.set(chosen, [peer]);
     else others.push(peer);
     this.#state.send(peer, { type: 'request', piece: chosen });
+  }
+
+  /** The first bytes of a piece have come: it is not asked of anybody else any more unless it takes too long. */
+  begun(peer: Peer, piece: number): void {
+    const asked = peer.asked.get(piece);
+    if (asked !== undefined) asked.waits = false;
   }
 
   /** A piece came. @throws PeerFault for a false one, and for many that nobody asked for */
@@ -127,8 +140,8 @@ export class Downloads {
     );
   }
 
-  #choose(peer: Peer, named: number | undefined): number | undefined {
-    if (named === undefined) return this.#rarest(peer) ?? this.#endGame(peer);
+  #choose(peer: Peer, named: number | undefined, now: boolean): number | undefined {
+    if (named === undefined) return this.#rarest(peer) ?? this.#endGame(peer) ?? (now ? this.#move(peer) : undefined);
     return this.#wanted.has(named) && peer.have?.has(named) === true ? named : undefined;
   }
 
@@ -153,6 +166,18 @@ export class Downloads {
       if (peer.have?.has(piece) !== true || askers.length >= swarmLimits.copies) continue;
       if (this.#state.have.has(piece) || this.#state.writing.has(piece)) continue;
       if (askers.every((asker) => asker !== peer && asker.asked.get(piece)?.late === true)) return piece;
+    }
+    return undefined;
+  }
+
+  /** All that the peer has is asked of others: it sends at once what waits elsewhere behind others. */
+  #move(peer: Peer): number | undefined {
+    for (const [piece, askers] of this.#askers) {
+      const [asker] = askers as [Peer];
+      if (askers.length > 1 || asker === peer || peer.have?.has(piece) !== true) continue;
+      if (asker.asked.get(piece)?.waits !== true) continue;
+      this.#takeBack(asker, piece);
+      return piece;
     }
     return undefined;
   }

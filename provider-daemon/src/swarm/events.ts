@@ -8,6 +8,8 @@ export type SwarmEvent = { readonly atMs: number } & (
   | { readonly type: 'came'; readonly peer: string }
   | { readonly type: 'gone'; readonly peer: string }
   | { readonly type: 'message'; readonly peer: string; readonly message: SwarmMessage }
+  /** the first bytes of a piece have come */
+  | { readonly type: 'begun'; readonly peer: string; readonly piece: number }
   /** a piece came whole; `verified`: its length is right and its path leads to the file's root */
   | { readonly type: 'arrived'; readonly peer: string; readonly piece: number; readonly verified: boolean }
   /** a piece stands on the disk, or could not be written */

@@ -82,6 +82,7 @@ export class SwarmMachine {
       if (event.type === 'gone') this.#forget(peer);
       else if (event.type === 'message') this.#message(peer, event.message);
       else if (!this.#state.exists(event.piece)) throw new PeerFault('bad-message');
+      else if (event.type === 'begun') this.#downloads.begun(peer, event.piece);
       else if (event.type === 'arrived') this.#downloads.arrived(peer, event.piece, event.verified);
       else this.#sent(peer, event.piece, event.ok);
     } catch (error) {
@@ -101,16 +102,17 @@ export class SwarmMachine {
   #heard(peer: Peer, message: Exclude<SwarmMessage, { type: 'pieces' }>): void {
     switch (message.type) {
       case 'have':
-        this.#state.learn(peer, message.piece);
+        if (this.#state.learn(peer, message.piece)) this.#downloads.offered(peer);
         break;
       case 'done':
         for (let piece = 0; piece < this.#state.pieces.count; piece += 1) this.#state.learn(peer, piece);
+        this.#downloads.offered(peer);
         break;
       case 'want':
         this.#uploads.wants(peer, message.starving);
         break;
       case 'grant':
-        this.#downloads.granted(peer, message.piece);
+        this.#downloads.granted(peer, message.piece, message.now);
         break;
       case 'decline':
         this.#uploads.declined(peer, message.piece, message.busy);

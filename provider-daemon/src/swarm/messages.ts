@@ -10,8 +10,8 @@ export type SwarmMessage =
   | { readonly type: 'done' }
   /** the sender has room for a grant again; `starving`: nothing has come to it for long */
   | { readonly type: 'want'; readonly starving: boolean }
-  /** the receiver may ask for this piece, or for any that the sender has */
-  | { readonly type: 'grant'; readonly piece: number | undefined }
+  /** the receiver may ask for this piece, or for any that the sender has; `now`: it would be sent at once */
+  | { readonly type: 'grant'; readonly piece: number | undefined; readonly now: boolean }
   /** a grant is not used; `busy`: for want of room, else for want of a use */
   | { readonly type: 'decline'; readonly piece: number | undefined; readonly busy: boolean }
   /** uses a grant */

@@ -11,6 +11,8 @@ export type Random = (end: number) => number;
 /** One of our requests at a peer. */
 export interface Asked {
   readonly sinceMs: number;
+  /** it waits behind others there: it may be moved to a peer that would send at once */
+  waits: boolean;
   /** it takes so long that it does not count as one under way any more */
   late: boolean;
 }
@@ -53,6 +55,8 @@ export interface Peer {
   notBeforeMs: number;
   /** what it declined for: a new piece here is of use to it */
   neededNothing: boolean;
+  /** it has said that it has room, and was granted nothing since */
+  hungry: boolean;
   starvingUntilMs: number;
   /** the order of grants: the lowest is next */
   turn: number;
@@ -113,7 +117,7 @@ export class SwarmState {
       ...{ offers: 0, lacks: 0, unasked: 0, timeouts: 0, declined: false, waiting: 0, repeats: 0 },
       ...{ asked: new Map(), cancelled: new Set(), grants: [], sending: new Map() },
       given: new Bitfield(this.pieces.count),
-      ...{ notBeforeMs: 0, neededNothing: false, starvingUntilMs: 0 },
+      ...{ notBeforeMs: 0, neededNothing: false, hungry: false, starvingUntilMs: 0 },
       // By chance, lest all holders begin with the same peer.
       turn: -1 - this.random(2 ** 20),
     };

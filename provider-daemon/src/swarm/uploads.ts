@@ -24,7 +24,7 @@ export class Uploads {
   #sending = 0;
   #grants = 0;
   /** grants and waiting requests that are kept beyond what is being sent */
-  #ahead = 1;
+  #ahead = 0;
   /** pieces that were sent to the end */
   #sent = 0;
   /** bytes that were begun to be sent */
@@ -57,7 +57,7 @@ export class Uploads {
     }
     // The line stood still until the request came: grants are needed earlier.
     if (this.#sending === 0 && this.#queue.length === 0 && this.#sent > 0) {
-      this.#ahead = Math.min(this.#ahead + 1, swarmLimits.ahead);
+      this.#ahead = Math.min(this.#ahead + step, swarmLimits.ahead);
     }
     peer.waiting += 1;
     this.#queue.push({ peer, piece });
@@ -75,6 +75,7 @@ export class Uploads {
   /** A peer has room again, or gets nothing at all. */
   wants(peer: Peer, starving: boolean): void {
     peer.notBeforeMs = 0;
+    peer.hungry = true;
     if (starving) peer.starvingUntilMs = this.#state.nowMs + swarmTimes.starvingMs;
   }
 
@@ -98,7 +99,7 @@ export class Uploads {
     } else if (2 * this.#state.pieces.bytesOf(piece) >= this.#state.pieces.largest) {
       this.#window.sample(this.#state.nowMs - sinceMs);
     }
-    if (this.#queue.length > 1 && this.#ahead > 1) this.#ahead -= 1;
+    if (this.#queue.length > 1 && this.#ahead > 1) this.#ahead -= step;
   }
 
   /** Grants, requests and pieces of a peer are void. */
@@ -131,14 +132,14 @@ export class Uploads {
   fill(): void {
     const slots = this.#slots();
     while (this.#sending < slots && this.#queue.length > 0) this.#begin(this.#queue.shift() as Waiting);
-    while (this.#sending + this.#queue.length + this.#grants < slots + this.#ahead) {
+    while (this.#sending + this.#queue.length + this.#grants < slots + Math.floor(this.#ahead)) {
       const fresh = this.#takeFresh();
       const peer = this.#next(fresh !== undefined);
       if (peer === undefined) {
         if (fresh !== undefined) this.#fresh.add(fresh);
         return;
       }
-      this.#grant(peer, fresh);
+      this.#grant(peer, fresh, this.#sending + this.#queue.length + this.#grants < slots);
     }
   }
 
@@ -162,12 +163,13 @@ export class Uploads {
     this.#state.do({ type: 'send-piece', peer: peer.id, piece });
   }
 
-  #grant(peer: Peer, piece: number | undefined): void {
+  #grant(peer: Peer, piece: number | undefined, now: boolean): void {
     this.#turn += 1;
     peer.turn = this.#turn;
+    peer.hungry = false;
     peer.grants.push({ piece, untilMs: this.#state.nowMs + swarmTimes.grantMs });
     this.#grants += 1;
-    this.#state.send(peer, { type: 'grant', piece });
+    this.#state.send(peer, { type: 'grant', piece, now });
   }
 
   /** @returns true when there was one for the piece */
@@ -208,7 +210,7 @@ export class Uploads {
       const own = peer.grants.length + peer.waiting + peer.sending.size;
       if (own > load || own >= swarmLimits.queuePerPeer || peer.lacks <= own) continue;
       if (peer.notBeforeMs > this.#state.nowMs || (thrifty && peer.starvingUntilMs <= this.#state.nowMs)) continue;
-      if (own === load && best !== undefined && peer.turn > best.turn) continue;
+      if (own === load && best !== undefined && !isBefore(peer, best)) continue;
       [best, load] = [peer, own];
     }
     return best;
@@ -220,4 +222,9 @@ export class Uploads {
     const underWay = (this.#queue.length + this.#grants + 1) * this.#state.pieces.largest;
     return this.#givenBytes + underWay > this.#thriftBytes;
   }
+}
+
+/** Those who said that they have room go first, then those who were granted something the longest time ago. */
+function isBefore(one: Peer, other: Peer): boolean {
+  return one.hungry === other.hungry ? one.turn < other.turn : one.hungry;
 }

@@ -53,6 +53,6 @@ export class Window {
 
   /** True for a piece that takes so long that it should not hold up others. */
   isHeldUp(ageMs: number): boolean {
-    return ageMs > hindered * this.#shortestMs;
+    return ageMs > undisturbed * this.#shortestMs;
   }
 }
