@@ -21,7 +21,8 @@ export class Uploads {
   /** Pieces here that nobody else has, so far as is known, and that nobody has been given. */
   readonly #fresh: Wanted;
   #queue: Waiting[] = [];
-  #sending = 0;
+  /** pieces on their way: by peer and piece, since when */
+  readonly #sending = new Map<string, number>();
   #grants = 0;
   /** grants and waiting requests that are kept beyond what is being sent */
   #ahead = 0;
@@ -56,7 +57,7 @@ export class Uploads {
       return;
     }
     // The line stood still until the request came: grants are needed earlier.
-    if (this.#sending === 0 && this.#queue.length === 0 && this.#sent > 0) {
+    if (this.#sending.size === 0 && this.#queue.length === 0 && this.#sent > 0) {
       this.#ahead = Math.min(this.#ahead + step, swarmLimits.ahead);
     }
     peer.waiting += 1;
@@ -92,7 +93,7 @@ export class Uploads {
     const sinceMs = peer.sending.get(piece);
     if (sinceMs === undefined) return;
     peer.sending.delete(piece);
-    this.#sending -= 1;
+    this.#sending.delete(keyOf(peer, piece));
     this.#sent += 1;
     if (!ok) {
       this.#state.send(peer, { type: 'refuse', piece, lost: true });
@@ -106,7 +107,7 @@ export class Uploads {
   gone(peer: Peer): void {
     while (peer.grants.length > 0) this.#endGrant(peer, 0);
     this.#queue = this.#queue.filter((one) => one.peer !== peer);
-    this.#sending -= peer.sending.size;
+    for (const piece of peer.sending.keys()) this.#sending.delete(keyOf(peer, piece));
     peer.sending.clear();
   }
 
@@ -130,26 +131,25 @@ export class Uploads {
 
   /** Sends what may be sent, and grants what may be granted. */
   fill(): void {
+    if (this.#state.have.size === 0) return;
     const slots = this.#slots();
-    while (this.#sending < slots && this.#queue.length > 0) this.#begin(this.#queue.shift() as Waiting);
-    while (this.#sending + this.#queue.length + this.#grants < slots + Math.floor(this.#ahead)) {
+    while (this.#sending.size < slots && this.#queue.length > 0) this.#begin(this.#queue.shift() as Waiting);
+    while (this.#sending.size + this.#queue.length + this.#grants < slots + Math.floor(this.#ahead)) {
       const fresh = this.#takeFresh();
       const peer = this.#next(fresh !== undefined);
       if (peer === undefined) {
         if (fresh !== undefined) this.#fresh.add(fresh);
         return;
       }
-      this.#grant(peer, fresh, this.#sending + this.#queue.length + this.#grants < slots);
+      this.#grant(peer, fresh, this.#sending.size + this.#queue.length + this.#grants < slots);
     }
   }
 
   /** Pieces that may be sent side by side: one that takes too long does not hold up the others. */
   #slots(): number {
     let slots = this.#window.size;
-    for (const peer of this.#state.peers.values()) {
-      for (const sinceMs of peer.sending.values()) {
-        if (this.#window.isHeldUp(this.#state.nowMs - sinceMs)) slots += 1;
-      }
+    for (const sinceMs of this.#sending.values()) {
+      if (this.#window.isHeldUp(this.#state.nowMs - sinceMs)) slots += 1;
     }
     return Math.min(slots, swarmLimits.uploads);
   }
@@ -158,7 +158,7 @@ export class Uploads {
     peer.waiting -= 1;
     peer.given.add(piece);
     peer.sending.set(piece, this.#state.nowMs);
-    this.#sending += 1;
+    this.#sending.set(keyOf(peer, piece), this.#state.nowMs);
     this.#givenBytes += this.#state.pieces.bytesOf(piece);
     this.#state.do({ type: 'send-piece', peer: peer.id, piece });
   }
@@ -223,6 +223,8 @@ export class Uploads {
     return this.#givenBytes + underWay > this.#thriftBytes;
   }
 }
+
+const keyOf = (peer: Peer, piece: number): string => `${piece}/${peer.id}`;
 
 /** Those who said that they have room go first, then those who were granted something the longest time ago. */
 function isBefore(one: Peer, other: Peer): boolean {
