@@ -19,6 +19,8 @@ type Happening = SwarmEvent extends infer Event ? (Event extends SwarmEvent ? Om
 
 interface Copy {
   readonly disk: Bitfield;
+  /** true pieces that came and are not on the disk */
+  readonly arrived: Set<number>;
   machine: SwarmMachine;
   doneMs: number | undefined;
   sentBytes: number;
@@ -46,7 +48,14 @@ export class Node {
       const claims = this.plan.holder || this.plan.character === 'liar' || this.plan.character === 'miser';
       const disk = claims ? Bitfield.full(count) : new Bitfield(count);
       const machine = this.#newMachine(manifest, disk);
-      return { disk, machine, doneMs: claims ? 0 : undefined, sentBytes: 0, wastedBytes: 0 };
+      return {
+        disk,
+        arrived: new Set<number>(),
+        machine,
+        doneMs: claims ? 0 : undefined,
+        sentBytes: 0,
+        wastedBytes: 0,
+      };
     });
   }
 
@@ -100,9 +109,11 @@ export class Node {
     });
   }
 
-  /** What the machine has, for tests: it must be what the disk has. */
-  had(manifest: number): Bitfield {
-    return (this.#copies[manifest] as Copy).disk;
+  /** True when the machines have what is on the disk, no more and no less; only true pieces are put there. */
+  get isConsistent(): boolean {
+    return this.#copies.every(({ disk, machine }) => {
+      return machine.had === disk.size && [...disk].every((piece) => machine.has(piece));
+    });
   }
 
   /** Something has come from a peer. */
@@ -115,6 +126,7 @@ export class Node {
       else {
         const { piece, isTrue } = parcel;
         if (!isTrue || copy.disk.has(piece)) copy.wastedBytes += this.#bytesOf(manifest, piece);
+        if (isTrue) copy.arrived.add(piece);
         this.#happens(manifest, { type: 'arrived', peer: from.id, piece, verified: isTrue });
       }
     }
@@ -168,6 +180,7 @@ export class Node {
   #write(manifest: number, piece: number, machine: SwarmMachine): void {
     const copy = this.#copies[manifest] as Copy;
     if (!this.isUp || copy.machine !== machine) return;
+    if (!copy.arrived.delete(piece)) throw new Error(`piece ${piece} is to be written, but no true one came`);
     copy.disk.add(piece);
     this.#happens(manifest, { type: 'written', piece, ok: true });
   }

@@ -1,0 +1,68 @@
+/**
+ * `npm run bench:manifests`: how long a manifest takes to the last peer, and what its first holder sends, against the
+ * number of peers; and the same for a single piece, which spreads by doubling. A simulation: its clock is its own, so the
+ * figures are the same on every machine.
+ */
+import { parseArgs } from 'node:util';
+import { pieceMs, type SpreadFigures, spread } from '../simulate-manifests/figures.ts';
+import { usualLine, usualPieceBytes } from '../simulate-manifests/scenario.ts';
+
+const usage = `npm run bench:manifests [-- OPTIONS]
+
+  --peers LIST     how many peers share, the first holder among them (2,8,64,512)
+  --pieces N       of the manifest (64)
+  --seed N         of the simulation (1)
+  --json           one JSON object a line, the last one sums up
+`;
+
+const { values } = parseArgs({
+  options: {
+    peers: { type: 'string', default: '2,8,64,512' },
+    pieces: { type: 'string', default: '64' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+function print(figures: SpreadFigures): void {
+  const { peers, pieces, lastPeerMs, pieceTimes, firstHolderCopies } = figures;
+  if (values.json) console.log(JSON.stringify(figures));
+  else {
+    const name = `${peers} peers, ${pieces} piece${pieces === 1 ? '' : 's'}`;
+    const time = `last peer ${Math.round(lastPeerMs)} ms (${pieceTimes.toFixed(1)} piece times)`;
+    console.log(`${name}: ${time}, first holder ${firstHolderCopies.toFixed(2)} copies`);
+  }
+}
+
+function main(): void {
+  if (values.help) {
+    process.stdout.write(usage);
+    return;
+  }
+  const [counts, pieces, seed] = [values.peers.split(',').map(Number), Number(values.pieces), Number(values.seed)];
+  if (![...counts, pieces].every((one) => Number.isInteger(one) && one > 0) || !Number.isInteger(seed)) {
+    throw new Error(usage);
+  }
+  if (!values.json) {
+    const { up, latencyMs } = usualLine;
+    const line = `${(8 * up) / 1e6} Mbit/s either way, ${2 * latencyMs} ms apart`;
+    console.log(`${line}, pieces of ${usualPieceBytes / 1024} KiB, each ${Math.round(pieceMs)} ms`);
+  }
+  const all = counts.map((peers) => {
+    const figures = spread(peers, pieces, seed);
+    print(figures);
+    return figures;
+  });
+  for (const peers of counts) print(spread(peers, 1, seed));
+  const byPeers = (of: (figures: SpreadFigures) => number): Record<string, number> =>
+    Object.fromEntries(all.map((figures) => [figures.peers, of(figures)]));
+  console.log(
+    JSON.stringify({
+      last_peer_ms: byPeers(({ lastPeerMs }) => Math.round(lastPeerMs)),
+      first_holder_copies: byPeers(({ firstHolderCopies }) => Number(firstHolderCopies.toFixed(3))),
+    }),
+  );
+}
+
+main();
