@@ -1,27 +1,26 @@
 /** Who is connected with whom: everybody dials some others by chance, up to what a machine takes. */
 import { swarmLimits } from '@mu/provider-daemon/swarm/limits';
-import type { Node } from './node.ts';
-import type { World } from './world.ts';
+import type { Connections, Member, Surroundings } from './surroundings.ts';
 
 /** Connections that a peer sees to itself; others dial it as well. */
 const dialled = 24;
 
-export class Links {
-  readonly #world: World;
+export class Links implements Connections {
+  readonly #world: Surroundings;
   /** of each peer, those it is connected with */
-  readonly #of = new Map<Node, Set<Node>>();
+  readonly #of = new Map<Member, Set<Member>>();
   #border: number | undefined;
 
-  constructor(world: World) {
+  constructor(world: Surroundings) {
     this.#world = world;
   }
 
   /** Those a peer is connected with. */
-  of(node: Node): ReadonlySet<Node> {
+  of(node: Member): ReadonlySet<Member> {
     return this.#of.get(node) ?? new Set();
   }
 
-  areJoined(one: Node, other: Node): boolean {
+  areJoined(one: Member, other: Member): boolean {
     return this.of(one).has(other);
   }
 
@@ -42,27 +41,27 @@ export class Links {
     this.#border = undefined;
   }
 
-  cut(one: Node, other: Node): void {
+  cut(one: Member, other: Member): void {
     if (!this.#of.get(one)?.delete(other)) return;
     this.#of.get(other)?.delete(one);
     one.lost(other);
     other.lost(one);
   }
 
-  #isOpen(one: Node, other: Node): boolean {
+  #isOpen(one: Member, other: Member): boolean {
     const { [one.index]: a, [other.index]: b } = this.#world.nodes;
     if (!a?.isUp || !b?.isUp || one.shuns(other) || other.shuns(one)) return false;
     return this.#border === undefined || one.index < this.#border === other.index < this.#border;
   }
 
-  #dialFrom(node: Node): void {
+  #dialFrom(node: Member): void {
     const { nodes, random } = this.#world;
     if (!node.isUp) return;
     const own = this.#linksOf(node);
     const few = Math.min(dialled, nodes.length - 1);
     // Not all at once, and not for ever: those that cannot be had are tried again later.
     for (let tries = 0; own.size < few && tries < 4 * few; tries += 1) {
-      const other = nodes[random(nodes.length)] as Node;
+      const other = nodes[random(nodes.length)] as Member;
       if (other === node || own.has(other) || !this.#isOpen(node, other)) continue;
       const theirs = this.#linksOf(other);
       if (theirs.size >= swarmLimits.peers) continue;
@@ -73,8 +72,8 @@ export class Links {
     }
   }
 
-  #linksOf(node: Node): Set<Node> {
-    const known = this.#of.get(node) ?? new Set<Node>();
+  #linksOf(node: Member): Set<Member> {
+    const known = this.#of.get(node) ?? new Set<Member>();
     this.#of.set(node, known);
     return known;
   }

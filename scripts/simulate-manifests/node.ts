@@ -2,17 +2,9 @@
 import { Bitfield } from '@mu/provider-daemon/swarm/bitfield';
 import type { SwarmEffect, SwarmEvent } from '@mu/provider-daemon/swarm/events';
 import { SwarmMachine } from '@mu/provider-daemon/swarm/machine';
-import type { SwarmMessage } from '@mu/provider-daemon/swarm/messages';
 import { type Line, newLine, type Transfer } from './lines.ts';
 import type { PeerPlan } from './scenario.ts';
-import type { PeerResult, World } from './world.ts';
-
-/** What goes over a connection. */
-type Parcel = { readonly manifest: number } & (
-  | { readonly message: SwarmMessage }
-  | { readonly begun: number }
-  | { readonly piece: number; readonly isTrue: boolean }
-);
+import type { Member, Parcel, PeerResult, Surroundings } from './surroundings.ts';
 
 /** An event without its time. */
 type Happening = SwarmEvent extends infer Event ? (Event extends SwarmEvent ? Omit<Event, 'atMs'> : never) : never;
@@ -27,19 +19,19 @@ interface Copy {
   wastedBytes: number;
 }
 
-export class Node {
+export class Node implements Member {
   readonly index: number;
   readonly plan: PeerPlan;
   readonly line: Line;
   isUp = false;
-  readonly #world: World;
+  readonly #world: Surroundings;
   readonly #copies: Copy[];
   readonly #shunned = new Set<string>();
-  readonly #transfers = new Map<Transfer, Node>();
+  readonly #transfers = new Map<Transfer, Member>();
   /** so that what was sent before a connection ended does not come over the next one */
-  readonly #sessions = new Map<Node, number>();
+  readonly #sessions = new Map<Member, number>();
 
-  constructor(world: World, index: number) {
+  constructor(world: Surroundings, index: number) {
     this.#world = world;
     this.index = index;
     this.plan = world.scenario.peers[index] as PeerPlan;
@@ -81,17 +73,17 @@ export class Node {
     });
   }
 
-  shuns(other: Node): boolean {
+  shuns(other: Member): boolean {
     return this.#shunned.has(other.id);
   }
 
-  met(other: Node): void {
+  met(other: Member): void {
     this.#copies.forEach((_, manifest) => {
       this.#happens(manifest, { type: 'came', peer: other.id });
     });
   }
 
-  lost(other: Node): void {
+  lost(other: Member): void {
     this.#sessions.set(other, (this.#sessions.get(other) ?? 0) + 1);
     for (const [transfer, to] of [...this.#transfers]) {
       if (to !== other) continue;
@@ -117,7 +109,7 @@ export class Node {
   }
 
   /** Something has come from a peer. */
-  receive(from: Node, parcels: readonly Parcel[]): void {
+  receive(from: Member, parcels: readonly Parcel[]): void {
     for (const parcel of parcels) {
       const { manifest } = parcel;
       const copy = this.#copies[manifest] as Copy;
@@ -133,7 +125,7 @@ export class Node {
   }
 
   #newMachine(manifest: number, disk: Bitfield): SwarmMachine {
-    const pieces = this.#world.pieces[manifest] as World['pieces'][number];
+    const pieces = this.#world.pieces[manifest] as Surroundings['pieces'][number];
     const have = Bitfield.read(disk.toBytes(), pieces.count) as Bitfield;
     return new SwarmMachine({ pieces, have, random: this.#world.random });
   }
@@ -185,14 +177,14 @@ export class Node {
     this.#happens(manifest, { type: 'written', piece, ok: true });
   }
 
-  #drop(other: Node, reason: string, forGood: boolean): void {
+  #drop(other: Member, reason: string, forGood: boolean): void {
     this.#world.drops[reason] = (this.#world.drops[reason] ?? 0) + 1;
     if (forGood) this.#shunned.add(other.id);
     // Not before this machine has said all that it wants done.
     this.#world.agenda.after(0, () => this.#world.links.cut(this, other));
   }
 
-  #sendPiece(manifest: number, to: Node, piece: number): void {
+  #sendPiece(manifest: number, to: Member, piece: number): void {
     const bytes = this.#bytesOf(manifest, piece);
     const copy = this.#copies[manifest] as Copy;
     this.#post(to, [{ manifest, begun: piece }]);
@@ -205,15 +197,15 @@ export class Node {
     this.#transfers.set(transfer, to);
   }
 
-  #post(to: Node, parcels: readonly Parcel[]): void {
+  #post(to: Member, parcels: readonly Parcel[]): void {
     const session = this.#sessions.get(to) ?? 0;
     this.#world.agenda.after(this.#world.latencyMs(this, to), () => {
       if ((this.#sessions.get(to) ?? 0) === session && this.#world.links.areJoined(this, to)) to.receive(this, parcels);
     });
   }
 
-  #nodeOf(id: string): Node {
-    return this.#world.nodes[Number(id)] as Node;
+  #nodeOf(id: string): Member {
+    return this.#world.nodes[Number(id)] as Member;
   }
 
   /** Asks everybody for the first piece, with leave or without. */

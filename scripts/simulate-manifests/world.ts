@@ -7,17 +7,7 @@ import { Lines } from './lines.ts';
 import { Links } from './links.ts';
 import { Node } from './node.ts';
 import type { Mishap, Scenario } from './scenario.ts';
-
-/** What became of a manifest at a peer. */
-export interface PeerResult {
-  readonly peer: number;
-  readonly manifest: number;
-  /** undefined: it never had all */
-  readonly doneMs: number | undefined;
-  readonly sentBytes: number;
-  /** verified bytes that came more than once, and false ones */
-  readonly wastedBytes: number;
-}
+import type { Member, PeerResult, Surroundings } from './surroundings.ts';
 
 export interface Outcome {
   readonly peers: readonly PeerResult[];
@@ -30,7 +20,7 @@ export interface Outcome {
   readonly events: number;
 }
 
-export class World {
+export class World implements Surroundings {
   readonly scenario: Scenario;
   readonly agenda = new Agenda();
   readonly lines = new Lines(this.agenda);
@@ -73,14 +63,14 @@ export class World {
   }
 
   /** A peer has all of a manifest for the first time. */
-  finished(node: Node): void {
+  finished(node: Member): void {
     const lost = this.scenario.mishaps.some((one) => one.kind === 'vanish' && one.peer === node.index);
     if (node.plan.character !== 'honest' || node.plan.holder || lost) return;
     this.#unfinished -= 1;
     this.#lastMs = this.agenda.nowMs;
   }
 
-  latencyMs(one: Node, other: Node): number {
+  latencyMs(one: Member, other: Member): number {
     return one.plan.latencyMs + other.plan.latencyMs;
   }
 
