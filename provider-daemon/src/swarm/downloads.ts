@@ -82,6 +82,8 @@ export class Downloads {
       this.#forgetRequest(peer, piece);
     }
     if (this.#state.have.has(piece) || this.#state.writing.has(piece)) return;
+    // One that was taken back is welcome, but not beyond what may be in memory.
+    if (asked === undefined && this.#asked + this.#state.writing.size >= swarmLimits.requests) return;
     for (const other of [...(this.#askers.get(piece) ?? [])]) this.#takeBack(other, piece);
     this.#wanted.delete(piece);
     this.#state.writing.add(piece);

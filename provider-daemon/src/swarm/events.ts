@@ -28,6 +28,8 @@ export type DropReason =
   | 'unasked'
   /** pieces that it has been sent already, again and again */
   | 'repeats'
+  /** more messages than anybody needs */
+  | 'flood'
   /** it grants and does not give */
   | 'timeouts'
   | 'too-many-peers'

@@ -26,6 +26,8 @@ export const swarmLimits = {
   unasked: 32,
   /** requests of a peer for pieces that it was sent already before it is dropped */
   repeats: 8,
+  /** messages of a peer within `tickMs` before it is dropped: some are answered, some have all pieces looked through */
+  messages: 1_024,
   /** requests in a row that a peer left without answer before it is dropped */
   timeouts: 3,
   /** copies that a first holder sends before it leaves the others to one another */

@@ -6,7 +6,7 @@
 import { Bitfield } from './bitfield.ts';
 import { Downloads } from './downloads.ts';
 import type { SwarmEffect, SwarmEvent } from './events.ts';
-import { swarmLimits } from './limits.ts';
+import { swarmLimits, swarmTimes } from './limits.ts';
 import type { SwarmMessage } from './messages.ts';
 import { type Peer, PeerFault, SwarmState, type SwarmStateOptions } from './state.ts';
 import { Uploads } from './uploads.ts';
@@ -92,11 +92,21 @@ export class SwarmMachine {
   }
 
   #message(peer: Peer, message: SwarmMessage): void {
+    this.#count(peer);
     if (message.type === 'pieces') this.#introduced(peer, message);
     else if (peer.have === undefined) throw new PeerFault('bad-message');
     else if ('piece' in message && message.piece !== undefined && !this.#state.exists(message.piece)) {
       throw new PeerFault('bad-message');
     } else this.#heard(peer, message);
+  }
+
+  #count(peer: Peer): void {
+    if (this.#state.nowMs - peer.countedMs >= swarmTimes.tickMs) {
+      peer.countedMs = this.#state.nowMs;
+      peer.messages = 0;
+    }
+    peer.messages += 1;
+    if (peer.messages > swarmLimits.messages) throw new PeerFault('flood');
   }
 
   #heard(peer: Peer, message: Exclude<SwarmMessage, { type: 'pieces' }>): void {
@@ -105,6 +115,7 @@ export class SwarmMachine {
         if (this.#state.learn(peer, message.piece)) this.#downloads.offered(peer);
         break;
       case 'done':
+        if (peer.have?.isFull === true) break;
         for (let piece = 0; piece < this.#state.pieces.count; piece += 1) this.#state.learn(peer, piece);
         this.#downloads.offered(peer);
         break;

@@ -33,6 +33,9 @@ export interface Peer {
   lacks: number;
   /** it sent pieces that nobody asked for, or requests without a grant: how many */
   unasked: number;
+  /** messages that came since `countedMs` */
+  messages: number;
+  countedMs: number;
 
   /** our requests, by piece */
   readonly asked: Map<number, Asked>;
@@ -114,6 +117,7 @@ export class SwarmState {
     const peer: Peer = {
       id,
       have: undefined,
+      ...{ messages: 0, countedMs: this.nowMs },
       ...{ offers: 0, lacks: 0, unasked: 0, timeouts: 0, declined: false, waiting: 0, repeats: 0 },
       ...{ asked: new Map(), cancelled: new Set(), grants: [], sending: new Map() },
       given: new Bitfield(this.pieces.count),

@@ -56,6 +56,8 @@ export class Uploads {
       this.#state.send(peer, { type: 'refuse', piece, lost: !this.#state.have.has(piece) });
       return;
     }
+    // Asked for again after a time-out of the other side's: the one copy answers both.
+    if (this.#isUnderWay(peer, piece)) return;
     // The line stood still until the request came: grants are needed earlier.
     if (this.#sending.size === 0 && this.#queue.length === 0 && this.#sent > 0) {
       this.#ahead = Math.min(this.#ahead + step, swarmLimits.ahead);
@@ -170,6 +172,10 @@ export class Uploads {
     peer.grants.push({ piece, untilMs: this.#state.nowMs + swarmTimes.grantMs });
     this.#grants += 1;
     this.#state.send(peer, { type: 'grant', piece, now });
+  }
+
+  #isUnderWay(peer: Peer, piece: number): boolean {
+    return peer.sending.has(piece) || this.#queue.some((one) => one.peer === peer && one.piece === piece);
   }
 
   /** @returns true when there was one for the piece */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { swarmLimits } from '../../src/swarm/limits.ts';
+import { swarmLimits, swarmTimes } from '../../src/swarm/limits.ts';
 import type { SwarmMessage } from '../../src/swarm/messages.ts';
 import { bits, done, Harness, said } from './harness.ts';
 
@@ -81,4 +81,16 @@ test('what is said by or of peers that are not there is no matter', () => {
   ]) {
     expect(effects).toEqual([]);
   }
+});
+
+test('more messages than anybody needs drop the peer; as many in each tick do not', () => {
+  const swarm = new Harness(1, []);
+  swarm.peer('a');
+  for (let tick = 0; tick < 3; tick += 1) {
+    swarm.pass(swarmTimes.tickMs);
+    for (let time = 0; time < swarmLimits.messages; time += 1) swarm.hear('a', { type: 'have', piece: 0 });
+  }
+  expect(swarm.machine.peers).toBe(1);
+  const drop = { type: 'drop', peer: 'a', reason: 'flood', forGood: true };
+  expect(done(swarm.hear('a', { type: 'have', piece: 0 }))).toEqual([drop]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { maxWaitingJobs, RateLimiter, type RateLimits } from '../../src/swarm/rate-limiter.ts';
+import { maxBuckets, maxWaitingJobs, RateLimiter, type RateLimits } from '../../src/swarm/rate-limiter.ts';
 import { TokenBucket } from '../../src/swarm/token-bucket.ts';
 
 const unlimited = Number.POSITIVE_INFINITY;
@@ -126,4 +126,18 @@ test('no more waits than may, and what is removed does not come', () => {
   limiter.remove('b');
   expect(limiter.waiting).toBe(0);
   expect(limiter.release(1_000_000)).toEqual([]);
+});
+
+test('of more peers than are remembered those are forgotten that owe nothing', () => {
+  const limiter = new RateLimiter<undefined>({ total: unlimited, perPeer: 1_000, burst: 1_000 });
+  limiter.add(job('a', 'debtor', 1_000));
+  expect(limiter.release(0)).toHaveLength(1);
+  for (let count = 0; count < maxBuckets + 10; count += 1) {
+    limiter.add(job('a', `${count}`, 1));
+    expect(limiter.nextMs(0)).toBe(0);
+    limiter.remove('a');
+  }
+  limiter.add(job('a', 'debtor', 1_000));
+  expect(limiter.release(0)).toEqual([]);
+  expect(limiter.release(1_000)).toHaveLength(1);
 });

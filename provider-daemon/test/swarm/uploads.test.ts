@@ -89,6 +89,20 @@ test('never more pieces side by side than may be', () => {
   expect(sending).toBe(swarmLimits.uploads);
 });
 
+test('no more grants ahead than may be', () => {
+  const swarm = new Harness(400, all(400));
+  for (let at = 0; at < 20; at += 1) swarm.peer(`${at}`);
+  // The line stands still between any two pieces, and none hinders another.
+  for (let round = 0; round < 100; round += 1) {
+    const [grant] = saidOf(swarm.pass(swarmTimes.grantMs + 1), 'grant');
+    const [to, piece] = [grant?.to as string, grant?.piece as number];
+    swarm.request(to, piece);
+    swarm.sent(to, piece);
+  }
+  const grants = saidOf(swarm.pass(swarmTimes.grantMs + 1), 'grant');
+  expect(grants).toHaveLength(swarmLimits.uploads + swarmLimits.ahead);
+});
+
 test('grants that are declined or not used go to others', () => {
   const swarm = new Harness(1, [0]);
   const [first] = saidOf(swarm.peer('a'), 'grant');
@@ -139,6 +153,21 @@ test('a piece asked for again and again drops the peer', () => {
     swarm.sent('a', 0);
   }
   expect(dropped).toEqual({ type: 'drop', peer: 'a', reason: 'repeats', forGood: true });
+});
+
+test('a piece that is on its way is not sent a second time beside the first', () => {
+  const swarm = new Harness(4, all(4));
+  swarm.peer('b', ...all(4));
+  swarm.peer('a');
+  swarm.request('a', 0);
+  swarm.nowMs += 100;
+  expect(saidOf(swarm.sent('a', 0), 'grant')).toMatchObject([{ to: 'a', piece: undefined }]);
+  expect(done(swarm.request('a', 1))).toHaveLength(1);
+  // It takes longer than the first one, so that there is a grant beside it.
+  expect(saidOf(swarm.pass(200), 'grant')).toHaveLength(1);
+  const effects = swarm.request('a', 1);
+  expect(done(effects)).toEqual([]);
+  expect(saidOf(effects, 'refuse')).toEqual([]);
 });
 
 test('what is taken back before it was sent is not sent', () => {
