@@ -117,10 +117,12 @@ async function watch(reference: ImageReference, { progress, options, giveUp, sig
     }
     const free = await freeBytes();
     if (before === undefined || free === undefined) continue;
-    // Both the fetched and the unpacked layers stand on the disk for a while.
+    // Both the fetched and the unpacked layers stand on the disk for a while. Who has written what nobody tells: where it was
+    // others, the next try may come through.
     if (before - free > maxBytes + maxUnpackedBytes) {
+      const larger = `unpacked it is larger than ${maxUnpackedBytes} bytes`;
       giveUp(
-        new WorkloadError('image', `${reference.canonical}: unpacked it is larger than ${maxUnpackedBytes} bytes`),
+        new WorkloadError('image', `${reference.canonical}: ${larger}, or others fill the engine's disk meanwhile`),
       );
     } else if (free < reserveBytes && before - free > 0) {
       giveUp(new WorkloadError('failed', `no room for ${reference.canonical}: ${free} bytes are free on the disk`));

@@ -142,7 +142,10 @@ describeWithDocker('images of containers', (docker) => {
       const reference = registry.add('team/unpacked', image);
       const error = await errorOf(driver.start(fromRegistry(reference)));
       expect(error.reason).toBe('image');
-      expect(error.message).toMatch(/\d+ bytes unpacked, at most 16777216 are allowed/);
+      // Found by its size, or before by what the disk lost: the engine's is shared with other tests here.
+      expect(error.message).toMatch(
+        /\d+ bytes unpacked, at most 16777216 are allowed|unpacked it is larger than 16777216/,
+      );
       expect((await tags()).filter((tag) => tag.includes('team/unpacked') || tag.includes('/1:app.'))).toEqual([]);
     });
 
