@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ContainerDriver } from '../../../src/workloads/container/container-driver.ts';
-import type { ContainerSpec, ImageSource } from '../../../src/workloads/driver.ts';
+import type { ContainerSpec, ImageSource, WorkloadError } from '../../../src/workloads/driver.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { type ImageWish, makeImage, nodeArchitecture, type TestImage, writeOciArchive } from '../../support/images.ts';
 import { startRegistry, type TestRegistry } from '../../support/registry.ts';
@@ -44,6 +44,17 @@ describeWithDocker('images of containers', (docker) => {
   const tags = async (): Promise<string[]> => {
     const found = await docker.docker.listImages();
     return found.flatMap(({ RepoTags, RepoDigests }) => [...(RepoTags ?? []), ...(RepoDigests ?? [])]);
+  };
+
+  /** By a driver of its own: what other tests write meanwhile to the engine's disk counts against such small limits. */
+  const refusalBySmall = async (spec: ContainerSpec): Promise<WorkloadError> => {
+    const limits = { maxImageBytes: 8 * mebibyte, maxUnpackedImageBytes: 16 * mebibyte };
+    const small = await bench.driver({ allowPrivateRegistries: true, ...limits });
+    try {
+      return await errorOf(small.start(spec));
+    } finally {
+      await small.close();
+    }
   };
 
   describe('from a registry', () => {
@@ -136,11 +147,7 @@ describeWithDocker('images of containers', (docker) => {
     test('too large unpacked: refused, and gone', async () => {
       const image = await unlike('unpacked', { files: { zeros: Buffer.alloc(20 * mebibyte) } });
       const reference = registry.add('team/unpacked', image);
-      // A driver of its own: what other tests write meanwhile to the engine's disk counts against such small limits.
-      const limits = { maxImageBytes: 8 * mebibyte, maxUnpackedImageBytes: 16 * mebibyte };
-      const small = await bench.driver({ allowPrivateRegistries: true, ...limits });
-      const error = await errorOf(small.start(fromRegistry(reference)));
-      await small.close();
+      const error = await refusalBySmall(fromRegistry(reference));
       expect(error.reason).toBe('image');
       // Found by its size, or before by what the disk lost.
       expect(error.message).toMatch(
@@ -201,7 +208,7 @@ describeWithDocker('images of containers', (docker) => {
     test('too large unpacked: refused before the engine gets it', async () => {
       const path = join(bench.folder, 'zeros.tar');
       await writeOciArchive(await unlike('zeros', { files: { zeros: Buffer.alloc(20 * mebibyte) } }), path);
-      const error = await errorOf(driver.start(from({ from: 'archive', path, name: 'zeros.tar' })));
+      const error = await refusalBySmall(from({ from: 'archive', path, name: 'zeros.tar' }));
       expect(error.reason).toBe('image');
       expect(error.message).toContain('zeros.tar: unpacked it is larger');
     });
