@@ -18,7 +18,8 @@ export interface MerkleProof {
   aunts: Uint8Array[];
 }
 
-const leafPrefix = new Uint8Array([0]);
+/** Before a leaf where it is hashed. */
+export const leafPrefix = new Uint8Array([0]);
 const innerPrefix = new Uint8Array([1]);
 
 /** SHA-256(0x00 ‖ leaf). */
@@ -47,6 +48,38 @@ export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
   let level = leaves.map(merkleLeafHash);
   while (level.length > 1) level = levelAbove(level);
   return level[0]!;
+}
+
+/** The root of leaves that come one by one, without holding more than a hash for each level of their tree. */
+export class RunningRoot {
+  /** Roots of whole trees, the largest first: one for each bit that is set in the number of leaves. */
+  readonly #trees: Uint8Array[] = [];
+  #leaves = 0;
+
+  /** Hashes that are held. */
+  get held(): number {
+    return this.#trees.length;
+  }
+
+  /** @param leafHash SHA-256(0x00 ‖ leaf): whoever has many, or large ones, hashes them natively */
+  add(leafHash: Uint8Array): void {
+    let tree = leafHash;
+    // As in adding one to a number: two trees of the same size become one, until there is no other of that size.
+    for (let carried = this.#leaves; carried % 2 === 1; carried = Math.floor(carried / 2)) {
+      tree = merkleInnerHash(this.#trees.pop()!, tree);
+    }
+    this.#trees.push(tree);
+    this.#leaves += 1;
+  }
+
+  /** 32 bytes, as `merkleRoot` over all leaves gives it. */
+  root(): Uint8Array {
+    const root = this.#trees.reduceRight<Uint8Array | undefined>(
+      (right, left) => (right === undefined ? left : merkleInnerHash(left, right)),
+      undefined,
+    );
+    return root ?? merkleRoot([]);
+  }
 }
 
 /** Root and one proof per leaf, in the order of the leaves. */

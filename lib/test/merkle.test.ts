@@ -7,6 +7,7 @@ import {
   merkleLeafHash,
   merkleProofs,
   merkleRoot,
+  RunningRoot,
   verifyMerkleProof,
 } from '../src/merkle.ts';
 
@@ -56,6 +57,23 @@ describe('root', () => {
       const leaves = leavesOf(count);
       expect(toHex(merkleRoot(leaves))).toBe(toHex(rootByDefinition(leaves)));
     }
+  });
+});
+
+describe('running root', () => {
+  test('every size up to 130 has the root of the definition, also between two leaves', () => {
+    const running = new RunningRoot();
+    for (const [count, leaf] of leavesOf(131).entries()) {
+      expect(toHex(running.root())).toBe(toHex(rootByDefinition(leavesOf(count))));
+      running.add(merkleLeafHash(leaf));
+    }
+  });
+
+  test('no leaf is held, but a hash for each level of the tree', () => {
+    const running = new RunningRoot();
+    const leaf = merkleLeafHash(new Uint8Array());
+    for (let at = 0; at < 100_000; at += 1) running.add(leaf);
+    expect(running.held).toBeLessThanOrEqual(17);
   });
 });
 

@@ -3,7 +3,7 @@ import type { BillLine, EscrowAccount } from '@mu/proto/billing';
 import type { Lease } from '@mu/proto/market';
 import type { Node, PriceList } from '@mu/proto/provider';
 import type { ChainClient } from '../chain/chain-client.ts';
-import { ChainError } from '../chain/errors.ts';
+import { unlessMissing } from '../chain/errors.ts';
 import { allItems } from '../chain/pages.ts';
 
 /** Single records; undefined where there is none. `VerifiedState` of the light client is one. */
@@ -43,12 +43,12 @@ export function listsOf(client: ChainClient): BillLists {
 /** Records as the node tells them, for who believes it. */
 export function believedRecords(client: ChainClient): BillRecords {
   return {
-    lease: (number) => found(async () => (await client.market.lease({ number })).lease),
-    escrow: (owner, dseq) => found(async () => (await client.billing.escrow({ owner, dseq })).escrow),
+    lease: (number) => unlessMissing(client.market.lease({ number })).then((answer) => answer?.lease),
+    escrow: (owner, dseq) => unlessMissing(client.billing.escrow({ owner, dseq })).then((answer) => answer?.escrow),
     priceList: (owner, version) =>
       version === 0n
         ? Promise.resolve(undefined)
-        : found(async () => (await client.provider.priceList({ owner, version })).priceList),
+        : unlessMissing(client.provider.priceList({ owner, version })).then((answer) => answer?.priceList),
     node: async (owner, nodeId) => {
       const nodes = await allItems(
         (pagination) => client.provider.nodes({ owner, pagination }),
@@ -57,13 +57,4 @@ export function believedRecords(client: ChainClient): BillRecords {
       return nodes.find((node) => node.nodeId === nodeId);
     },
   };
-}
-
-async function found<T>(ask: () => Promise<T | undefined>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  }
 }

@@ -22,6 +22,16 @@ export class ChainError extends Error {
   }
 }
 
+/** A record, or undefined where the chain has none. @throws whatever else the question throws */
+export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ChainError && error.notFound) return undefined;
+    throw error;
+  }
+}
+
 /** The gRPC status name in a text like `rpc error: code = NotFound desc = …`. */
 export function grpcStatusOf(text: string): string | undefined {
   return /rpc error: code = (\w+)/.exec(text)?.[1];

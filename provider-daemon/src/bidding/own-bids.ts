@@ -1,6 +1,6 @@
 /** What the chain knows of a provider's bids: asked, and put into events for the order machine. */
 import type { ChainClient } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
+import { unlessMissing } from '@mu/client/chain/errors';
 import { allItems } from '@mu/client/chain/pages';
 import { parseAmount } from '@mu/lib/amounts';
 import { type Fulfillment, FulfillmentState, type Lease, LeaseState, type OrderId } from '@mu/proto/market';
@@ -103,13 +103,4 @@ export async function registryFacts(client: ChainClient, owner: string): Promise
   );
   const latest = await unlessMissing(client.provider.priceList({ owner, version: 0n }));
   return { attestations, priceList: latest?.priceList };
-}
-
-async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  }
 }

@@ -72,7 +72,7 @@ export class DataPlane implements Plane {
       await serving.ways.open(wish);
       await serving.functions.apply(wish.functions);
       placeAll(serving, wish.workloads);
-      await serving.ways.set(wish);
+      await serving.ways.keepOnly(wish);
       this.#hosts?.set(wish.lease, wish);
       for (const gateway of wish.gateways) this.#openDoor(wish.lease, gateway, serving);
       const kept = wish.gateways.map(({ label }) => label);

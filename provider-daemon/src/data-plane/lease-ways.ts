@@ -46,9 +46,8 @@ export class LeaseWays {
     for (const wish of names) await this.#openResolver(wish);
   }
 
-  /** Opens what does not stand yet, and closes what is not named. */
-  async set(ways: ServedWays): Promise<void> {
-    await this.open(ways);
+  /** Closes what is not named. */
+  async keepOnly(ways: ServedWays): Promise<void> {
     const relays = new Set(ways.relays.map(keyOf));
     const resolvers = new Set(ways.names.map(({ address }) => address));
     for (const key of [...this.#relays.keys()]) if (!relays.has(key)) this.#closeRelay(key);
@@ -73,7 +72,7 @@ export class LeaseWays {
   }
 
   async close(): Promise<void> {
-    await this.set({ relays: [], names: [] });
+    await this.keepOnly({ relays: [], names: [] });
   }
 
   async #openRelay(wish: ServedRelay): Promise<void> {

@@ -27,7 +27,7 @@ export interface Surroundings {
 
 const dayMs = 24 * 60 * 60 * 1000;
 /** Clocks of those who check may be behind. */
-const backdatedMs = 5 * 60 * 1000;
+export const backdatedMs = 5 * 60 * 1000;
 /** A node's certificate holds for 30 days at most. */
 export const nodeLifetimeMs = 30 * dayMs;
 /** On the chain a root ends by height; the certificate itself holds for ten years. */
@@ -110,7 +110,7 @@ export function certificatePem(der: Uint8Array): string {
 }
 
 /** 16 bytes, positive and without a leading zero byte, as DER wants it. */
-function serialNumber(random: Surroundings['random']): string {
+export function serialNumber(random: Surroundings['random']): string {
   const bytes = random(16);
   bytes[0] = (bytes[0]! & 0x3f) | 0x40;
   return toHex(bytes);

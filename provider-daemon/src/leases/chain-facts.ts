@@ -3,11 +3,12 @@
  * record by record, since only these are proved; a list only says which to read.
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
+import { unlessMissing } from '@mu/client/chain/errors';
 import { tenantScopes } from '@mu/client/tenant/delegation';
 import { type Lease, LeaseState } from '@mu/proto/market';
 import type { AccessKeyFact, LeaseFact, LeaseFacts } from '../api/sources.ts';
 import type { DeploymentFacts } from '../manifests/verify-delivery.ts';
+import { isLive } from './lease-machine.ts';
 
 /** Orders whose infrastructures are kept in memory. */
 const maxKnown = 10_000;
@@ -25,7 +26,7 @@ export class ChainFacts implements LeaseFacts {
 
   async deployment(owner: string, dseq: bigint): Promise<DeploymentFacts | undefined> {
     const { leases } = await this.#client.market.leases({ owner, dseq, state: LeaseState.LEASE_STATE_UNSPECIFIED });
-    const listed = leases.filter(({ provider, state }) => provider === this.#provider && isLive(state));
+    const listed = leases.filter((lease) => lease.provider === this.#provider && isLive(lease));
     // All at once: each record waits for the block that proves it.
     const [found, held] = await Promise.all([
       unlessMissing(this.#client.deployment.deployment({ owner, dseq })),
@@ -48,7 +49,7 @@ export class ChainFacts implements LeaseFacts {
     ]);
     const lease = record?.lease;
     if (lease?.order?.owner !== of.owner || lease.order.dseq !== of.dseq) return [];
-    if (lease.provider !== this.#provider || !isLive(lease.state)) return [];
+    if (lease.provider !== this.#provider || !isLive(lease)) return [];
     const isRight = orderName(lease) === orderName(listed);
     return [{ lease: lease.number, infrastructure: isRight ? guess : await this.#infrastructureOf(lease) }];
   }
@@ -76,7 +77,7 @@ export class ChainFacts implements LeaseFacts {
       owner,
       dseq,
       infrastructure: await this.#infrastructureOf(lease),
-      live: isLive(lease.state),
+      live: isLive(lease),
     };
   }
 
@@ -93,17 +94,4 @@ export class ChainFacts implements LeaseFacts {
 
 function orderName({ order }: Lease): string {
   return order === undefined ? '' : [order.owner, order.dseq, order.infrastructure, order.round].join('/');
-}
-
-function isLive(state: LeaseState): boolean {
-  return state === LeaseState.LEASE_STATE_ACTIVE || state === LeaseState.LEASE_STATE_OUT_OF_FUNDS;
-}
-
-async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@
  * due with one transaction per block.
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
+import { unlessMissing } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import type { Sender } from '@mu/client/chain/sender';
 import { DeploymentState } from '@mu/proto/deployment';
@@ -247,12 +247,12 @@ export class LeaseKeeper {
   async #isOver(number: bigint): Promise<boolean> {
     if (this.#entries.has(number)) return false;
     const { client, provider } = this.#options;
-    const lease = (await foundOrNot(client.market.lease({ number })))?.lease;
+    const lease = (await unlessMissing(client.market.lease({ number })))?.lease;
     return lease === undefined || lease.provider !== provider || !isLive(lease);
   }
 
   async #isClosed({ owner, dseq }: Pick<ManifestRecord, 'owner' | 'dseq'>): Promise<boolean> {
-    const found = await foundOrNot(this.#options.client.deployment.deployment({ owner, dseq }));
+    const found = await unlessMissing(this.#options.client.deployment.deployment({ owner, dseq }));
     return found?.deployment?.state !== DeploymentState.DEPLOYMENT_STATE_ACTIVE;
   }
 
@@ -430,14 +430,6 @@ export class LeaseKeeper {
 /** Nobody answered who could have started anything. */
 function isAway(error: unknown): boolean {
   return error instanceof PlaneGone || (error instanceof EngineError && error.gone);
-}
-
-/** Undefined where the chain has no such record. @throws ChainError where it cannot be asked */
-function foundOrNot<T>(asked: Promise<T>): Promise<T | undefined> {
-  return asked.catch((error: unknown) => {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  });
 }
 
 function endpointsOf(work: Work): readonly string[] {

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { TenantDesk } from '../api/tenant-desk.ts';
 import type { Bidder } from '../bidding/bidder.ts';
+import { Troubles } from '../troubles.ts';
 import { Arrivals } from '../watch/arrivals.ts';
 import type { MarketListener } from '../watch/market-watch.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
@@ -34,14 +35,12 @@ export function leaseListener({ keeper, desk, bidder, seen, log }: LeaseListener
     deployment: ({ owner, dseq }) => arrivals.add(() => keeper.deployment(owner, dseq)),
     async height(height, complete) {
       seen.height = height;
-      const failed = await arrivals.taken().then(
-        () => undefined,
-        (error: unknown) => ({ error }),
-      );
+      const troubles = new Troubles();
+      await troubles.keep(arrivals.taken());
       // One that cannot be taken up keeps no other from being confirmed.
       await keeper.height(height);
       // The bidder must not hear that all leases are known where one is not: what it holds would be sold again.
-      if (failed !== undefined) throw failed.error;
+      troubles.raise();
       if (complete) isSwept = false;
       if (!isSwept) await sweep();
       bidder.leasesTold(height);

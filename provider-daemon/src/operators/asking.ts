@@ -1,7 +1,7 @@
 /** How the running daemon asks for the facts of its operator. */
 import { join } from 'node:path';
 import type { ChainClient } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
+import { unlessMissing } from '@mu/client/chain/errors';
 import { allItems } from '@mu/client/chain/pages';
 import type { ProvedViews } from '@mu/client/light/connect';
 import Docker from 'dockerode';
@@ -125,14 +125,5 @@ async function askEngine(socketPath: string): Promise<EngineState> {
     return { up: true, reason: '' };
   } catch (error) {
     return { up: false, reason: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
   }
 }

@@ -4,8 +4,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { equalBytes } from '@mu/lib/bytes';
-import { nodeUri } from '../identity/certificates.ts';
-import { backdatedMs, parseTunnelUri, type TunnelName, tunnelLifetimeMs, tunnelUri } from './certificates.ts';
+import { backdatedMs, nodeUri } from '../identity/certificates.ts';
+import { parseTunnelUri, type TunnelName, tunnelLifetimeMs, tunnelUri } from './certificates.ts';
 
 /** New peers are admitted by a view of the chain that was verified so recently. */
 export const maxViewAgeMs = 10 * 60 * 1000;

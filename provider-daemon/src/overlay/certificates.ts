@@ -6,7 +6,6 @@
 // The certificate library needs the polyfill before anything of it is loaded.
 import 'reflect-metadata';
 import { type KeyObject, X509Certificate as NodeX509 } from 'node:crypto';
-import { toHex } from '@mu/lib/bytes';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -19,13 +18,18 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { certificatePem, type NodeName, nodeUri, type Surroundings } from '../identity/certificates.ts';
+import {
+  backdatedMs,
+  certificatePem,
+  type NodeName,
+  nodeUri,
+  type Surroundings,
+  serialNumber,
+} from '../identity/certificates.ts';
 import { generateKey, toCryptoKeys, toPem } from '../identity/keys.ts';
 
 /** A tunnel's certificate holds for a day at most. */
 export const tunnelLifetimeMs = 24 * 60 * 60 * 1000;
-/** Clocks of those who check may be behind. */
-export const backdatedMs = 5 * 60 * 1000;
 
 /** One end of a tunnel: a node, and the workload that it speaks for. */
 export interface TunnelName extends NodeName {
@@ -114,13 +118,6 @@ export function tunnelRenewalMs({
   notAfterMs,
 }: Pick<TunnelCredentials, 'notBeforeMs' | 'notAfterMs'>): number {
   return (notBeforeMs + notAfterMs) / 2;
-}
-
-/** 16 bytes, positive and without a leading zero byte, as DER wants it. */
-function serialNumber(random: Surroundings['random']): string {
-  const bytes = random(16);
-  bytes[0] = (bytes[0]! & 0x3f) | 0x40;
-  return toHex(bytes);
 }
 
 function wholeSeconds(ms: number): number {

@@ -4,7 +4,7 @@
  */
 import type { EncodeObject } from '@cosmjs/proto-signing';
 import type { ChainClient } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
+import { unlessMissing } from '@mu/client/chain/errors';
 import { allItems } from '@mu/client/chain/pages';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import { equalBytes } from '@mu/lib/bytes';
@@ -84,12 +84,7 @@ export async function missingMessages(of: Registration): Promise<EncodeObject[]>
 
 /** The provider where it is known to the chain, left or not. @throws ChainError */
 export async function providerOf(client: RegistrationChain, owner: string): Promise<Provider | undefined> {
-  try {
-    return (await client.provider.provider({ owner })).provider;
-  } catch (error) {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  }
+  return (await unlessMissing(client.provider.provider({ owner })))?.provider;
 }
 
 /** @throws ChainError */

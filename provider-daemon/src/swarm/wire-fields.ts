@@ -1,4 +1,5 @@
 /** The fields of messages between peers: numbers big-endian, texts with their length, bytes. */
+import { readU64be, u64be } from '@mu/lib/bytes';
 
 /** Bytes that are no message, or a message that may not be sent. The connection ends. */
 export class WireError extends Error {
@@ -28,9 +29,7 @@ export class FieldWriter {
   /** @throws WireError outside of 0…2⁶⁴−1 */
   u64(value: bigint): void {
     if (value < 0n || value > maxU64) throw new WireError(`${value} does not fit into 64 bits`);
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, value);
-    this.#put(bytes);
+    this.#put(u64be(value));
   }
 
   /** One byte, the first flag its lowest bit. */
@@ -92,7 +91,7 @@ export class FieldReader {
   }
 
   u64(): bigint {
-    return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
+    return readU64be(this.#next(8));
   }
 
   /** @throws WireError when another bit than those of the flags is set */

@@ -3,7 +3,8 @@
  * the lines, can check that none was left out or made up afterwards. Lines are not held: while the chain is away no report
  * takes them, however many come.
  */
-import { RunningRoot } from './running-root.ts';
+import { createHash } from 'node:crypto';
+import { leafPrefix, RunningRoot } from '@mu/lib/merkle';
 
 export class RequestLog {
   readonly #roots = new Map<bigint, RunningRoot>();
@@ -11,7 +12,8 @@ export class RequestLog {
   append(lease: bigint, line: string): void {
     const root = this.#roots.get(lease) ?? new RunningRoot();
     this.#roots.set(lease, root);
-    root.add(line);
+    // Natively: there are many.
+    root.add(new Uint8Array(createHash('sha256').update(leafPrefix).update(line, 'utf8').digest()));
   }
 
   /** The root of the lines since the last call, 32 bytes; that of an empty tree where there was none. */

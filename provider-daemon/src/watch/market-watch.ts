@@ -3,7 +3,7 @@
  * of an order or a lease, never a step, so that hearing of one twice, or late, does no harm.
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
+import { unlessMissing } from '@mu/client/chain/errors';
 import type { DeploymentId } from '@mu/proto/deployment';
 import type { PageRequest } from '@mu/proto/generated/cosmos/base/query/v1beta1/pagination';
 import { type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
@@ -134,7 +134,7 @@ export class MarketWatch {
   /** As their records say: a list is not proved, it only says which to read. */
   async #tellLeases(numbers: Iterable<bigint>): Promise<void> {
     const { client, listener, provider } = this.#options;
-    for (const found of await eachOf([...numbers], (number) => unlessGone(client.market.lease({ number })))) {
+    for (const found of await eachOf([...numbers], (number) => unlessMissing(client.market.lease({ number })))) {
       const lease = found?.lease;
       if (lease?.provider !== provider) continue;
       if (isLive(lease)) this.#live.add(lease.number);
@@ -152,7 +152,7 @@ export class MarketWatch {
     ];
     const touched = touchedBy(events);
     const ids = listener.order === undefined ? [] : [...touched.orders.values()];
-    for (const found of await eachOf(ids, (id) => unlessGone(client.market.order(id)))) {
+    for (const found of await eachOf(ids, (id) => unlessMissing(client.market.order(id)))) {
       if (found?.order !== undefined && regions.includes(found.order.spec?.region ?? '')) listener.order?.(found.order);
     }
     if (listener.lease !== undefined) await this.#tellLeases(touched.leases);
@@ -183,13 +183,4 @@ async function pages<T extends Paged>(ask: (pagination: PageRequest) => Promise<
     key = Uint8Array.from(page.pagination?.nextKey ?? []);
   } while (key.length > 0);
   return found;
-}
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  }
 }

@@ -89,6 +89,10 @@ test('nothing is waited for where nothing is under way, or the lease is not serv
   await ask();
   await plane.drain('1', [first]);
   await plane.drain('2', [first]);
+  // Longer than any test lasts.
+  const underWay = new UnderWay();
+  underWay.begin(second);
+  await underWay.over([first], 3_600_000);
 });
 
 test('the wait has an end; a data plane that is gone is told as trouble, and holds nobody up', async () => {

@@ -2,7 +2,6 @@ import { expect, test } from '@jest/globals';
 import { utf8 } from '@mu/lib/bytes';
 import { merkleRoot } from '@mu/lib/merkle';
 import { RequestLog } from '../../src/usage/request-log.ts';
-import { RunningRoot } from '../../src/usage/running-root.ts';
 
 test('the root is that of a tree of all lines, however many there are; then the next one begins', () => {
   const log = new RequestLog();
@@ -16,10 +15,4 @@ test('the root is that of a tree of all lines, however many there are; then the 
   log.append(7n, 'forgotten');
   log.forget(7n);
   expect(log.takeRoot(7n)).toEqual(merkleRoot([]));
-});
-
-test('no leaf is held, but a hash for each level of the tree', () => {
-  const root = new RunningRoot();
-  for (let at = 0; at < 100_000; at += 1) root.add(`GET /some/path?number=${at} 200 1.2 ms`);
-  expect(root.held).toBeLessThanOrEqual(17);
 });

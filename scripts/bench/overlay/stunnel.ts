@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './ports.ts';
+import { freePorts } from '../../lib/localnet/ports.ts';
 
 export interface StunnelPair {
   /** Leads to the port that was given. */
@@ -44,7 +44,7 @@ export async function startStunnel(program: string, target: number, given: Stunn
     writeFileSync(join(folder, name), text, { mode: 0o600 });
     return join(folder, name);
   };
-  const [between, port] = [await freePort(), await freePort()];
+  const [between, port] = (await freePorts(2)) as [number, number];
   const common = [
     ...['foreground = yes', 'debug = 0', 'socket = l:TCP_NODELAY=1', 'socket = r:TCP_NODELAY=1', 'pid ='],
     ...['[mu]', 'sslVersionMin = TLSv1.3', 'verifyChain = yes'],

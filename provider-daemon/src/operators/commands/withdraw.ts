@@ -1,7 +1,7 @@
 /** `mu-provider withdraw`: leaves the market, step by step, each as the chain stands then. May be called again at any time. */
 import type { EncodeObject } from '@cosmjs/proto-signing';
 import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
-import { ChainError } from '@mu/client/chain/errors';
+import { ChainError, unlessMissing } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import { CloseReason, MsgAnnounceLeave, MsgCancelFulfillment, MsgCloseLease } from '@mu/proto/market';
 import { MsgDeregisterProvider } from '@mu/proto/provider';
@@ -80,10 +80,7 @@ export async function standingOf({
   provider,
 }: Pick<WithdrawOptions, 'client' | 'provider'>): Promise<Standing> {
   const height = BigInt(await client.height());
-  const found = await client.provider.provider({ owner: provider }).catch((error: unknown) => {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  });
+  const found = await unlessMissing(client.provider.provider({ owner: provider }));
   const [openBids, leases] = await Promise.all([openBidsOf(client, provider), liveLeases(client, provider)]);
   return { height, provider: found?.provider, openBids, leases };
 }

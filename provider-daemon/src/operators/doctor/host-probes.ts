@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ChainError } from '@mu/client/chain/errors';
+import { unlessMissing } from '@mu/client/chain/errors';
 import { Keystore } from '@mu/client/keys/keystore';
 import { pino } from 'pino';
 import { readPassword } from '../../config/config.ts';
@@ -123,12 +123,7 @@ async function entriesOf(
 }
 
 async function latestPrices(client: Client, owner: string): Promise<ChainEntries['priceList']> {
-  try {
-    return (await client.provider.priceList({ owner, version: 0n })).priceList;
-  } catch (error) {
-    if (error instanceof ChainError && error.notFound) return undefined;
-    throw error;
-  }
+  return (await unlessMissing(client.provider.priceList({ owner, version: 0n })))?.priceList;
 }
 
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
