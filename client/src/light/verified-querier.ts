@@ -14,6 +14,8 @@ import {
   QueryOrderResponse,
 } from '@mu/proto/market';
 import {
+  QueryNodeRequest,
+  QueryNodeResponse,
   QueryPriceListRequest,
   QueryPriceListResponse,
   QueryProviderRequest,
@@ -71,6 +73,9 @@ const reads: Readonly<Record<string, Read>> = {
   ),
   '/mu.provider.v1.Query/Provider': read(QueryProviderRequest, QueryProviderResponse, (state, { owner }) =>
     held(state.provider(owner), (provider) => ({ provider })),
+  ),
+  '/mu.provider.v1.Query/Node': read(QueryNodeRequest, QueryNodeResponse, (state, { owner, nodeId }) =>
+    held(state.node(owner, nodeId), (node) => ({ node })),
   ),
   '/mu.provider.v1.Query/PriceList': read(QueryPriceListRequest, QueryPriceListResponse, async (state, asked) => {
     // Version 0 stands for the provider's latest.

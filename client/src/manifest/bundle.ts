@@ -16,7 +16,7 @@ export interface DeliveryBundle {
   readonly headBytes: Uint8Array;
   /** Section keys by infrastructure. */
   readonly keys: ReadonlyMap<string, Uint8Array>;
-  /** The files that the provider's infrastructures use, by path. */
+  /** The files that go with it, by path: those that do not come from its peers. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -58,28 +58,37 @@ export function piecesOf(bundle: DeliveryBundle, path: string): DeliveredPiece[]
   return splitPieces(bytes).map((piece, index) => ({ path, index, bytes: piece, proof: proofs[index]! }));
 }
 
+/** The first message of a delivery. */
+export interface DeliveryMessage extends Pick<DeliveryBundle, 'headBytes' | 'keys'> {
+  /** Paths of the files that follow, in the order of the head. */
+  readonly files: readonly string[];
+}
+
 const deliverySchema = z.strictObject({
-  format: z.literal('mu/delivery/1'),
+  format: z.literal('mu/delivery/2'),
   head: z.string().max(Math.ceil(manifestLimits.headBytes / 3) * 4),
   keys: z
     .array(z.strictObject({ infrastructure: z.string().regex(namePattern), key: z.string() }))
     .max(manifestLimits.infrastructures),
+  /** Paths of the files that follow, in the order of the head; the others come from the holder's peers. */
+  files: z.array(z.string()).max(manifestLimits.files),
 });
 
 /** The largest first message of a delivery. */
-export const maxDeliveryBytes = Math.ceil(manifestLimits.headBytes / 3) * 4 + 64 * 1024;
+export const maxDeliveryBytes = Math.ceil(manifestLimits.headBytes / 3) * 4 + 256 * 1024;
 
 /** The first message of a delivery, as canonical JSON. It holds keys: only over TLS, or into a file of the user's own. */
-export function encodeDelivery(bundle: Pick<DeliveryBundle, 'headBytes' | 'keys'>): Uint8Array {
-  const keys = [...bundle.keys].map(([infrastructure, key]) => ({ infrastructure, key: toBase64(key) }));
-  return utf8(canonicalJson({ format: 'mu/delivery/1', head: toBase64(bundle.headBytes), keys }));
+export function encodeDelivery(message: DeliveryMessage): Uint8Array {
+  const keys = [...message.keys].map(([infrastructure, key]) => ({ infrastructure, key: toBase64(key) }));
+  const { headBytes, files } = message;
+  return utf8(canonicalJson({ format: 'mu/delivery/2', head: toBase64(headBytes), keys, files }));
 }
 
 /**
- * Head and keys of a delivery's first message. The head is not parsed yet: `parseManifest` it with what the chain says.
+ * A delivery's first message. The head is not parsed yet: `parseManifest` it with what the chain says.
  * @throws ManifestError
  */
-export function decodeDelivery(bytes: Uint8Array): { headBytes: Uint8Array; keys: Map<string, Uint8Array> } {
+export function decodeDelivery(bytes: Uint8Array): DeliveryMessage {
   if (bytes.length > maxDeliveryBytes)
     throw new ManifestError('too_large', `a delivery has at most ${maxDeliveryBytes} bytes`);
   const message = parseStrict(bytes, deliverySchema, 'schema');
@@ -89,7 +98,7 @@ export function decodeDelivery(bytes: Uint8Array): { headBytes: Uint8Array; keys
     const wrong = [...keys.values()].some(({ length }) => length !== sectionKeyBytes);
     if (wrong || keys.size !== message.keys.length)
       throw new ManifestError('schema', 'a key is of the wrong length or given twice');
-    return { headBytes: fromBase64(message.head), keys };
+    return { headBytes: fromBase64(message.head), keys, files: message.files };
   } catch (error) {
     if (error instanceof ManifestError) throw error;
     throw new ManifestError('schema', 'not base64');

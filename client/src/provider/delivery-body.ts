@@ -5,7 +5,10 @@ import type { ManifestHead } from '../manifest/head.ts';
 
 /** Length of the first message, the first message, then the bundle's files in the order of the head. Views, not copies. */
 export function deliveryBody(bundle: DeliveryBundle, head: ManifestHead): Uint8Array[] {
-  const message = encodeDelivery(bundle);
-  const files = head.files.flatMap(({ path }) => bundle.files.get(path) ?? []);
-  return [u32be(message.length), message, ...files];
+  const files = head.files.flatMap(({ path }) => {
+    const bytes = bundle.files.get(path);
+    return bytes === undefined ? [] : [{ path, bytes }];
+  });
+  const message = encodeDelivery({ ...bundle, files: files.map(({ path }) => path) });
+  return [u32be(message.length), message, ...files.map(({ bytes }) => bytes)];
 }

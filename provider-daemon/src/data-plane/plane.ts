@@ -7,6 +7,7 @@ import type { GatewayState } from '../gateway/gateway.ts';
 import type { RouteSpec } from '../gateway/routes.ts';
 import type { UpstreamInstance } from '../gateway/upstreams.ts';
 import type { ContainerPort } from '../workloads/driver.ts';
+import type { FarName, ServedLinks, ServedView } from './links.ts';
 import type { RelayFigures } from './relay-tally.ts';
 
 /** A function: its module lies on this machine. */
@@ -37,12 +38,17 @@ export interface ServedWorkload {
   readonly instances: readonly UpstreamInstance[];
 }
 
+/** Where a relay's connections go. */
+export type RelayTarget =
+  | { readonly service: string; readonly port: number }
+  | { readonly far: FarName; readonly service: string };
+
 /** An address at which connections are taken and carried to a workload. */
 export interface ServedRelay {
   readonly listen: { readonly address: string; readonly port: number };
   readonly protocol: ContainerPort['protocol'];
-  /** The workload and its port. */
-  readonly to: { readonly service: string; readonly port: number };
+  /** The workload and its port; or a workload elsewhere, by whatever link leads there. */
+  readonly to: RelayTarget;
   /** Bytes through it are counted for the bill. */
   readonly metered: boolean;
 }
@@ -119,6 +125,10 @@ export interface Plane {
   serve(lease: ServedLease): Promise<void>;
   /** The instances of these workloads have changed, others are as before; nothing where nothing was opened for the lease. */
   place(lease: string, workloads: readonly ServedWorkload[]): Promise<void>;
+  /** The links of a lease that is served or opened: those that are not named any more are cut. */
+  link(lease: string, links: ServedLinks): Promise<void>;
+  /** The chain has been looked at: tunnels whose peer may no longer have one are cut. */
+  view(view: ServedView): Promise<void>;
   /** Resolves when instances that are no longer placed answer no request any more, at the latest after `drainMs`. */
   drain(lease: string, addresses: readonly string[]): Promise<void>;
   /** No longer serves a lease; its totals stay. */

@@ -8,20 +8,19 @@ import { tenantScopes } from '@mu/client/tenant/delegation';
 import { type Lease, LeaseState } from '@mu/proto/market';
 import type { AccessKeyFact, LeaseFact, LeaseFacts } from '../api/sources.ts';
 import type { DeploymentFacts } from '../manifests/verify-delivery.ts';
+import { orderKey } from '../watch/order-key.ts';
 import { isLive } from './lease-machine.ts';
-
-/** Orders whose infrastructures are kept in memory. */
-const maxKnown = 10_000;
+import { OrderNames } from './order-names.ts';
 
 export class ChainFacts implements LeaseFacts {
   readonly #client: ChainClient;
   readonly #provider: string;
-  /** Names by their orders, as proved. */
-  readonly #infrastructures = new Map<string, string>();
+  readonly #names: OrderNames;
 
   constructor(client: ChainClient, provider: string) {
     this.#client = client;
     this.#provider = provider;
+    this.#names = new OrderNames(client);
   }
 
   async deployment(owner: string, dseq: bigint): Promise<DeploymentFacts | undefined> {
@@ -45,27 +44,13 @@ export class ChainFacts implements LeaseFacts {
   ): Promise<DeploymentFacts['held']> {
     const [record, guess] = await Promise.all([
       unlessMissing(this.#client.market.lease({ number: listed.number })),
-      this.#infrastructureOf(listed),
+      this.#names.of(listed),
     ]);
     const lease = record?.lease;
     if (lease?.order?.owner !== of.owner || lease.order.dseq !== of.dseq) return [];
     if (lease.provider !== this.#provider || !isLive(lease)) return [];
-    const isRight = orderName(lease) === orderName(listed);
-    return [{ lease: lease.number, infrastructure: isRight ? guess : await this.#infrastructureOf(lease) }];
-  }
-
-  /** By its order: in the deployment another infrastructure may have taken the index since. An order's is its own for good. */
-  async #infrastructureOf(lease: Lease): Promise<string> {
-    const key = orderName(lease);
-    const known = this.#infrastructures.get(key);
-    if (known !== undefined || lease.order === undefined) return known ?? '';
-    const found = await unlessMissing(this.#client.market.order(lease.order));
-    const name = found?.order?.spec?.name ?? '';
-    if (name === '') return '';
-    const [oldest] = this.#infrastructures.keys();
-    if (this.#infrastructures.size >= maxKnown && oldest !== undefined) this.#infrastructures.delete(oldest);
-    this.#infrastructures.set(key, name);
-    return name;
+    const isRight = listed.order !== undefined && orderKey(lease.order) === orderKey(listed.order);
+    return [{ lease: lease.number, infrastructure: isRight ? guess : await this.#names.of(lease) }];
   }
 
   async lease(number: bigint): Promise<LeaseFact | undefined> {
@@ -76,7 +61,7 @@ export class ChainFacts implements LeaseFacts {
       lease: number,
       owner,
       dseq,
-      infrastructure: await this.#infrastructureOf(lease),
+      infrastructure: await this.#names.of(lease),
       live: isLive(lease),
     };
   }
@@ -90,8 +75,4 @@ export class ChainFacts implements LeaseFacts {
       expiresHeight,
     }));
   }
-}
-
-function orderName({ order }: Lease): string {
-  return order === undefined ? '' : [order.owner, order.dseq, order.infrastructure, order.round].join('/');
 }

@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { equalBytes } from '@mu/lib/bytes';
 import { backdatedMs, nodeUri } from '../identity/certificates.ts';
+import { holds, type NodeFact, type Participant, type RootFact } from '../leases/participants.ts';
 import { parseTunnelUri, type TunnelName, tunnelLifetimeMs, tunnelUri } from './certificates.ts';
 
 /** New peers are admitted by a view of the chain that was verified so recently. */
@@ -14,30 +15,8 @@ export const maxOfflineMs = 24 * 60 * 60 * 1000;
 /** Of one certificate. */
 export const maxCertificateBytes = 4096;
 
-/** A root certificate of a provider, as the chain has it. */
-export interface RootFact {
-  /** DER. */
-  readonly certificate: Uint8Array;
-  readonly validFromHeight: bigint;
-  /** The last block at which it holds; 0 for no end. */
-  readonly validToHeight: bigint;
-}
-
-/** A node, as the chain has it. */
-export interface NodeFact {
-  /** Ed25519, 32 bytes. */
-  readonly publicKey: Uint8Array;
-  readonly validFromHeight: bigint;
-  readonly validToHeight: bigint;
-  /** The block of its removal; 0 while it stands. */
-  readonly removedHeight: bigint;
-}
-
-export interface LeaseFact {
-  readonly provider: string;
-  readonly infrastructure: string;
-  readonly state: 'active' | 'out_of_funds' | 'broken' | 'closed';
-}
+/** A lease of the peer's deployment, as the chain has it. */
+export type LeaseFact = Pick<Participant, 'provider' | 'infrastructure' | 'standing'>;
 
 /** One workload of a deployment. */
 export interface WorkloadName {
@@ -248,14 +227,10 @@ function requireLife({ validFromDate, validToDate }: X509Certificate): void {
 
 function requireLease({ expected, facts }: AdmissionQuestion): void {
   const { peer, own, peerRole, connection } = expected;
-  // A lease that is out of funds has not ended: its provider may serve it on.
-  const holds = facts.leases.some(
-    ({ provider, infrastructure, state }) =>
-      provider === peer.provider &&
-      infrastructure === peer.infrastructure &&
-      (state === 'active' || state === 'out_of_funds'),
+  const isHolder = facts.leases.some(
+    (lease) => lease.provider === peer.provider && lease.infrastructure === peer.infrastructure && holds(lease),
   );
-  if (!holds) throw new Refusal('no_lease', `${peer.provider} has no lease of ${peer.infrastructure} that stands`);
+  if (!isHolder) throw new Refusal('no_lease', `${peer.provider} has no lease of ${peer.infrastructure} that stands`);
   const [caller, callee] = peerRole === 'caller' ? [peer, own] : [own, peer];
   const declared = facts.connections.some(
     (one) => one.name === connection && isWorkload(one.caller, caller) && isWorkload(one.callee, callee),

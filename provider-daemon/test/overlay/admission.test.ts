@@ -121,7 +121,7 @@ describe('the right certificate', () => {
   });
 
   it('stays admitted while its lease is out of funds', async () => {
-    const leases = [{ provider: web.provider, infrastructure: 'web-infra', state: 'out_of_funds' } as const];
+    const leases = [{ provider: web.provider, infrastructure: 'web-infra', standing: 'out_of_funds' } as const];
     expect(await reasonOf({ facts: { leases } })).toBe('admitted');
   });
 });
@@ -135,12 +135,12 @@ describe('eight wrong kinds', () => {
   it('without a lease, or of one that has ended', async () => {
     const lease = { provider: web.provider, infrastructure: 'web-infra' };
     expect(await reasonOf({ facts: { leases: [] } })).toBe('no_lease');
-    expect(await reasonOf({ facts: { leases: [{ ...lease, state: 'closed' }] } })).toBe('no_lease');
-    expect(await reasonOf({ facts: { leases: [{ ...lease, state: 'broken' }] } })).toBe('no_lease');
-    expect(await reasonOf({ facts: { leases: [{ ...lease, provider: 'mu1else', state: 'active' }] } })).toBe(
+    expect(await reasonOf({ facts: { leases: [{ ...lease, standing: 'closed' }] } })).toBe('no_lease');
+    expect(await reasonOf({ facts: { leases: [{ ...lease, standing: 'broken' }] } })).toBe('no_lease');
+    expect(await reasonOf({ facts: { leases: [{ ...lease, provider: 'mu1else', standing: 'active' }] } })).toBe(
       'no_lease',
     );
-    expect(await reasonOf({ facts: { leases: [{ ...lease, infrastructure: 'x', state: 'active' }] } })).toBe(
+    expect(await reasonOf({ facts: { leases: [{ ...lease, infrastructure: 'x', standing: 'active' }] } })).toBe(
       'no_lease',
     );
   });

@@ -30,6 +30,9 @@ export function createQueryServer(keeper: ProviderKeeper): ProviderQueries {
       const { items, pagination } = listPage(ctx, source, page, all);
       return { nodes: items, pagination };
     },
+    node: (ctx, { owner, nodeId }) => ({
+      node: found(keeper.getNode(ctx, owner, nodeId), `node ${nodeId} of ${owner}`),
+    }),
     priceLists(ctx, { owner, pagination: page }) {
       const source: Source<readonly [Uint8Array, bigint], PriceList> = {
         keys: priceLists,

@@ -42,7 +42,7 @@ export function factsOf(peer: TestProvider, workload: string, nowMs: number): Ad
     ...{ chainId, height: 100n, verifiedAtMs: nowMs },
     roots: [{ certificate: peer.root, validFromHeight: 1n, validToHeight: 0n }],
     node: { publicKey: rawPublicKey(peer.nodeKey), validFromHeight: 1n, validToHeight: 1000n, removedHeight: 0n },
-    leases: [{ provider: peer.provider, infrastructure: `${workload}-infra`, state: 'active' }],
+    leases: [{ provider: peer.provider, infrastructure: `${workload}-infra`, standing: 'active' }],
     connections: [
       {
         name: 'main',

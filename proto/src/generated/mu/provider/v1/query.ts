@@ -75,6 +75,20 @@ export interface QueryNodesResponse {
   pagination: PageResponse | undefined;
 }
 
+/** QueryNodeRequest asks for a node. */
+export interface QueryNodeRequest {
+  /** owner of the provider. */
+  owner: string;
+  /** node_id within the provider. */
+  nodeId: string;
+}
+
+/** QueryNodeResponse answers a node. */
+export interface QueryNodeResponse {
+  /** node found. */
+  node: Node | undefined;
+}
+
 /** QueryPriceListsRequest asks for the price lists of a provider. */
 export interface QueryPriceListsRequest {
   /** owner of the provider. */
@@ -686,6 +700,132 @@ export const QueryNodesResponse: MessageFns<QueryNodesResponse, "mu.provider.v1.
     message.pagination = (object.pagination !== undefined && object.pagination !== null)
       ? PageResponse.fromPartial(object.pagination)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryNodeRequest(): QueryNodeRequest {
+  return { owner: "", nodeId: "" };
+}
+
+export const QueryNodeRequest: MessageFns<QueryNodeRequest, "mu.provider.v1.QueryNodeRequest"> = {
+  $type: "mu.provider.v1.QueryNodeRequest" as const,
+
+  encode(message: QueryNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== "") {
+      writer.uint32(10).string(message.owner);
+    }
+    if (message.nodeId !== "") {
+      writer.uint32(18).string(message.nodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryNodeRequest>): QueryNodeRequest {
+    return QueryNodeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryNodeRequest>): QueryNodeRequest {
+    const message = createBaseQueryNodeRequest();
+    message.owner = object.owner ?? "";
+    message.nodeId = object.nodeId ?? "";
+    return message;
+  },
+};
+
+function createBaseQueryNodeResponse(): QueryNodeResponse {
+  return { node: undefined };
+}
+
+export const QueryNodeResponse: MessageFns<QueryNodeResponse, "mu.provider.v1.QueryNodeResponse"> = {
+  $type: "mu.provider.v1.QueryNodeResponse" as const,
+
+  encode(message: QueryNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      Node.encode(message.node, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = Node.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryNodeResponse>): QueryNodeResponse {
+    return QueryNodeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryNodeResponse>): QueryNodeResponse {
+    const message = createBaseQueryNodeResponse();
+    message.node = (object.node !== undefined && object.node !== null) ? Node.fromPartial(object.node) : undefined;
     return message;
   },
 };
@@ -1305,6 +1445,74 @@ export const QueryDefinition = {
               100,
               101,
               115,
+            ]) as Uint8Array,
+          ],
+        },
+      },
+    },
+    /** Node answers one node of a provider. */
+    node: {
+      name: "Node",
+      requestType: QueryNodeRequest as typeof QueryNodeRequest,
+      requestStream: false,
+      responseType: QueryNodeResponse as typeof QueryNodeResponse,
+      responseStream: false,
+      options: {
+        _unknownFields: {
+          578365826: [
+            new Uint8Array([
+              51,
+              18,
+              49,
+              47,
+              109,
+              117,
+              47,
+              112,
+              114,
+              111,
+              118,
+              105,
+              100,
+              101,
+              114,
+              47,
+              118,
+              49,
+              47,
+              112,
+              114,
+              111,
+              118,
+              105,
+              100,
+              101,
+              114,
+              115,
+              47,
+              123,
+              111,
+              119,
+              110,
+              101,
+              114,
+              125,
+              47,
+              110,
+              111,
+              100,
+              101,
+              115,
+              47,
+              123,
+              110,
+              111,
+              100,
+              101,
+              95,
+              105,
+              100,
+              125,
             ]) as Uint8Array,
           ],
         },
