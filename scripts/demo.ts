@@ -32,8 +32,10 @@ if (flags.help) {
   console.log(`./scripts/demo [--name NAME] [--engine solo|cometbft] [--validators N] [--keep] [--json]
        ./scripts/demo --market [--json]
        ./scripts/demo --containers [--json]
+       ./scripts/demo --photon [--json]
   --market      the market alone: two users, five providers, hand-overs, broken leases, bills
   --containers  containers and a function of one stack: an update, a scaling, a daemon that is killed in the middle
+  --photon      a web tier and its database in two regions; the database's provider is killed while the user is away
   --name        whom the function greets (world)
   --engine      solo: one validator in one process (default); cometbft: N validators, each mud behind CometBFT
   --validators  how many with --engine cometbft, 1 to ${maxValidators} (4)

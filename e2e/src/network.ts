@@ -10,6 +10,7 @@ import { createLocalnet, editGenesis } from '../../scripts/lib/localnet/create.t
 import { type Localnet, logsOf, rpcOf } from '../../scripts/lib/localnet/layout.ts';
 import { startNetwork, stopNetwork } from '../../scripts/lib/localnet/network.ts';
 import { lastLines } from '../../scripts/lib/localnet/processes.ts';
+import type { Place } from './datacenters.ts';
 import { eventually, type Finished, Program, runCommand } from './process.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -32,6 +33,8 @@ export interface NetworkOptions {
   readonly onLog?: (program: string, line: string) => void;
   /** so many validators behind CometBFT, whose program this is; the engine solo where absent */
   readonly engine?: { readonly validators: number; readonly cometbft: string };
+  /** where the chain listens; 127.0.0.1 where absent */
+  readonly address?: string;
   /** changes of genesis `app_state`, by module */
   readonly genesis?: (appState: AppState) => void;
 }
@@ -42,6 +45,8 @@ export interface ProviderOptions {
   readonly price: { readonly cpu: string; readonly memoryMib: string };
   /** further settings by flag, `--usage-report-every-blocks` → '3' */
   readonly settings?: Readonly<Record<string, string>>;
+  /** on this machine, as the chain and the others are, where absent */
+  readonly place?: Place;
 }
 
 export interface NetworkProvider {
@@ -50,6 +55,7 @@ export interface NetworkProvider {
   readonly owner: string;
   readonly operator: string;
   readonly gatewayUri: string;
+  readonly place?: Place;
 }
 
 /** Prices of usage that the providers of a test network ask. */
@@ -99,7 +105,7 @@ export class Network {
     }
     const settings = [
       '--set',
-      'rpc.laddr=127.0.0.1:0',
+      `rpc.laddr=${this.options.address ?? '127.0.0.1'}:0`,
       '--set',
       `engine.block_interval_ms=${this.options.blockIntervalMs}`,
     ];
@@ -176,13 +182,16 @@ export class Network {
   /** Makes a provider's home with free ports, before the chain starts. */
   async initProvider(options: ProviderOptions): Promise<NetworkProvider> {
     const home = this.path(options.name);
+    const { place } = options;
+    const address = place?.address ?? '127.0.0.1';
     const flags = {
       '--chain-id': this.options.chainId,
       '--offer-regions': 'local',
-      '--host-address': '127.0.0.1',
+      '--host-address': address,
       '--host-port': '0',
-      '--gateway-address': '127.0.0.1',
+      '--gateway-address': address,
       '--gateway-port': '0',
+      ...(place === undefined ? {} : { '--containers-socket': place.engine }),
       '--network-allow-private-peers': 'true',
       '--pricing-cpu': options.price.cpu,
       '--pricing-memory-mib': options.price.memoryMib,
@@ -193,13 +202,15 @@ export class Network {
       ...options.settings,
     };
     const args = Object.entries(flags).flat();
-    const made = JSON.parse((await must(this.#run(bin.provider, ['--home', home, ...args, 'init']))).stdout) as {
+    const [command, ...before] = [...(place?.enter ?? []), bin.provider] as [string, ...string[]];
+    const init = this.#run(command, [...before, '--home', home, ...args, 'init']);
+    const made = JSON.parse((await must(init)).stdout) as {
       owner: string;
       operator: string;
       gatewayUri: string;
     };
-    this.#providerHomes.push(home);
-    return { name: options.name, home, ...made };
+    if (place === undefined) this.#providerHomes.push(home);
+    return { name: options.name, home, ...made, ...(place === undefined ? {} : { place }) };
   }
 
   async registerProvider(provider: NetworkProvider): Promise<void> {
@@ -207,7 +218,9 @@ export class Network {
   }
 
   async startProvider(provider: NetworkProvider): Promise<Program> {
-    const program = this.#start(provider.name, bin.provider, ['--home', provider.home, 'start'], this.#providerEnv());
+    const [command, ...before] = [...(provider.place?.enter ?? []), bin.provider] as [string, ...string[]];
+    const args = [...before, '--home', provider.home, 'start'];
+    const program = this.#start(provider.name, command, args, this.#providerEnv());
     await program.ready;
     return program;
   }

@@ -36,6 +36,11 @@ build_examples() {
   [ ! -x /bin/busybox ] || build_example shop build/web.tar src
 }
 
+# A web tier, and Redis of Debian's packages: needs the network, once.
+build_photon() {
+  build_example photon build/db.tar src
+}
+
 # build_example NAME RESULT SOURCE: within examples/NAME.
 build_example() {
   local folder=$ROOT/examples/$1
