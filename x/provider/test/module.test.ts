@@ -196,6 +196,13 @@ describe('queries', () => {
     expect(query().nodes(world.ctx, QueryNodesRequest.fromPartial({ owner: other })).nodes).toEqual([]);
   });
 
+  test('answer one node, a removed one too', () => {
+    expect(query().node(world.ctx, { owner, nodeId: 'node-2' }).node?.removedHeight).toBe(10n);
+    for (const nodeId of ['node-3', '', 'n'.repeat(300)])
+      expect(codeOf(() => query().node(world.ctx, { owner, nodeId }))).toBe('sdk/22');
+    expect(codeOf(() => query().node(world.ctx, { owner: other, nodeId: 'node-1' }))).toBe('sdk/22');
+  });
+
   test('answer one provider and one price list, the latest for version 0', () => {
     expect(query().provider(world.ctx, { owner }).provider?.owner).toBe(owner);
     expect(query().priceList(world.ctx, { owner, version: 0n }).priceList?.version).toBe(2n);
@@ -209,7 +216,7 @@ describe('queries', () => {
   test('and messages are registered, every one of them', () => {
     const router = new QueryRouter();
     world.module.registerQueries(router);
-    expect(router.paths()).toHaveLength(7);
+    expect(router.paths()).toHaveLength(8);
     const messages = new MessageRegistry(registry);
     world.module.registerMsgs(messages);
     expect(messages.typeUrls()).toEqual(
