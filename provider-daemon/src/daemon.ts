@@ -88,10 +88,10 @@ async function open(config: ProviderConfig, log: Logger, release: () => Promise<
   parts.watch.start();
   const counting = setInterval(() => void parts.count(), countEveryMs);
   const operators = await startOperators({ config, identity, around, client, views, journal, log, ...parts.shown });
-  log.info({ provider, gateway: gatewayUri(config), host_port: parts.api.port }, 'provider is ready');
+  log.info({ provider, gateway: gatewayUri(config), host_port: parts.plane.host.port }, 'provider is ready');
   return {
     gatewayUri: gatewayUri(config),
-    hostPort: parts.api.port,
+    hostPort: parts.plane.host.port,
     async stop(plane) {
       clearInterval(counting);
       await operators.close();
@@ -280,7 +280,7 @@ function tenantDesk({ node }: ProviderConfig, log: Logger): TenantDesk {
   });
 }
 
-/** The provider's own listener: manifests come in here, logs go out. */
+/** Behind the provider's own listener, which the data plane holds: manifests come in here, logs go out. */
 function startApi(
   config: ProviderConfig,
   of: Pick<Foundation, 'identity' | 'journal' | 'log'> & {
@@ -295,8 +295,7 @@ function startApi(
   const { identity, journal, facts, manifests, desk, runner, keeper, seen, log } = of;
   const { provider, nodeId } = identity.name;
   return startApiServer({
-    address: config.host.address,
-    port: config.host.port,
+    listen: { path: planeSettings(config).host.api },
     chainId: config.chain.id,
     provider,
     nodeId,

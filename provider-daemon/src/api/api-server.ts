@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { apiProtocol } from '@mu/client/provider/provider-tls';
 import { createNonceSet } from '@mu/client/tenant/nonces';
-import { listenAlone } from '../network/listen.ts';
+import { listenAlone, listenAtPath } from '../network/listen.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { type ExecContext, execSessionLimits, serveExec } from './exec-sessions.ts';
 import { type ApiContext, answer, handle } from './handlers.ts';
@@ -19,10 +19,20 @@ export interface ApiLogger {
   warn(data: object, message: string): void;
 }
 
+/** Where it listens: an address, or a socket that only this user can open. */
+export type ApiListen =
+  | {
+      readonly address: string;
+      /** 0: any free one. */
+      readonly port: number;
+    }
+  | {
+      /** What is left there by a process that is gone is removed. */
+      readonly path: string;
+    };
+
 export interface ApiServerOptions {
-  readonly address: string;
-  /** 0: any free one. */
-  readonly port: number;
+  readonly listen: ApiListen;
   readonly chainId: string;
   /** The provider's owner address. */
   readonly provider: string;
@@ -54,7 +64,7 @@ const maxConnections = 1_024;
 const closeGraceMs = 2_000;
 
 export interface ApiServer {
-  /** The port that is listened on. */
+  /** The port that is listened on; 0 for a socket of this machine. */
   readonly port: number;
   /** A renewed certificate, for connections from now on. */
   renew(credentials: TlsCredentials): void;
@@ -88,12 +98,20 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  await listenAlone(server, { host: options.address, port: options.port });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listenAt(server, options.listen),
     renew: (credentials) => server.setSecureContext({ ...tls, ...credentials }),
     close: () => close(server, closing, sockets),
   };
+}
+
+async function listenAt(server: Server, listen: ApiListen): Promise<number> {
+  if ('path' in listen) {
+    await listenAtPath(server, listen.path);
+    return 0;
+  }
+  await listenAlone(server, { host: listen.address, port: listen.port });
+  return (server.address() as AddressInfo).port;
 }
 
 async function close(server: Server, closing: AbortController, sockets: ReadonlySet<Socket>): Promise<void> {

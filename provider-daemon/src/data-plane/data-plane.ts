@@ -1,15 +1,22 @@
-/** What is served on this machine: functions, the gateway's doors, and what both count. */
+/** What is served on this machine: functions, the gateway's doors, ways between workloads, and what all of them count. */
 
+import type { Socket } from 'node:net';
 import { reach } from '../faults/fault-points.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { GatewayClaims } from '../gateway/gateway-claims.ts';
 import { UnderWay } from '../gateway/upstreams.ts';
+import { closeCodes } from '../overlay/frames.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../workloads/driver.ts';
+import { FarRoute } from './far-route.ts';
 import { FunctionSet } from './function-set.ts';
+import { type TunnelSurroundings, tunnelSurroundings } from './held-tunnel.ts';
 import { InstancePool } from './instance-pool.ts';
 import { LeaseHosts, type LeaseHostsOptions } from './lease-hosts.ts';
-import { LeaseWays, type LeaseWaysOptions } from './lease-ways.ts';
+import { LeaseLinks } from './lease-links.ts';
+import { LeaseRoutes } from './lease-routes.ts';
+import { LeaseWays, type LeaseWaysOptions, type RouteOf } from './lease-ways.ts';
+import type { ServedLinks, ServedView } from './links.ts';
 import {
   drainMs,
   type LeaseTotals,
@@ -23,11 +30,16 @@ import {
 } from './plane.ts';
 import { RelayTally } from './relay-tally.ts';
 import type { Totals } from './totals.ts';
+import { TunnelBook } from './tunnel-book.ts';
+import { TunnelTally } from './tunnel-tally.ts';
 
 interface Serving {
   readonly functions: FunctionSet;
   /** By the workload's name; they live as long as the lease is served, so that connections keep their pool. */
   readonly pools: Map<string, InstancePool>;
+  /** To own instances. */
+  readonly routes: LeaseRoutes;
+  readonly links: LeaseLinks;
   readonly ways: LeaseWays;
   readonly underWay: UnderWay;
   workloads: readonly ServedWorkload[];
@@ -41,6 +53,8 @@ export interface DataPlaneOptions {
   readonly sandboxes?: () => number;
   readonly totals: Totals;
   readonly ways: LeaseWaysOptions;
+  /** Without it: this machine's clock, and no peer at a private address. */
+  readonly tunnels?: TunnelSurroundings;
   /** Proves host names of tenants' own; without it none are served. */
   readonly hosts?: Omit<LeaseHostsOptions, 'onChange'>;
 }
@@ -51,12 +65,18 @@ export class DataPlane implements Plane {
   readonly #hosts: LeaseHosts | undefined;
   readonly #leases = new Map<string, Serving>();
   readonly #relays = new RelayTally();
+  readonly #tunnels = new TunnelTally();
+  readonly #book: TunnelBook;
+  readonly #surroundings: TunnelSurroundings;
+  #view: ServedView | undefined;
   /** Changes of one lease, one after the other. */
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
     this.#claims = new GatewayClaims(options.gateway);
+    this.#surroundings = options.tunnels ?? tunnelSurroundings();
+    this.#book = new TunnelBook(this.#surroundings.log);
     const { hosts } = options;
     this.#hosts = hosts && new LeaseHosts({ ...hosts, onChange: (lease) => this.#rename(lease) });
   }
@@ -91,6 +111,20 @@ export class DataPlane implements Plane {
     });
   }
 
+  link(lease: string, links: ServedLinks): Promise<void> {
+    return this.#inTurn(lease, async () => this.#leases.get(lease)?.links.set(links));
+  }
+
+  async view(view: ServedView): Promise<void> {
+    this.#view = view;
+    for (const { links } of this.#leases.values()) links.look();
+  }
+
+  /** Takes a connection whose client wants a tunnel. */
+  takeTunnel(socket: Socket): void {
+    this.#book.take(socket);
+  }
+
   async drain(lease: string, addresses: readonly string[]): Promise<void> {
     // What it has been told of them before counts; what comes after it does not wait.
     await this.#inTurn(lease, async () => {});
@@ -103,6 +137,7 @@ export class DataPlane implements Plane {
       if (serving === undefined) return;
       for (const { label } of serving.gateways) this.#claims.release(lease, label);
       this.#hosts?.drop(lease);
+      serving.links.close();
       await serving.ways.close();
       await serving.functions.stop();
       this.#options.totals.add(lease, this.#usedBy(lease, serving));
@@ -121,7 +156,8 @@ export class DataPlane implements Plane {
 
   async figures(): Promise<PlaneFigures> {
     const { gateway, sandboxes } = this.#options;
-    return { gateway: gateway.state(), relays: this.#relays.figures(), sandboxes: sandboxes?.() ?? 0 };
+    const tunnels = { ...this.#tunnels.figures(), refusedPeers: this.#book.refused };
+    return { gateway: gateway.state(), relays: this.#relays.figures(), tunnels, sandboxes: sandboxes?.() ?? 0 };
   }
 
   async forget(lease: string): Promise<void> {
@@ -135,21 +171,44 @@ export class DataPlane implements Plane {
     totals.flush();
   }
 
-  #usedBy(lease: string, { functions, ways }: Serving): Quantity[] {
-    return [...functions.takeUsage(), ...ways.takeUsage(), ...this.#claims.takeUsage(lease)];
+  /** Cuts all tunnels: the process ends, their peers find others or wait for the next one. */
+  cutTunnels(): void {
+    for (const { links } of this.#leases.values())
+      links.close(closeCodes.shutdown, 'the node ends its service for now');
+  }
+
+  #usedBy(lease: string, { functions, ways, links }: Serving): Quantity[] {
+    return [...functions.takeUsage(), ...ways.takeUsage(), ...links.takeUsage(), ...this.#claims.takeUsage(lease)];
   }
 
   #servingOf(lease: string): Serving {
-    const serving = this.#leases.get(lease) ?? {
+    const serving = this.#leases.get(lease) ?? this.#begin(lease);
+    this.#leases.set(lease, serving);
+    return serving;
+  }
+
+  #begin(lease: string): Serving {
+    const routes = new LeaseRoutes();
+    const links = new LeaseLinks({
+      book: this.#book,
+      tally: this.#tunnels,
+      tunnel: {
+        ...this.#surroundings,
+        view: () => this.#view,
+        instances: (service, port) => routes.of(service, port),
+      },
+      neighbour: (of) => this.#leases.get(of.lease)?.routes.of(of.service, of.port),
+    });
+    const routeOf: RouteOf = (to) =>
+      'far' in to ? new FarRoute(() => links.waysTo(to.far, to.caller)) : routes.of(to.service, to.port);
+    return {
+      ...{ routes, links, ways: new LeaseWays(this.#options.ways, routeOf, this.#relays) },
       functions: new FunctionSet(lease, this.#options.driver),
       pools: new Map<string, InstancePool>(),
-      ways: new LeaseWays(this.#options.ways, this.#relays),
       underWay: new UnderWay(),
       workloads: [],
       gateways: [],
     };
-    this.#leases.set(lease, serving);
-    return serving;
   }
 
   /** Looks at the host names that are due. */
@@ -191,9 +250,9 @@ export class DataPlane implements Plane {
 }
 
 function placeAll(serving: Serving, workloads: readonly ServedWorkload[]): void {
-  const { pools, ways } = serving;
+  const { pools, routes } = serving;
   serving.workloads = workloads;
-  ways.place(workloads);
+  routes.place(workloads);
   for (const { service, instances } of workloads) {
     const pool = pools.get(service) ?? new InstancePool();
     pools.set(service, pool);

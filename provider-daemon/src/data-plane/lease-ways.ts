@@ -1,11 +1,10 @@
 /** The ways of one lease at the data plane: relays between its workloads and from outside, and the resolvers of its networks. */
-import { InstanceRoute } from '../network/instance-route.ts';
-import { listenTcp, type Relay } from '../network/relay.ts';
+import { listenTcp, type Relay, type StreamRoute } from '../network/relay.ts';
 import { Resolver, type ResolverTable, type UpstreamAddress } from '../network/resolver.ts';
-import { listenUdp } from '../network/udp-relay.ts';
+import { type DatagramRoute, listenUdp } from '../network/udp-relay.ts';
 import type { Quantity } from '../usage/counters.ts';
 import { WorkloadError } from '../workloads/driver.ts';
-import { drainMs, type ServedNames, type ServedRelay, type ServedWays, type ServedWorkload } from './plane.ts';
+import { drainMs, type RelayTarget, type ServedNames, type ServedRelay, type ServedWays } from './plane.ts';
 import type { RelayTally } from './relay-tally.ts';
 
 /** Where resolvers listen (RFC 1035 4.2). */
@@ -14,7 +13,6 @@ const dnsPort = 53;
 interface OpenRelay {
   wish: ServedRelay;
   readonly relay: Relay;
-  readonly route: InstanceRoute;
   /** Bytes that have been taken for the bill: never falls, though the relay's sum does where a client goes that has not taken all. */
   taken: bigint;
 }
@@ -26,17 +24,21 @@ export interface LeaseWaysOptions {
   readonly dnsPort?: number;
 }
 
+/** Leads to a workload: own instances, or those that a link leads to. */
+export type RouteOf = (to: RelayTarget) => StreamRoute & DatagramRoute;
+
 export class LeaseWays {
   readonly #options: LeaseWaysOptions;
+  readonly #routeOf: RouteOf;
   readonly #tally: RelayTally;
   readonly #relays = new Map<string, OpenRelay>();
   readonly #resolvers = new Map<string, Resolver>();
-  #workloads: readonly ServedWorkload[] = [];
   /** Of relays that have closed, not yet taken. */
   #left: Quantity[] = [];
 
-  constructor(options: LeaseWaysOptions, tally: RelayTally) {
+  constructor(options: LeaseWaysOptions, routeOf: RouteOf, tally: RelayTally) {
     this.#options = options;
+    this.#routeOf = routeOf;
     this.#tally = tally;
   }
 
@@ -58,12 +60,6 @@ export class LeaseWays {
     }
   }
 
-  /** Where the workloads answer now. Open connections stay. */
-  place(workloads: readonly ServedWorkload[]): void {
-    this.#workloads = workloads;
-    for (const open of this.#relays.values()) this.#aim(open);
-  }
-
   /** Bytes through metered relays since the last call. */
   takeUsage(): Quantity[] {
     const left = this.#left;
@@ -80,18 +76,21 @@ export class LeaseWays {
     const known = this.#relays.get(key);
     if (known !== undefined) {
       known.wish = wish;
-      this.#aim(known);
       return;
     }
     const { listen, protocol } = wish;
-    const route = new InstanceRoute();
+    // Where it leads may be another place at the next connection.
+    const at = (): StreamRoute & DatagramRoute => this.#routeOf(open.wish.to);
+    const route: StreamRoute & DatagramRoute = {
+      open: (signal) => at().open(signal),
+      openDatagrams: (far) => at().openDatagrams(far),
+    };
     const relay = await listening(key, () =>
       protocol === 'tcp' ? listenTcp({ listen, route }) : listenUdp({ listen, route }),
     );
-    const open: OpenRelay = { wish, relay, route, taken: 0n };
+    const open: OpenRelay = { wish, relay, taken: 0n };
     this.#relays.set(key, open);
     this.#tally.add(relay);
-    this.#aim(open);
   }
 
   async #openResolver({ address, names, egress }: ServedNames): Promise<void> {
@@ -107,12 +106,6 @@ export class LeaseWays {
       Resolver.listen({ address, port, table, upstreams }),
     );
     this.#resolvers.set(address, resolver);
-  }
-
-  #aim({ wish, route }: OpenRelay): void {
-    const { service, port } = wish.to;
-    const instances = this.#workloads.find((one) => one.service === service)?.instances ?? [];
-    route.update(instances.filter(({ ready }) => ready).map(({ address }) => ({ address, port })));
   }
 
   /** What is open may finish; what flows until then is counted still. */

@@ -1,6 +1,7 @@
 /** The daemon's end of the link: a `Plane` behind a socket. */
 import { createConnection, type Socket } from 'node:net';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
+import type { ServedLinks, ServedView } from './links.ts';
 import type { LeaseTotals, Plane, PlaneFigures, ServedLease, ServedWays, ServedWorkload } from './plane.ts';
 import type { PlaneGreeting } from './plane-server.ts';
 import { encode, type LogEvent, MessageReader, type Reply } from './wire.ts';
@@ -74,6 +75,14 @@ export class PlaneClient implements Plane {
 
   async place(lease: string, workloads: readonly ServedWorkload[]): Promise<void> {
     await this.#ask('place', lease, workloads);
+  }
+
+  async link(lease: string, links: ServedLinks): Promise<void> {
+    await this.#ask('link', lease, links);
+  }
+
+  async view(view: ServedView): Promise<void> {
+    await this.#ask('view', view);
   }
 
   async drain(lease: string, addresses: readonly string[]): Promise<void> {

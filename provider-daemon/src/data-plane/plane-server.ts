@@ -1,7 +1,7 @@
 /** The data plane's end of the link: takes requests from the daemon, one connection after the other or several at once. */
-import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Listening } from '../gateway/gateway.ts';
+import { listenAtPath } from '../network/listen.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
 import type { Plane } from './plane.ts';
 import { encode, type LogEvent, MessageReader, type Reply, type Request, wireVersion } from './wire.ts';
@@ -20,6 +20,8 @@ export interface PlaneGreeting {
   readonly settings: string;
   /** Where the gateway listens. */
   readonly gateway: Listening;
+  /** Where the provider's own listener listens. */
+  readonly host: Listening;
 }
 
 export interface PlaneServerOptions {
@@ -75,13 +77,7 @@ export class PlaneServer {
   }
 
   async listen(): Promise<void> {
-    rmSync(this.#options.path, { force: true });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once('error', reject);
-    this.#server.listen(this.#options.path, resolve);
-    await promise;
-    // The folder keeps others out already; this is the second lock.
-    chmodSync(this.#options.path, 0o600);
+    await listenAtPath(this.#server, this.#options.path);
   }
 
   /** Lets daemons read what was answered; one that does not end its side is cut off. */
@@ -138,6 +134,8 @@ export class PlaneServer {
       open: plane.open.bind(plane),
       serve: plane.serve.bind(plane),
       place: plane.place.bind(plane),
+      link: plane.link.bind(plane),
+      view: plane.view.bind(plane),
       drain: plane.drain.bind(plane),
       withdraw: plane.withdraw.bind(plane),
       served: plane.served.bind(plane),

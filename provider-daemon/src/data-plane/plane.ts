@@ -9,6 +9,7 @@ import type { UpstreamInstance } from '../gateway/upstreams.ts';
 import type { ContainerPort } from '../workloads/driver.ts';
 import type { FarName, ServedLinks, ServedView } from './links.ts';
 import type { RelayFigures } from './relay-tally.ts';
+import type { TunnelFigures } from './tunnel-tally.ts';
 
 /** A function: its module lies on this machine. */
 export interface ServedFunction {
@@ -41,7 +42,12 @@ export interface ServedWorkload {
 /** Where a relay's connections go. */
 export type RelayTarget =
   | { readonly service: string; readonly port: number }
-  | { readonly far: FarName; readonly service: string };
+  | {
+      readonly far: FarName;
+      readonly service: string;
+      /** The own workload that calls: it takes its own tunnels and no other's. Absent: any of the lease's. */
+      readonly caller?: string;
+    };
 
 /** An address at which connections are taken and carried to a workload. */
 export interface ServedRelay {
@@ -97,6 +103,7 @@ export interface LeaseTotals {
 export interface PlaneFigures {
   readonly gateway: GatewayState;
   readonly relays: RelayFigures;
+  readonly tunnels: TunnelFigures;
   /** Processes in which functions run, those included that wait for one. */
   readonly sandboxes: number;
 }

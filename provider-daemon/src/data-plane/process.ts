@@ -4,6 +4,7 @@
  * long.
  */
 import { existsSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Gateway } from '../gateway/gateway.ts';
@@ -14,6 +15,9 @@ import { dnsResolver } from '../gateway/txt-resolver.ts';
 import { WasmDriver } from '../workloads/wasm-driver.ts';
 import { countingOf, lossyLog } from './counting.ts';
 import { DataPlane } from './data-plane.ts';
+import { tunnelSurroundings } from './held-tunnel.ts';
+import { HostListener } from './host-listener.ts';
+import { KnownPairs } from './known-pairs.ts';
 import { boundLog } from './log-bound.ts';
 import { PlaneServer } from './plane-server.ts';
 import { type PlaneSettings, planeFiles, settingsDigest } from './settings.ts';
@@ -42,8 +46,13 @@ export async function runDataPlane(folder: string): Promise<void> {
     logger: (line) => report.info(line),
   });
   const gateway = new Gateway({ ...opened.options, onLog: log });
+  const known = new KnownPairs({ path: join(folder, planeFiles.known), now: Date.now });
   const plane = new DataPlane({
     ...{ driver, gateway, totals, ways: { upstreams: settings.resolvers } },
+    tunnels: tunnelSurroundings({
+      ...{ known, log: (line) => report.info(line) },
+      allowPrivatePeers: settings.host.allowPrivatePeers,
+    }),
     sandboxes: () => driver.processCount,
     hosts: {
       ...{ book: hostBookOf(settings, report), log },
@@ -51,11 +60,15 @@ export async function runDataPlane(folder: string): Promise<void> {
     },
   });
   const at = await gateway.listen(settings.gateway.listen);
-  const greeting = { settings: settingsDigest(settings), gateway: at };
+  const listener = await hostListenerOf(settings, plane);
+  const greeting = { settings: settingsDigest(settings), gateway: at, host: listener.at };
   const path = join(folder, planeFiles.socket);
   server = new PlaneServer({ plane, path, greeting, onStop: async () => ended.resolve() });
   await server.listen();
-  const count = countingOf(() => plane.count(), report);
+  const count = countingOf(() => {
+    plane.count();
+    known.flush();
+  }, report);
   const watch = setInterval(() => {
     count();
     if (!existsSync(path) || (server?.aloneMs() ?? 0) > settings.orphanMs) ended.resolve();
@@ -73,11 +86,20 @@ export async function runDataPlane(folder: string): Promise<void> {
   clearInterval(hostWatch);
   await gateway.drain();
   clearInterval(watch);
+  plane.cutTunnels();
+  await listener.close();
   count();
   await server.close();
   await driver.close();
   await totals.close().catch((error: unknown) => report.error({ reason: String(error) }, 'the last usage is lost'));
   opened.close();
+}
+
+/** Before the link to the daemon ends: the next data plane listens at the same address. */
+function hostListenerOf({ host }: PlaneSettings, plane: DataPlane): Promise<HostListener> {
+  const { address, port, api, peer } = host;
+  const tunnels = (socket: Socket): void => plane.takeTunnel(socket);
+  return HostListener.listen({ listen: { host: address, port }, tunnels, api, peer });
 }
 
 function hostBookOf({ folder, hosts }: PlaneSettings, log: Logger) {

@@ -8,6 +8,17 @@ export interface PlaneSettings {
   /** Where it keeps its totals and its socket. */
   readonly folder: string;
   readonly gateway: GatewaySettings;
+  /** The provider's own listener. */
+  readonly host: {
+    readonly address: string;
+    /** 0: any free one. */
+    readonly port: number;
+    /** Paths of the sockets at which the daemon takes clients of its API, and peers that hand manifests on. */
+    readonly api: string;
+    readonly peer: string;
+    /** Tunnels are opened to private, loopback and link-local addresses too. */
+    readonly allowPrivatePeers: boolean;
+  };
   /** Host names of tenants' own. */
   readonly hosts: {
     /** Addresses of those that are asked for their proof; none: those of the system. */
@@ -34,14 +45,24 @@ export const planeFiles = {
   log: 'log',
   totals: 'totals',
   hosts: 'hosts.json',
+  /** Pairs of nodes that had a tunnel. */
+  known: 'known-pairs.json',
+  /** Sockets of the daemon's. */
+  api: 'api',
+  peer: 'peer',
 } as const;
 
 /** The settings that a provider's config says. @throws Error for settings that contradict each other */
 export function planeSettings(config: ProviderConfig): PlaneSettings {
-  const { node, gateway, containers, workloads } = config;
+  const { node, host, network, gateway, containers, workloads } = config;
+  const folder = join(node.dataFolder, 'data-plane');
   return {
-    folder: join(node.dataFolder, 'data-plane'),
+    folder,
     gateway: gatewaySettings(config),
+    host: {
+      ...{ address: host.address, port: host.port, allowPrivatePeers: network.allowPrivatePeers },
+      ...{ api: join(folder, planeFiles.api), peer: join(folder, planeFiles.peer) },
+    },
     hosts: {
       nameServers: gateway.nameServers,
       reserved: [gateway.domain, URL.parse(gateway.uri)?.hostname ?? ''].filter((name) => name !== ''),

@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Listening } from '../gateway/gateway.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
+import type { ServedLinks, ServedView } from './links.ts';
 import {
   type LeaseTotals,
   type Plane,
@@ -38,9 +39,13 @@ export class PlaneSupervisor implements Plane {
   readonly #options: SupervisorOptions;
   /** What is to be served, by lease. */
   readonly #wished = new Map<string, ServedLease>();
+  /** What links the leases that are to be served, and by which view of the chain. */
+  readonly #links = new Map<string, ServedLinks>();
+  #view: ServedView | undefined;
   #client: Promise<PlaneClient>;
   #closed = false;
   #gateway: Listening = { host: '', port: 0 };
+  #host: Listening = { host: '', port: 0 };
 
   private constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -60,6 +65,11 @@ export class PlaneSupervisor implements Plane {
     return this.#gateway;
   }
 
+  /** Where the provider's own listener listens. */
+  get host(): Listening {
+    return this.#host;
+  }
+
   async open(lease: string, ways: ServedWays): Promise<void> {
     await (await this.#client).open(lease, ways);
   }
@@ -75,12 +85,24 @@ export class PlaneSupervisor implements Plane {
     await (await this.#client).place(lease, workloads);
   }
 
+  async link(lease: string, links: ServedLinks): Promise<void> {
+    // Whatever comes of it: what is no longer linked must not be linked again.
+    this.#links.set(lease, links);
+    await (await this.#client).link(lease, links);
+  }
+
+  async view(view: ServedView): Promise<void> {
+    this.#view = view;
+    await (await this.#client).view(view);
+  }
+
   async drain(lease: string, addresses: readonly string[]): Promise<void> {
     await (await this.#client).drain(lease, addresses);
   }
 
   async withdraw(lease: string): Promise<void> {
     this.#wished.delete(lease);
+    this.#links.delete(lease);
     await (await this.#client).withdraw(lease);
   }
 
@@ -116,9 +138,10 @@ export class PlaneSupervisor implements Plane {
 
   async #connected(): Promise<PlaneClient> {
     const client = await this.#find();
-    const { gateway, pid } = await client.hello();
+    const { gateway, host, pid } = await client.hello();
     this.#gateway = gateway;
-    this.#options.log.info({ pid, gateway }, 'data plane is there');
+    this.#host = host;
+    this.#options.log.info({ pid, gateway, host }, 'data plane is there');
     return client;
   }
 
@@ -194,6 +217,7 @@ export class PlaneSupervisor implements Plane {
       if (this.#closed) throw new PlaneGone();
       try {
         const client = await this.#connected();
+        if (this.#view !== undefined) await client.view(this.#view);
         for (const lease of this.#wished.values()) await this.#serveAgain(client, lease);
         // Only now: one that goes before is replaced here, and by nobody else.
         return this.#watched(client);
@@ -210,6 +234,8 @@ export class PlaneSupervisor implements Plane {
   async #serveAgain(client: PlaneClient, lease: ServedLease): Promise<void> {
     try {
       await client.serve(lease);
+      const links = this.#links.get(lease.lease);
+      if (links !== undefined) await client.link(lease.lease, links);
     } catch (error) {
       if (error instanceof PlaneGone) throw error;
       const reason = error instanceof Error ? error.message : String(error);

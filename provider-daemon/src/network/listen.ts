@@ -3,7 +3,8 @@
  * port at the one address that stands for a peer. Linux lets both be where both say so (SO_REUSEPORT, socket(7)); a
  * connection goes to whoever has its very address.
  */
-import { createServer, type Server } from 'node:net';
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 
 export interface ListenAt {
   readonly host: string;
@@ -29,7 +30,18 @@ export async function listenAlone(server: Server, at: ListenAt): Promise<void> {
   await listenBeside(server, at);
 }
 
-async function listening(server: Server, options: ListenAt & { readonly reusePort: boolean }): Promise<void> {
+/**
+ * At a socket of this machine that only its user can open. What a process that is gone has left there is removed.
+ * @throws the system's error where the path cannot be had
+ */
+export async function listenAtPath(server: Server, path: string): Promise<void> {
+  rmSync(path, { force: true });
+  await listening(server, { path });
+  // The folder keeps others out already; this is the second lock.
+  chmodSync(path, 0o600);
+}
+
+async function listening(server: Server, options: ListenOptions): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen(options, () => {

@@ -158,6 +158,36 @@ export const metricTable = [
     labels: ['direction'],
   },
   {
+    name: 'mu_provider_tunnels',
+    type: 'gauge',
+    help: 'Tunnels to workloads at other nodes by state: up or down',
+    labels: ['state'],
+  },
+  {
+    name: 'mu_provider_tunnel_streams',
+    type: 'gauge',
+    help: 'Connections and flows of datagrams that are open in tunnels',
+    labels: [],
+  },
+  {
+    name: 'mu_provider_tunnel_streams_total',
+    type: 'counter',
+    help: 'Connections and flows of datagrams in tunnels by result: opened or failed (nobody took them, or there were too many), since the data plane began',
+    labels: ['result'],
+  },
+  {
+    name: 'mu_provider_tunnel_bytes_total',
+    type: 'counter',
+    help: 'Payload through tunnels by direction: received from peers, sent to them; since the data plane began',
+    labels: ['direction'],
+  },
+  {
+    name: 'mu_provider_tunnel_refused_peers_total',
+    type: 'counter',
+    help: 'Peers that dialled and were not admitted to a tunnel, or could not do the handshake, since the data plane began',
+    labels: [],
+  },
+  {
     name: 'mu_provider_sandboxes',
     type: 'gauge',
     help: 'Processes in which functions run, those included that wait for one',

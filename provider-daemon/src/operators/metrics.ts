@@ -145,7 +145,7 @@ function ofChain({ facts, seen, now, tallies }: OperatorSources) {
 }
 
 function ofPlane(plane: PlaneFacts | undefined) {
-  const { gateway, relays, sandboxes } = plane?.figures ?? {};
+  const { gateway, relays, tunnels, sandboxes } = plane?.figures ?? {};
   const byWord = (words: Readonly<Record<string, number>> | undefined, label: string): readonly Sample[] =>
     Object.entries(words ?? {}).map(([word, count]) => [count, { [label]: word }]);
   return {
@@ -168,6 +168,14 @@ function ofPlane(plane: PlaneFacts | undefined) {
       relays && { received: relays.receivedBytes, sent: relays.sentBytes },
       'direction',
     ),
+    mu_provider_tunnels: byWord(tunnels && { up: tunnels.up, down: tunnels.down }, 'state'),
+    mu_provider_tunnel_streams: known(tunnels?.streams),
+    mu_provider_tunnel_streams_total: byWord(tunnels && { opened: tunnels.opened, failed: tunnels.failed }, 'result'),
+    mu_provider_tunnel_bytes_total: byWord(
+      tunnels && { received: tunnels.receivedBytes, sent: tunnels.sentBytes },
+      'direction',
+    ),
+    mu_provider_tunnel_refused_peers_total: known(tunnels?.refusedPeers),
     mu_provider_sandboxes: known(sandboxes),
   };
 }

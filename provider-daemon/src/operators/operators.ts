@@ -95,12 +95,12 @@ export async function startOperators(parts: OperatorParts): Promise<Operators> {
 }
 
 function sourcesOf(parts: OperatorParts, facts: FactsKeeper, identity: () => Identity): OperatorSources {
-  const { config, around, client, journal, sender, keeper, runner, bidder, plane, api, containers } = parts;
+  const { config, around, client, journal, sender, keeper, runner, bidder, plane, containers } = parts;
   return {
     config,
     identity,
     operator: sender.address,
-    hostPort: api.port,
+    hostPort: plane.host.port,
     startedMs: around.now(),
     now: around.now,
     seen: parts.seen,

@@ -1,10 +1,11 @@
 /** Both ends of a tunnel's handshake: TLS, then `admit`; only then a byte of the peer's is read (docs/OVERLAY.md). */
 import { connect, type TLSSocket } from 'node:tls';
+import { publicLookup, refusePrivate } from '@mu/client/provider/private-peers';
 import type { Admission } from './admission.ts';
 import { type TunnelCredentials, tunnelRenewalMs } from './certificates.ts';
 import { closeCodes, encodeFrame } from './frames.ts';
 import { dialOptions, labelOf, peerChain, tunnelProtocol } from './tls.ts';
-import type { AdmittedSocket } from './tunnel.ts';
+import type { AdmittedSocket } from './tunnel-options.ts';
 
 /** A peer that is not admitted, or does not speak the protocol; the message says why. */
 export class AdmissionError extends Error {
@@ -14,6 +15,8 @@ export class AdmissionError extends Error {
 export interface DialOptions {
   readonly host: string;
   readonly port: number;
+  /** Addresses that are not public are connected to: local networks only. */
+  readonly allowPrivatePeers: boolean;
   /** Of `tunnelLabel`. */
   readonly label: string;
   readonly credentials: TunnelCredentials;
@@ -21,11 +24,17 @@ export interface DialOptions {
   readonly admitPeer: (chain: readonly Uint8Array[]) => Promise<Admission> | Admission;
 }
 
-/** @throws AdmissionError, and the system's error where nobody answers; the signal's reason where it was aborted */
+/**
+ * @throws AdmissionError, and the system's error where nobody answers; the signal's reason where it was aborted;
+ * ProviderConnectionError for an address that is not public, where those are not allowed
+ */
 export async function dialTunnel(options: DialOptions, signal: AbortSignal): Promise<AdmittedSocket> {
-  const { host, port, label, credentials, admitPeer } = options;
+  const { host, port, label, credentials, admitPeer, allowPrivatePeers } = options;
   signal.throwIfAborted();
-  const socket = connect({ ...dialOptions(label, credentials), host, port });
+  if (!allowPrivatePeers) refusePrivate(host);
+  // Names are checked where they are looked up: what is checked is what is connected to.
+  const lookup = allowPrivatePeers ? {} : { lookup: publicLookup };
+  const socket = connect({ ...dialOptions(label, credentials), ...lookup, host, port });
   const abort = (): void => void socket.destroy(signal.reason as Error);
   signal.addEventListener('abort', abort);
   try {
@@ -77,13 +86,14 @@ async function admitted(
   admitPeer: DialOptions['admitPeer'],
 ): Promise<AdmittedSocket> {
   if (socket.alpnProtocol !== tunnelProtocol) throw new AdmissionError(`it does not speak ${tunnelProtocol}`);
-  const admission = await admitPeer(peerChain(socket));
+  const chain = peerChain(socket);
+  const admission = await admitPeer(chain);
   if (!admission.admitted) throw new AdmissionError(`not admitted (${admission.reason}): ${admission.text}`);
   if (socket.destroyed) throw new Error('the peer has hung up');
   // A message is sent when it is there, not when more have come.
   socket.setNoDelay(true);
   return {
-    socket,
+    ...{ socket, chain },
     renewAtMs: Math.min(tunnelRenewalMs(credentials), tunnelRenewalMs(admission)),
     notAfterMs: Math.min(credentials.notAfterMs, admission.notAfterMs),
   };

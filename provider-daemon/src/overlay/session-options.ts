@@ -83,3 +83,19 @@ export interface SessionCounters {
   readonly receivedBytes: bigint;
   readonly droppedDatagrams: number;
 }
+
+export const noCounters: SessionCounters = {
+  ...{ open: 0, opened: 0, failed: 0 },
+  ...{ sentBytes: 0n, receivedBytes: 0n, droppedDatagrams: 0 },
+};
+
+export function sumOf(a: SessionCounters, b: SessionCounters): SessionCounters {
+  return {
+    open: a.open + b.open,
+    opened: a.opened + b.opened,
+    failed: a.failed + b.failed,
+    sentBytes: a.sentBytes + b.sentBytes,
+    receivedBytes: a.receivedBytes + b.receivedBytes,
+    droppedDatagrams: a.droppedDatagrams + b.droppedDatagrams,
+  };
+}

@@ -6,59 +6,22 @@ import type { Duplex } from 'node:stream';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
 import { backOffMs } from '../workloads/container/clock.ts';
-import { closeCodes, type Role } from './frames.ts';
+import { closeCodes } from './frames.ts';
 import { Session } from './session.ts';
-import type { InstanceSockets, SessionEnd, SessionLimits } from './session-options.ts';
-import type { Timers } from './timers.ts';
-
-/** A connection whose peer was admitted, and for how long: as long as both certificates hold. */
-export interface AdmittedSocket {
-  readonly socket: Duplex;
-  /** When the one of the two that was made first, or ends first, is half over. */
-  readonly renewAtMs: number;
-  /** When the first of the two ends. */
-  readonly notAfterMs: number;
-}
-
-export interface TunnelLimits {
-  /** Between attempts: the first one, twice that, and so on. */
-  readonly firstBackOffMs: number;
-  readonly mostBackOffMs: number;
-  /** From one handshake to its renewal at least, whatever the certificates say. */
-  readonly leastRenewalMs: number;
-  /** For an attempt, from the first packet until the peer has said hello. */
-  readonly dialMs: number;
-  /** For a stream that is to be opened while no session is up. */
-  readonly openMs: number;
-  /** At once, old ones that drain included: one more, and the oldest is cut. */
-  readonly maxSessions: number;
-  /** Streams that wait for a session; one more is refused. */
-  readonly maxWaiting: number;
-}
-
-export const tunnelLimits: TunnelLimits = {
-  ...{ firstBackOffMs: 500, mostBackOffMs: 60_000, leastRenewalMs: 60_000 },
-  ...{ dialMs: 15_000, openMs: 5000, maxWaiting: 1024, maxSessions: 4 },
-};
-
-export interface TunnelOptions {
-  /** For the log: both ends and the connection. */
-  readonly name: string;
-  readonly role: Role;
-  /** Connects, shakes hands and asks `admit`; absent at the side that is dialled. @throws where it cannot be had */
-  readonly dial?: (signal: AbortSignal) => Promise<AdmittedSocket>;
-  /** Callee: where streams are carried to. */
-  readonly streams?: InstanceSockets;
-  readonly datagrams?: DatagramRoute;
-  readonly timers: Timers;
-  /** From 0 to 1, so that not all dial at once. */
-  readonly random: () => number;
-  readonly log: (line: string) => void;
-  readonly limits?: Partial<TunnelLimits & SessionLimits>;
-}
+import { noCounters, type SessionCounters, type SessionEnd, sumOf } from './session-options.ts';
+import {
+  type AdmittedSocket,
+  type CutReason,
+  type TunnelLimits,
+  type TunnelOptions,
+  tunnelLimits,
+} from './tunnel-options.ts';
 
 interface Standing extends AdmittedSocket {
   readonly session: Session;
+  /** This side has dialled it, and renews it. */
+  readonly isOwn: boolean;
+  wasUp: boolean;
   readonly stopExpiry: () => void;
 }
 
@@ -81,12 +44,17 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   #failures = 0;
   /** When the latest one was up. */
   #upAtMs = 0;
+  /** When the last one that was up ended; before the first one, when it all began. */
+  #downSinceMs: number;
+  #past: SessionCounters = noCounters;
   #end: string | undefined;
 
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#limits = { ...tunnelLimits, ...options.limits };
-    void this.#dial();
+    this.#downSinceMs = options.timers.now();
+    if (this.#patience() > 0) this.#again(this.#patience());
+    else void this.#dial();
   }
 
   /** A session is up. */
@@ -99,10 +67,35 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     return this.#standing.map(({ session }) => session);
   }
 
+  /** Of all its sessions, those that are over included: sums never fall. */
+  counters(): SessionCounters {
+    return this.#standing.map(({ session }) => session.counters()).reduce(sumOf, this.#past);
+  }
+
   /** A peer has dialled, and was admitted: from now on this is the session for new streams. */
   accept(admitted: AdmittedSocket): void {
-    if (this.#end === undefined) this.#stand(admitted);
+    if (this.#end === undefined) this.#stand(admitted, false);
     else admitted.socket.destroy();
+  }
+
+  /** What was admitted is looked at again. @param verdict why the peer of a session may not go on, if so */
+  review(verdict: (chain: readonly Uint8Array[]) => CutReason | undefined): void {
+    for (const { session, chain } of [...this.#standing]) {
+      const reason = verdict(chain);
+      if (reason !== undefined) session.cut(reason.code, reason.text);
+    }
+  }
+
+  /** What an attempt failed for may be over: the next one is due at once, where no session is up. */
+  hurry(): void {
+    this.#failures = 0;
+    if (this.#current() === undefined && this.#patience() <= 0) void this.#dial();
+  }
+
+  /** Resolves when a session is up. @throws Error where there is none in time */
+  async whenUp(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#current() === undefined) await this.#next(signal);
   }
 
   /** Caller: over the latest session; waits a little for one. @throws Error where there is none in time */
@@ -139,9 +132,19 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   }
 
   #current(): Session | undefined {
+    return this.#latest()?.session;
+  }
+
+  #latest(): Standing | undefined {
     if (this.#end !== undefined) return undefined;
     const { role } = this.#options;
-    return this.#standing.findLast(({ session }) => (role === 'caller' ? session.isTaking : session.isUp))?.session;
+    return this.#standing.findLast(({ session }) => (role === 'caller' ? session.isTaking : session.isUp));
+  }
+
+  /** For how long it is still waited for the peer to dial. */
+  #patience(): number {
+    const { patienceMs = 0, timers } = this.#options;
+    return patienceMs - (timers.now() - this.#downSinceMs);
   }
 
   #next(signal: AbortSignal): Promise<Session> {
@@ -181,7 +184,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
         throw signal.reason;
       }
       // The attempt is over when the session is up, or over.
-      this.#pending = this.#stand(admitted);
+      this.#pending = this.#stand(admitted, true);
     } catch (error) {
       this.#isDialling = false;
       this.#retry((error as Error).message);
@@ -190,7 +193,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     }
   }
 
-  #stand(admitted: AdmittedSocket): Standing {
+  #stand(admitted: AdmittedSocket, isOwn: boolean): Standing {
     const { role, streams, datagrams, timers, limits } = this.#options;
     while (this.#standing.length >= this.#limits.maxSessions) {
       this.#standing[0]!.session.cut(closeCodes.shutdown, 'newer sessions have taken its place');
@@ -209,7 +212,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     const stopExpiry = timers.after(admitted.notAfterMs - timers.now(), () =>
       session.cut(closeCodes.expired, 'a certificate of the tunnel has expired'),
     );
-    const standing: Standing = { ...admitted, session, stopExpiry };
+    const standing: Standing = { ...admitted, session, isOwn, wasUp: false, stopExpiry };
     this.#standing.push(standing);
     return standing;
   }
@@ -217,13 +220,17 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   #onUp(standing: Standing): void {
     this.#endAttempt(standing);
     const { role, timers } = this.#options;
+    standing.wasUp = true;
     this.#upAtMs = timers.now();
     this.#log('up');
     // The caller says which one is for new streams: where both sides dial at once, both would choose otherwise.
     const others = role === 'caller' ? this.#standing.filter((one) => one !== standing && one.session.isUp) : [];
     for (const { session } of others) session.drain();
     for (const one of [...this.#waiting]) one.take(standing.session);
-    this.#again(Math.max(this.#limits.leastRenewalMs, standing.renewAtMs - timers.now()));
+    this.#options.onUp?.();
+    // Who has dialled renews.
+    if (standing.isOwn) this.#again(Math.max(this.#limits.leastRenewalMs, standing.renewAtMs - timers.now()));
+    else this.#stopTimer?.();
   }
 
   /** The peer replaces it, or leaves: who dials sees whether there is another. */
@@ -235,6 +242,8 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     standing.stopExpiry();
     const wasLatest = this.#standing.at(-1) === standing;
     this.#standing = this.#standing.filter((one) => one !== standing);
+    this.#past = { ...sumOf(this.#past, standing.session.counters()), open: 0 };
+    if (standing.wasUp && this.#current() === undefined) this.#downSinceMs = this.#options.timers.now();
     this.#endAttempt(standing);
     if (wasLatest && !this.#isDialling) this.#retry(end.byPeer ? `the peer says: ${end.text}` : end.text);
   }
@@ -249,13 +258,16 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   #retry(why: string): void {
     if (this.#end !== undefined) return;
     this.#log(why);
+    // The peer has dialled in the meantime, and renews what it has dialled.
+    if (this.#latest()?.isOwn === false) return;
     const { firstBackOffMs, mostBackOffMs, leastRenewalMs } = this.#limits;
     const { timers, random } = this.#options;
     if (this.#upAtMs > 0 && timers.now() - this.#upAtMs >= leastRenewalMs) this.#failures = 0;
     this.#upAtMs = 0;
     const waitMs = backOffMs(this.#failures, { first: firstBackOffMs, most: mostBackOffMs });
     this.#failures += 1;
-    this.#again(waitMs * (0.5 + random() / 2));
+    const patienceMs = this.#current() === undefined ? this.#patience() : 0;
+    this.#again(Math.max(patienceMs, waitMs * (0.5 + random() / 2)));
   }
 
   /** The next attempt; the last one that was planned counts. */

@@ -102,8 +102,7 @@ export async function createWorld(limits: { readonly execIdleMs?: number } = {})
   const taken: ManifestRecord[] = [];
   const ask = <T>(value: T): Promise<T> => (chain.down ? Promise.reject(new Error('down')) : Promise.resolve(value));
   const server = await startApiServer({
-    address: '127.0.0.1',
-    port: 0,
+    listen: { address: '127.0.0.1', port: 0 },
     ...name,
     credentials: tlsCredentials(identity),
     now,

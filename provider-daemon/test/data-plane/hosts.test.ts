@@ -197,6 +197,7 @@ test('the process asks the configured name servers, and keeps proofs in its fold
     settings: {
       folder: join(folder, 'plane'),
       gateway: { listen: { host: '127.0.0.1', port: 0 }, domain: '', limits: {} },
+      host: { address: '127.0.0.1', port: 0, api: '/nowhere/api', peer: '/nowhere/peer', allowPrivatePeers: true },
       hosts: { nameServers: [`127.0.0.1:${(names.address() as AddressInfo).port}`], reserved: [] },
       ...{ resolvers: [], functions: { maxInstances: 1 }, orphanMs: 60_000 },
     },

@@ -2,7 +2,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
+import { LeaseRoutes } from '../../src/data-plane/lease-routes.ts';
 import { LeaseWays } from '../../src/data-plane/lease-ways.ts';
+import type { RelayTarget } from '../../src/data-plane/plane.ts';
 import { RelayTally } from '../../src/data-plane/relay-tally.ts';
 import { eventually } from '../network/support/eventually.ts';
 
@@ -48,11 +50,13 @@ test('what a client did not take is never billed in place of what another takes'
   await new Promise((resolve) => free.close(resolve));
 
   const tally = new RelayTally();
-  const ways = new LeaseWays({ upstreams: [] }, tally);
+  const routes = new LeaseRoutes();
+  const routeOf = (to: RelayTarget) => routes.of(to.service, portOf(server));
+  const ways = new LeaseWays({ upstreams: [] }, routeOf, tally);
   undo.push(() => ways.close());
   const to = { service: 'db', port: portOf(server) };
   await ways.open({ relays: [{ listen, protocol: 'tcp', to, metered: true }], names: [] });
-  ways.place([{ service: 'db', instances: [{ address: '127.0.0.1', ready: true }] }]);
+  routes.place([{ service: 'db', instances: [{ address: '127.0.0.1', ready: true }] }]);
   let billed = 0n;
   const take = (): bigint => {
     for (const { quantity } of ways.takeUsage()) if (quantity > 0n) billed += quantity;

@@ -24,6 +24,7 @@ beforeAll(async () => {
     settings: {
       folder: join(folder, 'plane'),
       gateway: { listen: { host: '127.0.0.1', port: 0 }, domain: '', limits: { drainMs: 0 } },
+      host: { address: '127.0.0.1', port: 0, api: '/nowhere/api', peer: '/nowhere/peer', allowPrivatePeers: true },
       hosts: { nameServers: [], reserved: [] },
       resolvers: [],
       functions: { maxInstances },

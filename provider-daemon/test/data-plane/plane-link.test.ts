@@ -26,6 +26,8 @@ const plane: Plane = {
     asked.push(lease);
   },
   place: async (lease, workloads) => void asked.push([lease, workloads]),
+  link: async (lease, links) => void asked.push([lease, links]),
+  view: async (view) => void asked.push(view),
   drain: async (lease, addresses) => void asked.push([lease, addresses]),
   withdraw: () => new Promise(() => {}),
   served: async () => ['1'],
@@ -36,8 +38,10 @@ const plane: Plane = {
 const figures: PlaneFigures = {
   gateway: { connections: 1, calls: 2, websockets: 3, refusedConnections: 4, requests: 5, refusals: { busy: 6 } },
   relays: { relays: 1, open: 2, accepted: 3, refused: 4, failed: 5, receivedBytes: 6, sentBytes: 7 },
+  tunnels: { up: 1, down: 2, streams: 3, opened: 4, failed: 5, receivedBytes: 6, sentBytes: 7, refusedPeers: 8 },
   sandboxes: 8,
 };
+const links = { tunnels: [], neighbours: [{ far: 'db/main', lease: '2', service: 'db', port: 5432 }] };
 const lease = { lease: '1', deployment: 'o/1', functions: [], gateways: [], workloads: [], relays: [], names: [] };
 
 beforeEach(async () => {
@@ -47,7 +51,7 @@ beforeEach(async () => {
   asked = [];
   stops = 0;
   lines.length = 0;
-  const greeting = { settings: 'digest', gateway: { host: '127.0.0.1', port: 80 } };
+  const greeting = { settings: 'digest', gateway: { host: '127.0.0.1', port: 80 }, host: { host: '::', port: 8443 } };
   const onStop = async () => {
     stops += 1;
   };
@@ -68,11 +72,24 @@ const connect = () =>
 test('what the daemon asks is answered, large numbers and all; only its user may connect', async () => {
   expect(statSync(path).mode & 0o777).toBe(0o600);
   const client = await connect();
-  expect(await client.hello()).toMatchObject({ settings: 'digest', gateway: { port: 80 }, pid: process.pid });
+  expect(await client.hello()).toMatchObject({
+    settings: 'digest',
+    gateway: { port: 80 },
+    host: { port: 8443 },
+    pid: process.pid,
+  });
   await client.serve(lease);
   await client.place('1', [{ service: 'web', instances: [{ address: '10.0.0.2', ready: true }] }]);
+  await client.link('1', links);
+  await client.view({ height: '7', verifiedAtMs: 1000 });
   await client.forget('2');
-  expect(asked).toEqual([lease, ['1', [{ service: 'web', instances: [{ address: '10.0.0.2', ready: true }] }]], '2']);
+  expect(asked).toEqual([
+    lease,
+    ['1', [{ service: 'web', instances: [{ address: '10.0.0.2', ready: true }] }]],
+    ['1', links],
+    { height: '7', verifiedAtMs: 1000 },
+    '2',
+  ]);
   expect(await client.served()).toEqual(['1']);
   expect((await client.totals())[0]?.totals[0]?.total).toBe((1n << 80n).toString());
   expect(await client.figures()).toEqual(figures);

@@ -18,6 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'mu-plane-'));
 const settings: PlaneSettings = {
   folder: join(folder, 'plane'),
   gateway: { listen: { host: '127.0.0.1', port: 0 }, domain: '', limits: {} },
+  host: { address: '127.0.0.1', port: 0, api: '/nowhere/api', peer: '/nowhere/peer', allowPrivatePeers: true },
   hosts: { nameServers: [], reserved: [] },
   resolvers: [],
   functions: { maxInstances: 2 },

@@ -40,6 +40,7 @@ const server = () =>
           pid: 1,
           settings: settingsDigest(settings),
           gateway: { host: '', port: 1 },
+          host: { host: '', port: 2 },
         };
         socket.write(encode({ id, result: method === 'hello' ? greeting : method === 'served' ? served : null }));
       }
@@ -52,6 +53,7 @@ beforeEach(async () => {
   settings = {
     folder,
     gateway: { listen: { host: '127.0.0.1', port: 0 }, domain: '', limits: {} },
+    host: { address: '127.0.0.1', port: 0, api: '/nowhere/api', peer: '/nowhere/peer', allowPrivatePeers: true },
     hosts: { nameServers: [], reserved: [] },
     resolvers: [],
     functions: { maxInstances: 1 },

@@ -87,7 +87,7 @@ for (const jumpMs of [hourMs, -hourMs]) {
 
 test('a data plane that waits for its daemon does not take a clock that is set for days of waiting', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mu-clock-'));
-  const greeting = { settings: '', gateway: { host: '', port: 0 } };
+  const greeting = { settings: '', gateway: { host: '', port: 0 }, host: { host: '', port: 0 } };
   const server = new PlaneServer({ plane: {} as never, path: join(folder, 's'), greeting, onStop: async () => {} });
   await server.listen();
   const real = Date.now();

@@ -352,7 +352,14 @@ export const cases: readonly (readonly [string, string, () => Partial<Probes>, '
     /restart/,
   ],
   ['data plane', 'alone', () => away, 'warn', /serves on without a daemon/, /60 minutes/],
-  ['host port', 'somebody else’s', () => away, 'fail', /another program listens at 127\.0\.0\.1:8443/, /host\.port/],
+  [
+    'host port',
+    'somebody else’s',
+    () => ({ listens: async () => false }),
+    'fail',
+    /another program listens at 127\.0\.0\.1:8443/,
+    /host\.port/,
+  ],
   [
     'host port',
     'not served',

@@ -83,6 +83,7 @@ export function nodeOf({ nodePublicKey, name }: Identity): Node {
 const figures: PlaneFigures = {
   gateway: { connections: 7, calls: 3, websockets: 2, refusedConnections: 4, requests: 50, refusals: { busy: 6 } },
   relays: { relays: 2, open: 5, accepted: 9, refused: 1, failed: 0, receivedBytes: 100, sentBytes: 200 },
+  tunnels: { up: 3, down: 1, streams: 6, opened: 11, failed: 2, receivedBytes: 300, sentBytes: 400, refusedPeers: 8 },
   sandboxes: 4,
 };
 

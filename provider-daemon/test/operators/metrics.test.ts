@@ -95,6 +95,12 @@ test('figures are those of the daemon', async () => {
     mu_provider_relay_connections: 5,
     'mu_provider_relay_connections_total{result="accepted"}': 9,
     'mu_provider_relay_bytes_total{direction="sent"}': 200,
+    'mu_provider_tunnels{state="up"}': 3,
+    'mu_provider_tunnels{state="down"}': 1,
+    mu_provider_tunnel_streams: 6,
+    'mu_provider_tunnel_streams_total{result="failed"}': 2,
+    'mu_provider_tunnel_bytes_total{direction="sent"}': 400,
+    mu_provider_tunnel_refused_peers_total: 8,
     mu_provider_sandboxes: 4,
     'mu_provider_certificate_expiry_timestamp_seconds{certificate="node_certificate"}':
       identity.nodeCertificate.notAfterMs / 1000,

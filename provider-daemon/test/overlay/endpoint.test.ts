@@ -68,7 +68,13 @@ async function world(facts: Partial<AdmissionFacts> = {}, failure?: string): Pro
     ...({ peer: endOf(db, 'db'), connection: 'main', peerRole: 'callee', isKnownPair: false } as const),
     own: { infrastructure: 'web-infra', workload: 'web' },
   };
-  const there = { host: '127.0.0.1', port: (server.address() as AddressInfo).port, label, credentials: ofWeb };
+  const there = {
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    label,
+    credentials: ofWeb,
+    allowPrivatePeers: true,
+  };
   const admitPeer = (chain: readonly Uint8Array[]) =>
     admit({ chain, expected, facts: factsOf(db, 'db', nowMs), nowMs });
   const dial = (signal: AbortSignal) => dialTunnel({ ...there, admitPeer }, signal);
@@ -124,7 +130,7 @@ describe('a tunnel over TLS', () => {
 
   it('is given up with its signal', async () => {
     const stop = AbortSignal.abort(new Error('no longer'));
-    const options = { host: '127.0.0.1', port: 1, label: 'a'.repeat(32), credentials: ofWeb };
+    const options = { host: '127.0.0.1', port: 1, label: 'a'.repeat(32), credentials: ofWeb, allowPrivatePeers: true };
     const admitPeer = () => ({ admitted: false, reason: 'no_lease', text: '' }) as const;
     await expect(dialTunnel({ ...options, admitPeer }, stop)).rejects.toThrow('no longer');
     await expect(dialTunnel({ ...options, admitPeer }, new AbortController().signal)).rejects.toThrow(/ECONNREFUSED/);

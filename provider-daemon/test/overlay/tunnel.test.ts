@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { InstanceRoute } from '../../src/network/instance-route.ts';
 import { closeCodes } from '../../src/overlay/frames.ts';
-import { type AdmittedSocket, Tunnel } from '../../src/overlay/tunnel.ts';
+import { Tunnel } from '../../src/overlay/tunnel.ts';
+import type { AdmittedSocket } from '../../src/overlay/tunnel-options.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { ManualTimers } from './support/manual-timers.ts';
 import { instance, undo, undoAll } from './support/sessions.ts';
@@ -37,7 +38,7 @@ async function world(serve: Parameters<typeof instance>[0] = (socket) => socket.
   const dial = async (): Promise<AdmittedSocket> => {
     if (state.refuse !== undefined) throw new Error(state.refuse);
     const [near, far] = duplexPair();
-    const times = { renewAtMs: timers.now() + 12 * hourMs, notAfterMs: timers.now() + 24 * hourMs };
+    const times = { chain: [], renewAtMs: timers.now() + 12 * hourMs, notAfterMs: timers.now() + 24 * hourMs };
     callee.accept({ socket: far, ...times });
     dials.push({ socket: near, ...times });
     return dials.at(-1)!;
@@ -148,7 +149,7 @@ describe('a tunnel', () => {
     const [first] = callee.sessions;
     for (let at = 0; at < 6; at += 1) {
       const [socket] = duplexPair();
-      callee.accept({ socket, renewAtMs: timers.now() + hourMs, notAfterMs: timers.now() + 2 * hourMs });
+      callee.accept({ socket, chain: [], renewAtMs: timers.now() + hourMs, notAfterMs: timers.now() + 2 * hourMs });
     }
     expect(callee.sessions).toHaveLength(4);
     expect(first!.end?.text).toBe('newer sessions have taken its place');
@@ -186,7 +187,7 @@ describe('the end', () => {
     await turn();
     expect(dials).toHaveLength(1);
     const [near] = duplexPair();
-    callee.accept({ socket: near, renewAtMs: 0, notAfterMs: 0 });
+    callee.accept({ socket: near, chain: [], renewAtMs: 0, notAfterMs: 0 });
     expect(near.destroyed).toBe(true);
   });
 

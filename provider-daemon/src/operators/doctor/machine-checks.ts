@@ -56,20 +56,23 @@ export const planeCheck: Check = {
 export const hostPortCheck: Check = {
   name: 'host port',
   async look(config, probes) {
-    const daemon = await probes.daemon();
-    const verdict = await portVerdict(probes, { ...config.host, setting: 'host', isOurs: daemon !== undefined });
-    return worst([...everywhere(config, 'host'), verdict]);
+    return doorVerdict(config, probes, 'host');
   },
 };
 
 export const gatewayPortCheck: Check = {
   name: 'gateway port',
   async look(config, probes) {
-    const listens = await probes.listens(join(planeSettings(config).folder, planeFiles.socket));
-    const verdict = await portVerdict(probes, { ...config.gateway, setting: 'gateway', isOurs: listens === true });
-    return worst([...everywhere(config, 'gateway'), verdict]);
+    return doorVerdict(config, probes, 'gateway');
   },
 };
+
+/** Both doors are the data plane's, whether its daemon runs or not. */
+async function doorVerdict(config: ProviderConfig, probes: Probes, setting: 'host' | 'gateway'): Promise<Verdict> {
+  const listens = await probes.listens(join(planeSettings(config).folder, planeFiles.socket));
+  const verdict = await portVerdict(probes, { ...config[setting], setting, isOurs: listens === true });
+  return worst([...everywhere(config, setting), verdict]);
+}
 
 /** The data plane listens for workloads at the ports that they name, at addresses of this machine in their networks. */
 function everywhere(config: ProviderConfig, setting: 'host' | 'gateway'): Verdict[] {

@@ -1,0 +1,118 @@
+/** The links of one lease at the data plane: tunnels to other nodes, and other leases of this machine. */
+import type { InstanceRoute } from '../network/instance-route.ts';
+import { closeCodes } from '../overlay/frames.ts';
+import type { Quantity } from '../usage/counters.ts';
+import type { FarWays } from './far-route.ts';
+import { HeldTunnel, type HeldTunnelOptions } from './held-tunnel.ts';
+import type { FarName, ServedLinks, ServedNeighbour, ServedTunnel } from './links.ts';
+import { NeighbourRoute } from './neighbour-route.ts';
+import type { TunnelBook } from './tunnel-book.ts';
+import type { TunnelTally } from './tunnel-tally.ts';
+
+export interface LeaseLinksOptions {
+  readonly tunnel: HeldTunnelOptions;
+  readonly book: TunnelBook;
+  readonly tally: TunnelTally;
+  /** Instances of another lease; undefined where it is not served here any more. */
+  readonly neighbour: (of: ServedNeighbour) => InstanceRoute | undefined;
+}
+
+export class LeaseLinks {
+  readonly #options: LeaseLinksOptions;
+  /** By their labels, in the order in which they are tried. */
+  #tunnels = new Map<string, HeldTunnel>();
+  #neighbours = new Map<string, NeighbourRoute>();
+  /** Of tunnels that are over, not yet taken. */
+  #left: Quantity[] = [];
+
+  constructor(options: LeaseLinksOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens tunnels that are new, tells those that stand what is new of them, and cuts those that are not named any more.
+   * @throws Error where the credentials of one are none; the others are as told
+   */
+  set({ tunnels, neighbours }: ServedLinks): void {
+    this.#know(neighbours);
+    const before = this.#tunnels;
+    this.#tunnels = new Map();
+    const named = new Set(tunnels.map(({ label }) => label));
+    for (const [label, tunnel] of before)
+      if (!named.has(label)) this.#cut(tunnel, 'the connection is no longer agreed');
+    const failures: unknown[] = [];
+    for (const wish of tunnels) {
+      const known = before.get(wish.label);
+      try {
+        this.#hold(wish, known);
+      } catch (error) {
+        failures.push(error);
+        if (known !== undefined) this.#tunnels.set(wish.label, known);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** The chain has been looked at again. */
+  look(): void {
+    for (const tunnel of this.#tunnels.values()) tunnel.look();
+  }
+
+  /** Those that lead there now. @param caller the own workload that calls; undefined: any */
+  waysTo(far: FarName, caller: string | undefined): FarWays {
+    const isFor = (tunnel: HeldTunnel): boolean =>
+      tunnel.far === far && (caller === undefined || tunnel.wish.own.workload === caller);
+    return {
+      neighbours: [...this.#neighbours.values()].filter((one) => one.far === far),
+      tunnels: [...this.#tunnels.values()].filter(isFor),
+    };
+  }
+
+  /** Payload of tunnels since the last call, by the workload at this end. */
+  takeUsage(): Quantity[] {
+    const left = this.#left;
+    this.#left = [];
+    return [...left, ...[...this.#tunnels.values()].flatMap(bytesOf)];
+  }
+
+  /** All are cut. @param code one of `closeCodes` */
+  close(code: number = closeCodes.lease_ended, text = 'the lease has ended'): void {
+    this.#know([]);
+    for (const tunnel of this.#tunnels.values()) this.#cut(tunnel, text, code);
+    this.#tunnels = new Map();
+  }
+
+  #hold(wish: ServedTunnel, known: HeldTunnel | undefined): void {
+    const { book, tally } = this.#options;
+    const tunnel = known ?? new HeldTunnel(wish, this.#options.tunnel);
+    if (known === undefined) tally.add(tunnel);
+    else known.update(wish);
+    this.#tunnels.set(wish.label, tunnel);
+    book.add(wish.label, tunnel);
+  }
+
+  /** Connections to those that are not named any more are cut. */
+  #know(neighbours: readonly ServedNeighbour[]): void {
+    const before = this.#neighbours;
+    this.#neighbours = new Map(
+      neighbours.map((one) => {
+        const key = JSON.stringify([one.far, one.lease, one.service, one.port]);
+        return [key, before.get(key) ?? new NeighbourRoute(one.far, () => this.#options.neighbour(one))];
+      }),
+    );
+    for (const [key, route] of before) if (!this.#neighbours.has(key)) route.close();
+  }
+
+  #cut(tunnel: HeldTunnel, text: string, code: number = closeCodes.lease_ended): void {
+    const { book, tally } = this.#options;
+    book.remove(tunnel.wish.label, tunnel);
+    tunnel.cut(code, text);
+    this.#left.push(...bytesOf(tunnel));
+    tally.remove(tunnel);
+  }
+}
+
+function bytesOf(tunnel: HeldTunnel): Quantity[] {
+  const quantity = tunnel.takeBytes();
+  return quantity === 0n ? [] : [{ service: tunnel.wish.own.workload, metric: 'tunnel-bytes', quantity }];
+}
