@@ -12,8 +12,8 @@ import type { Containers } from './container-host.ts';
 import type { Databases } from './databases.ts';
 import { Doors, type DoorsOptions, type OpenDoors } from './doors.ts';
 import { servedWorkloads } from './instances.ts';
-import { localWays } from './local-ways.ts';
 import { checkRoom, type LeasePlace, type LeasePlan, planOf } from './plan.ts';
+import { containerWays } from './ways.ts';
 
 export type { LeasePlace } from './plan.ts';
 
@@ -275,7 +275,7 @@ export class LeaseRunner {
 
   async #ways(plan: LeasePlan): Promise<ServedWays> {
     const host = plan.containers.length === 0 ? undefined : this.#options.containers?.host();
-    return host === undefined ? { relays: [], names: [] } : localWays(plan, host.networks);
+    return host === undefined ? { relays: [], names: [] } : containerWays(plan, host.networks);
   }
 
   async #serve(

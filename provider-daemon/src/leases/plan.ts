@@ -14,6 +14,7 @@ import type { ServedFunction, ServedGateway } from '../data-plane/plane.ts';
 import { type RouteSpec, wholeRoute } from '../gateway/routes.ts';
 import type { HeldFile } from '../manifests/manifest-store.ts';
 import { type ContainerSpec, type ImageSource, WorkloadError } from '../workloads/driver.ts';
+import { type FarCall, type FarConnections, farConnections } from './far-connections.ts';
 import type { PublicConnection } from './public-ports.ts';
 
 /** A lease and the place of its services in the manifest. */
@@ -33,7 +34,7 @@ export interface LocalConnection {
   readonly protocol: 'tcp' | 'udp';
 }
 
-export interface LeasePlan {
+export interface LeasePlan extends FarConnections {
   readonly functions: readonly ServedFunction[];
   readonly containers: readonly ContainerSpec[];
   readonly gateways: readonly ServedGateway[];
@@ -51,15 +52,18 @@ export interface PlanInput {
   readonly fileOf: (path: string) => HeldFile;
 }
 
+/** @throws WorkloadError `invalid` for more connections between infrastructures than are carried */
 export function planOf(input: PlanInput): LeasePlan {
   const services = servicesOf(input);
   const workloads = services.filter((one): one is ManifestWorkload => one.type === 'Workload');
   const connections = workloads.flatMap((callee) => connectionsTo(callee, workloads, input.place.infrastructure));
+  const far = farConnections(input.head, input.place.infrastructure);
+  const calls = [...connections, ...far.farCalls];
   return {
     functions: services
       .filter((one): one is ManifestFunction => one.type === 'MuFunction')
       .map((one) => functionOf(one, input)),
-    containers: calleesFirst(workloads, connections).map((one) => containerOf(one, input, connections)),
+    containers: calleesFirst(workloads, connections).map((one) => containerOf(one, input, calls)),
     gateways: [
       ...services
         .filter((one): one is ManifestGateway => one.type === 'MuGateway')
@@ -68,6 +72,7 @@ export function planOf(input: PlanInput): LeasePlan {
     ],
     databases: services.filter(({ type }) => type === 'MuDb').map(({ name }) => name),
     connections,
+    ...far,
     publicConnections: workloads.flatMap(publicConnectionsOf),
   };
 }
@@ -145,10 +150,10 @@ function functionOf(service: ManifestFunction, { secrets, fileOf }: PlanInput): 
 function containerOf(
   service: ManifestWorkload,
   input: PlanInput,
-  connections: readonly LocalConnection[],
+  calls: readonly (LocalConnection | FarCall)[],
 ): ContainerSpec {
   const { name, compute, health, command, user } = service;
-  const peers = connections.filter(({ caller }) => caller === name).map(({ callee }) => callee);
+  const peers = calls.filter(({ caller }) => caller === name).map(({ callee }) => callee);
   return {
     deployment: input.place.lease.toString(),
     service: name,
