@@ -22,6 +22,7 @@ import { drainFile, offerOf } from './bidding/offer.ts';
 import { orderWatch } from './bidding/order-watch.ts';
 import { PriceScript } from './bidding/price-script.ts';
 import type { ProviderConfig } from './config/schema.ts';
+import type { Plane } from './data-plane/plane.ts';
 import { planeSettings } from './data-plane/settings.ts';
 import { PlaneSupervisor } from './data-plane/supervisor.ts';
 import { type Identity, signUsageReport, tlsCredentials } from './identity/identity.ts';
@@ -34,12 +35,16 @@ import { drainedBy } from './leases/instances.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
 import { leaseListener } from './leases/lease-listener.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
+import { LinkKeeper } from './leases/link-keeper.ts';
+import { Participants } from './leases/participants.ts';
 import { publicPorts } from './leases/public-ports.ts';
+import { TunnelCertificates } from './leases/tunnel-certificates.ts';
 import { ManifestStore } from './manifests/manifest-store.ts';
 import { takeSealed } from './manifests/take-sealed.ts';
 import { type OperatorParts, refuseSecond, startOperators } from './operators/operators.ts';
 import { openIdentity } from './operators/renewal.ts';
 import { Tallies } from './operators/tallies.ts';
+import { realTimers } from './overlay/timers.ts';
 import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { holdFolder } from './setup/hold-folder.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
@@ -96,6 +101,7 @@ async function open(config: ProviderConfig, log: Logger, release: () => Promise<
       clearInterval(counting);
       await operators.close();
       await Promise.all([parts.orders.stop(), parts.watch.stop()]);
+      await parts.links.close();
       await parts.keeper.settled();
       await parts.api.close();
       await parts.count();
@@ -129,6 +135,7 @@ interface Parts {
   readonly databases: Databases;
   readonly sender: Sender;
   readonly keeper: LeaseKeeper;
+  readonly links: LinkKeeper;
   readonly desk: TenantDesk;
   readonly bidder: Bidder;
   /** orders to bid for */
@@ -169,8 +176,10 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     index: journal.manifests,
     random,
   });
+  const links = linkKeeper(of, plane);
   const runner = new LeaseRunner({
     plane,
+    links,
     containers,
     volumeRetentionMs: config.containers.volumeRetentionHours * 3_600_000,
     manifests,
@@ -223,7 +232,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   const bidder = bidderOf(config, of, { sender, machine, containers, leases: () => keeper.leases() });
   const seen = { height: 0n };
   const orders = orderWatch(watchOptions(config, client, provider, log), bidder);
-  const watch = marketWatch(config, { client: views.settled, provider, keeper, desk, bidder, seen, log });
+  const watch = marketWatch(config, { client: views.settled, provider, keeper, links, desk, bidder, seen, log });
   const api = await startApi(config, { identity, journal, facts, manifests, desk, runner, keeper, seen, log });
   const count = async (): Promise<void> => {
     try {
@@ -233,8 +242,8 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
       log.warn({ reason: reasonOf(error) }, 'usage cannot be counted now, it will be counted later');
     }
   };
-  const shown = { sender, keeper, runner, bidder, plane, api, containers, tallies, machine, seen, onLog };
-  return { plane, containers, databases, sender, keeper, desk, bidder, orders, watch, api, count, shown };
+  const shown = { sender, keeper, runner, links, bidder, plane, api, containers, tallies, machine, seen, onLog };
+  return { plane, containers, databases, sender, keeper, links, desk, bidder, orders, watch, api, count, shown };
 }
 
 function bidderOf(
@@ -261,6 +270,21 @@ function bidderOf(
     draining: () => existsSync(drainFile(config.node.dataFolder)),
     ...(program === '' ? {} : { script: new PriceScript({ program, timeoutMs, jobs }) }),
     log: log.child({ part: 'bidding' }),
+  });
+}
+
+/** What other datacenters' workloads are linked by. */
+function linkKeeper(
+  { identity, views, log }: Pick<Foundation, 'identity' | 'views' | 'log'>,
+  plane: Plane,
+): LinkKeeper {
+  return new LinkKeeper({
+    participants: new Participants(views.settled, around.now),
+    plane,
+    node: identity.name,
+    certificates: new TunnelCertificates(identity, around),
+    timers: realTimers,
+    log: log.child({ part: 'links' }),
   });
 }
 
@@ -344,6 +368,7 @@ function marketWatch(
     client: ChainClient;
     provider: string;
     keeper: LeaseKeeper;
+    links: LinkKeeper;
     desk: TenantDesk;
     bidder: Bidder;
     seen: { height: bigint };

@@ -6,9 +6,11 @@ import { Troubles } from '../troubles.ts';
 import { Arrivals } from '../watch/arrivals.ts';
 import type { MarketListener } from '../watch/market-watch.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LinkKeeper } from './link-keeper.ts';
 
 export interface LeaseListenerOptions {
   readonly keeper: Pick<LeaseKeeper, 'lease' | 'deployment' | 'height' | 'sweep' | 'living'>;
+  readonly links: Pick<LinkKeeper, 'deployment' | 'provider' | 'height'>;
   readonly desk: Pick<TenantDesk, 'leases' | 'keepOnly'>;
   readonly bidder: Pick<Bidder, 'leasesTold'>;
   /** the last block that the watch has told of */
@@ -16,7 +18,7 @@ export interface LeaseListenerOptions {
   readonly log: Logger;
 }
 
-export function leaseListener({ keeper, desk, bidder, seen, log }: LeaseListenerOptions): MarketListener {
+export function leaseListener({ keeper, links, desk, bidder, seen, log }: LeaseListenerOptions): MarketListener {
   const arrivals = new Arrivals();
   let isSwept = true;
   const sweep = async (): Promise<void> => {
@@ -33,8 +35,12 @@ export function leaseListener({ keeper, desk, bidder, seen, log }: LeaseListener
   return {
     lease: (lease) => arrivals.add(() => keeper.lease(lease)),
     deployment: ({ owner, dseq }) => arrivals.add(() => keeper.deployment(owner, dseq)),
+    participants: (id) => links.deployment(id),
+    provider: (owner) => links.provider(owner),
     async height(height, complete) {
       seen.height = height;
+      // Nobody waits for it: while peers are looked at, leases are confirmed.
+      links.height(complete);
       const troubles = new Troubles();
       await troubles.keep(arrivals.taken());
       // One that cannot be taken up keeps no other from being confirmed.

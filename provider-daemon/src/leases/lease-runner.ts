@@ -11,7 +11,9 @@ import { WorkloadSet } from '../workloads/workload-set.ts';
 import type { Containers } from './container-host.ts';
 import type { Databases } from './databases.ts';
 import { Doors, type DoorsOptions, type OpenDoors } from './doors.ts';
+import { bothOf, noFarConnections } from './far-connections.ts';
 import { servedWorkloads } from './instances.ts';
+import type { LinkKeeper } from './link-keeper.ts';
 import { checkRoom, type LeasePlace, type LeasePlan, planOf } from './plan.ts';
 import { containerWays } from './ways.ts';
 
@@ -25,6 +27,8 @@ export interface LeaseRunnerOptions extends DoorsOptions {
   readonly volumeRetentionMs: number;
   readonly manifests: ManifestStore;
   readonly databases: Databases;
+  /** Links with other infrastructures; without it there are none. */
+  readonly links?: Pick<LinkKeeper, 'started' | 'stopped'>;
   /** Told of the containers of a lease whenever one of their instances comes, goes, or changes how it stands. */
   readonly onInstances?: (lease: bigint, containers: ReadonlyMap<string, ServingWorkload>) => void;
   /** Something that is tried again later did not work. */
@@ -103,12 +107,15 @@ export class LeaseRunner {
     try {
       await this.#apply(place, { plan, containers, before, doors });
     } catch (error) {
-      if (before !== undefined) await this.#openAgain(before);
+      if (before === undefined) await this.#options.links?.started(place, noFarConnections);
+      else await this.#openAgain(before);
       throw error;
     }
     for (const service of plan.databases) this.#options.databases.table(place.lease, service);
     this.#running.set(place.lease, { place, plan, containers, countedTo: height });
     await containers?.prune(plan.containers);
+    // What only the plan before it was linked with is cut now.
+    if (before !== undefined) await this.#options.links?.started(place, plan);
     this.#doors.settle(place.lease, plan);
     return doors.endpoints;
   }
@@ -124,6 +131,7 @@ export class LeaseRunner {
     reach('plane.opening');
     await this.#options.plane.open(place.lease.toString(), ways);
     reach('plane.opened');
+    await this.#options.links?.started(place, before === undefined ? plan : bothOf(plan, before.plan));
     await containers?.apply(plan.containers);
     try {
       await this.#serve(place, plan, { containers, ways });
@@ -142,6 +150,7 @@ export class LeaseRunner {
     } catch (error) {
       this.#options.onTrouble(place.lease, error);
     }
+    await this.#options.links?.started(place, plan);
   }
 
   /**
@@ -149,6 +158,7 @@ export class LeaseRunner {
    * and databases stay.
    */
   async stop(lease: bigint): Promise<void> {
+    this.#options.links?.stopped(lease);
     const running = this.#running.get(lease);
     if (running === undefined) return this.#clear(lease.toString());
     this.#running.delete(lease);

@@ -2,6 +2,7 @@
 import { Dec } from '@mu/lib/dec';
 import { type Lease, LeaseState } from '@mu/proto/market';
 import type { LeaseStatus } from '../api/sources.ts';
+import type { LinkReport } from '../leases/link-keeper.ts';
 import type { InstanceMetrics, InstanceStatus, ServingWorkload } from '../workloads/driver.ts';
 import type { OperatorSources } from './sources.ts';
 
@@ -21,6 +22,8 @@ export interface LeaseReport {
   readonly reason?: string;
   readonly endpoints: readonly string[];
   readonly services: readonly ServiceReport[];
+  /** with workloads of other infrastructures, whether they are up or not */
+  readonly links: readonly LinkReport[];
   /** by service and metric: used, and in no report that the chain has taken */
   readonly unreported: readonly { readonly service: string; readonly metric: string; readonly quantity: string }[];
   readonly report_pending: boolean;
@@ -93,6 +96,7 @@ async function reportOf(lease: Lease, sources: OperatorSources): Promise<LeaseRe
       ...(view?.plan.functions ?? []).map(({ service }) => named('function', service)),
       ...(view?.plan.databases ?? []).map((service) => named('database', service)),
     ],
+    links: sources.links(number),
     ...usageOf(sources, number),
     ...(funded === undefined ? {} : { funded_to: funded.toString() }),
   };

@@ -14,6 +14,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Containers } from '../leases/container-host.ts';
 import type { LeaseKeeper } from '../leases/lease-keeper.ts';
 import type { LeaseRunner } from '../leases/lease-runner.ts';
+import type { LinkKeeper } from '../leases/link-keeper.ts';
 import type { WorkloadLog } from '../workloads/driver.ts';
 import { askIfThere } from './admin-client.ts';
 import { askingOf } from './asking.ts';
@@ -35,6 +36,7 @@ export interface OperatorParts {
   readonly sender: Sender;
   readonly keeper: LeaseKeeper;
   readonly runner: LeaseRunner;
+  readonly links: LinkKeeper;
   readonly bidder: Bidder;
   readonly plane: PlaneSupervisor;
   readonly api: ApiServer;
@@ -67,7 +69,7 @@ export async function refuseSecond({ node }: ProviderConfig): Promise<void> {
 
 /** @throws Error where a door cannot be opened */
 export async function startOperators(parts: OperatorParts): Promise<Operators> {
-  const { config, identity, around, client, views, sender, api, onLog, log } = parts;
+  const { config, identity, around, client, views, sender, api, links, onLog, log } = parts;
   const { provider, nodeId } = identity.name;
   const asking = askingOf({ config, client, views, provider, nodeId, operator: sender.address, onLog });
   const facts = new FactsKeeper({ asking, now: around.now });
@@ -76,7 +78,10 @@ export async function startOperators(parts: OperatorParts): Promise<Operators> {
     identity,
     around,
     expiries: () => expiriesOf(sources),
-    onRenewed: (renewed) => api.renew(tlsCredentials(renewed)),
+    onRenewed: (renewed) => {
+      api.renew(tlsCredentials(renewed));
+      links.renew(renewed);
+    },
     log: log.child({ part: 'certificates' }),
   });
   const servers = await startOperatorServers(sources, log.child({ part: 'operators' }));
@@ -95,7 +100,7 @@ export async function startOperators(parts: OperatorParts): Promise<Operators> {
 }
 
 function sourcesOf(parts: OperatorParts, facts: FactsKeeper, identity: () => Identity): OperatorSources {
-  const { config, around, client, journal, sender, keeper, runner, bidder, plane, containers } = parts;
+  const { config, around, client, journal, sender, keeper, runner, links, bidder, plane, containers } = parts;
   return {
     config,
     identity,
@@ -115,6 +120,7 @@ function sourcesOf(parts: OperatorParts, facts: FactsKeeper, identity: () => Ide
     machine: parts.machine,
     inventory: () => bidder.inventory(),
     running: (lease) => runner.view(lease),
+    links: (lease) => links.links(lease),
     served: () => plane.served(),
     foundContainers: async () => (containers === undefined ? [] : containers.host().driver.found()),
     fundedTo: async ({ order }) => {

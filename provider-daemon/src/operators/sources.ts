@@ -5,6 +5,7 @@ import type { Inventory, Resources } from '../bidding/inventory.ts';
 import type { ProviderConfig } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { RunningView } from '../leases/lease-runner.ts';
+import type { LinkReport } from '../leases/link-keeper.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { UsageState } from '../usage/report.ts';
 import type { WorkloadName } from '../workloads/driver.ts';
@@ -43,6 +44,8 @@ export interface OperatorSources {
   readonly inventory: () => Inventory;
   /** what runs for a lease, or is about to */
   readonly running: (lease: bigint) => RunningView | undefined;
+  /** with workloads of other infrastructures, as the data plane was told */
+  readonly links: (lease: bigint) => readonly LinkReport[];
   /** leases that the data plane serves. @throws Error while it is away */
   readonly served: () => Promise<readonly string[]>;
   /** what the container driver finds on the machine; none where no containers are offered. @throws WorkloadError */

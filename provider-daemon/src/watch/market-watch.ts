@@ -19,6 +19,10 @@ export interface MarketListener {
   lease?(lease: Lease): void;
   /** a deployment was updated */
   deployment?(id: DeploymentId): void;
+  /** a lease of a deployment was made, has ended or was changed, whosever it is */
+  participants?(id: DeploymentId): void;
+  /** a provider's entry, roots or nodes were changed */
+  provider?(owner: string): void;
   /** everything of this height has been told; `complete` after all that stood was paged */
   height(height: bigint, complete: boolean): Promise<void>;
 }
@@ -157,6 +161,8 @@ export class MarketWatch {
     }
     if (listener.lease !== undefined) await this.#tellLeases(touched.leases);
     for (const id of touched.deployments) listener.deployment?.(id);
+    for (const id of touched.participants) listener.participants?.(id);
+    for (const owner of touched.providers) listener.provider?.(owner);
   }
 }
 

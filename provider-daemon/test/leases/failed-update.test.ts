@@ -35,10 +35,13 @@ let fails: boolean;
 /** What the web may reach at the host, as the firewall has it, and the names that it can resolve. */
 let offered: readonly OfferedService[];
 let resolved: readonly string[];
+/** What the links were told, one line each, the connections of a plan, or an end; and what else goes before or after. */
+let linked: string[];
 let runner: LeaseRunner;
 
 function host(): ContainerHost {
   const start = async (spec: ContainerSpec) => {
+    if (spec.service === 'web') linked.push('web starts');
     if (fails) throw new WorkloadError('unhealthy', 'it does not come up');
     return {
       spec,
@@ -59,23 +62,31 @@ function host(): ContainerHost {
 
 const plane = {
   async open(_lease: string, { names }: ServedWays) {
+    linked.push('open');
     resolved = names.flatMap((one) => Object.keys(one.names));
   },
   serve: async () => {},
   place: async () => {},
+  withdraw: async () => void linked.push('withdraw'),
+  totals: async () => [],
 } as unknown as Plane;
 
-async function hold(revision: bigint, connections: string): Promise<void> {
+/** @param connections of a database beside the web; @param far of one in another infrastructure */
+async function hold(revision: bigint, connections: string, far = ''): Promise<void> {
   const workload = (name: string, rest: string): string =>
     `  - { type: Workload, name: ${name}, container: web, compute: { cpu: 1, memory: 1GiB }${rest} }\n`;
-  const stack = `${sample}${workload('web', `, env: { REVISION: "${revision}" }`)}${workload('sql', connections)}`;
+  const stack = `${sample}${workload('web', `, env: { REVISION: "${revision}" }`)}${workload('sql', connections)}${workload('db', far)}`;
   const built = build({
     revision,
     stack: read(stack).stack,
-    placements: [{ ...twoPlaces[0]!, services: ['web', 'sql'] }],
+    placements: [
+      { ...twoPlaces[0]!, services: ['web', 'sql'] },
+      { ...twoPlaces[1]!, services: ['db'] },
+    ],
     images: new Map([
       ['web', image],
       ['sql', image],
+      ['db', image],
     ]),
   });
   const { chunks, sha256 } = arriving(bodyOf(built));
@@ -88,11 +99,16 @@ beforeEach(() => {
   databases = new Databases(join(folder, 'databases'));
   const index = journal.manifests;
   manifests = new ManifestStore({ folder: join(folder, 'manifests'), index, random: counted().random });
-  [fails, offered, resolved] = [false, [], []];
+  [fails, offered, resolved, linked] = [false, [], [], []];
   const one = host();
   runner = new LeaseRunner({
     ...{ plane, manifests, databases, volumeRetentionMs: 0, gatewayUri: 'http://127.0.0.1:8080', domain: '' },
     containers: { here: one, host: () => one },
+    links: {
+      started: async ({ lease: number }, { farCalls }) =>
+        void linked.push(`${number}: ${farCalls.map(({ callee, connection }) => `${callee}/${connection}`)}`),
+      stopped: (number) => void linked.push(`${number} stopped`),
+    },
     onTrouble: (_lease, error) => {
       throw error;
     },
@@ -116,4 +132,33 @@ test('one that drops a connection and fails leaves the connection as it was', as
   fails = false;
   await runner.start(place, lease, { revision: 2n, height: 3n });
   expect([offered, resolved]).toEqual([[], []]);
+});
+
+const farOf = (name: string): string =>
+  `, connections: [{ name: ${name}, port: 5432, protocol: tcp, scope: workload, from: [web] }]`;
+
+test('links stand before the workloads start that need them, and end with the lease', async () => {
+  await hold(1n, '', farOf('sql'));
+  await runner.start(place, lease, { revision: 1n, height: 1n });
+  await runner.stop(place.lease);
+  expect(linked).toEqual(['open', '7: db/sql', 'web starts', '7 stopped', 'withdraw']);
+});
+
+test('during an update the links of both revisions stand, and then those of the one that runs', async () => {
+  await hold(1n, '', farOf('sql'));
+  await hold(2n, '', farOf('pg'));
+  await runner.start(place, lease, { revision: 1n, height: 1n });
+  [linked, fails] = [[], true];
+  await expect(runner.start(place, lease, { revision: 2n, height: 2n })).rejects.toThrow('does not come up');
+  expect(linked).toEqual(['open', '7: db/sql,db/pg', 'web starts', 'open', '7: db/sql']);
+  [linked, fails] = [[], false];
+  await runner.start(place, lease, { revision: 2n, height: 3n });
+  expect(linked).toEqual(['open', '7: db/sql,db/pg', 'web starts', '7: db/pg']);
+});
+
+test('what does not come up at all is linked with nobody', async () => {
+  await hold(1n, '', farOf('sql'));
+  fails = true;
+  await expect(runner.start(place, lease, { revision: 1n, height: 1n })).rejects.toThrow('does not come up');
+  expect(linked).toEqual(['open', '7: db/sql', 'web starts', '7: ']);
 });

@@ -5,11 +5,13 @@ import { leaseListener } from '../../src/leases/lease-listener.ts';
 import type { MarketListener } from '../../src/watch/market-watch.ts';
 
 let did: string[];
+/** what the links were told */
+let looked: string[];
 let isAway: boolean;
 let listener: MarketListener;
 
 beforeEach(() => {
-  [did, isAway] = [[], false];
+  [did, looked, isAway] = [[], [], false];
   listener = leaseListener({
     keeper: {
       async lease({ number }) {
@@ -23,6 +25,11 @@ beforeEach(() => {
         did.push('sweep');
       },
       living: async (numbers) => new Set(numbers),
+    },
+    links: {
+      deployment: ({ dseq }) => void looked.push(`deployment ${dseq}`),
+      provider: (owner) => void looked.push(`provider ${owner}`),
+      height: (complete) => void looked.push(`block${complete ? ' complete' : ''} after ${did.length}`),
     },
     desk: { leases: async () => new Set([1n]), keepOnly: async (live) => void did.push(`keep ${[...live]}`) },
     bidder: { leasesTold: (height) => void did.push(`told ${height}`) },
@@ -54,4 +61,13 @@ test('while a lease could not be taken up the others are confirmed, and the bidd
   expect(did).toEqual(['lease 2', 'height 5']);
   await listener.height(6n, true);
   expect(did.slice(2)).toEqual(['height 6', 'sweep', 'keep 1', 'told 6']);
+});
+
+test('links hear of what a block touched, and of the block before leases are confirmed', async () => {
+  lease(1n);
+  listener.participants?.({ owner: 'mu1owner', dseq: 7n });
+  listener.provider?.('mu1p');
+  await listener.height(5n, true);
+  await listener.height(6n, false);
+  expect(looked).toEqual(['deployment 7', 'provider mu1p', 'block complete after 0', 'block after 5']);
 });

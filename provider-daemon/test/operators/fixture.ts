@@ -148,6 +148,7 @@ export function sourcesOf(
     machine: { cpu: 4_000n, memory: 8n * gib, disk: 100n * gib },
     inventory: () => inventory(capacity, { leases: [held], bids: [] }),
     running: () => undefined,
+    links: () => [],
     served: async () => ['1'],
     foundContainers: async () => [],
     fundedTo: async () => 5_000n,

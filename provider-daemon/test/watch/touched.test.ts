@@ -21,3 +21,19 @@ test('orders and leases are read off any event that names them, each once', () =
   expect([...touched.leases]).toEqual([12n]);
   expect(touched.deployments).toEqual([{ owner: 'mu1a', dseq: 7n }]);
 });
+
+test('whose leases have changed is read off events of leases that are no confirmations, and providers off their own', () => {
+  const order = { owner: 'mu1a', dseq: '7', infrastructure: '0', round: '2', provider: 'mu1p' };
+  const { participants, providers } = touchedBy([
+    event('lease_created', { ...order, lease: '12' }),
+    event('lease_closed', { ...order, round: '1', lease: '11' }),
+    event('lease_confirmed', { ...order, dseq: '8', lease: '13' }),
+    event('bid_submitted', { ...order, dseq: '9' }),
+    event('order_closed', { ...order, dseq: '10', lease: '0' }),
+    event('node_removed', { provider: 'mu1q', node_id: 'node-1' }),
+    event('provider_updated', { provider: 'mu1r' }),
+    event('provider_updated', { provider: 'mu1r' }),
+  ]);
+  expect(participants).toEqual([{ owner: 'mu1a', dseq: 7n }]);
+  expect([...providers]).toEqual(['mu1q', 'mu1r']);
+});
