@@ -202,7 +202,7 @@ export class Network {
       ...options.settings,
     };
     const args = Object.entries(flags).flat();
-    const [command, ...before] = [...(place?.enter ?? []), bin.provider] as [string, ...string[]];
+    const [command, ...before] = within(place);
     const init = this.#run(command, [...before, '--home', home, ...args, 'init']);
     const made = JSON.parse((await must(init)).stdout) as {
       owner: string;
@@ -218,7 +218,7 @@ export class Network {
   }
 
   async startProvider(provider: NetworkProvider): Promise<Program> {
-    const [command, ...before] = [...(provider.place?.enter ?? []), bin.provider] as [string, ...string[]];
+    const [command, ...before] = within(provider.place);
     const args = [...before, '--home', provider.home, 'start'];
     const program = this.#start(provider.name, command, args, this.#providerEnv());
     await program.ready;
@@ -311,6 +311,12 @@ export class Network {
     this.#programs.set(name, program);
     return program;
   }
+}
+
+/** The command that is `mu-provider` at a place. */
+function within(place: Place | undefined): readonly [string, ...string[]] {
+  const [command, ...before] = place?.enter ?? [];
+  return command === undefined ? [bin.provider] : [command, ...before, bin.provider];
 }
 
 /** Ends what a provider leaves behind when its daemon ends: the data plane, and containers. */
