@@ -5,7 +5,12 @@ import type { SwarmMessage } from './messages.ts';
 export type SwarmEvent = { readonly atMs: number } & (
   | { readonly type: 'time' }
   /** a connection to a peer stands, its certificate and lease are checked, both sides have the head */
-  | { readonly type: 'came'; readonly peer: string }
+  | {
+      readonly type: 'came';
+      readonly peer: string;
+      /** false: it may give pieces and get none; true where it is left out */
+      readonly receives?: boolean;
+    }
   | { readonly type: 'gone'; readonly peer: string }
   | { readonly type: 'message'; readonly peer: string; readonly message: SwarmMessage }
   /** the first bytes of a piece have come */

@@ -37,6 +37,11 @@ export class SwarmMachine {
     return this.#state.peers.size;
   }
 
+  /** True for a connected peer that has said that it has all pieces. */
+  hasAll(peer: string): boolean {
+    return this.#state.peers.get(peer)?.have?.isFull === true;
+  }
+
   has(piece: number): boolean {
     return this.#state.have.has(piece);
   }
@@ -50,7 +55,7 @@ export class SwarmMachine {
   /** Takes an event. @returns what is to be done, in this order */
   handle(event: SwarmEvent): SwarmEffect[] {
     this.#state.nowMs = Math.max(this.#state.nowMs, event.atMs);
-    if (event.type === 'came') this.#came(event.peer);
+    if (event.type === 'came') this.#came(event.peer, event.receives ?? true);
     else if (event.type === 'time') this.#time();
     else if (event.type === 'written') this.#written(event.piece, event.ok);
     else {
@@ -61,7 +66,7 @@ export class SwarmMachine {
     return this.#state.takeEffects();
   }
 
-  #came(id: string): void {
+  #came(id: string, receives: boolean): void {
     const { peers, banned, have, pieces } = this.#state;
     if (banned.has(id)) {
       this.#state.do({ type: 'drop', peer: id, reason: 'banned', forGood: true });
@@ -73,7 +78,7 @@ export class SwarmMachine {
       this.#state.do({ type: 'drop', peer: id, reason: 'too-many-peers', forGood: false });
       return;
     }
-    const peer = this.#state.addPeer(id);
+    const peer = this.#state.addPeer(id, receives);
     this.#state.send(peer, { type: 'pieces', count: pieces.count, have: have.toBytes() });
   }
 

@@ -31,6 +31,13 @@ export interface ManifestName {
   readonly version: Uint8Array;
 }
 
+/** The key of a section. */
+export interface SectionKey {
+  readonly infrastructure: string;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+}
+
 /** What goes before the exchange of pieces, and the pieces: the adapter's part. */
 export type AdapterMessage =
   /** the first message of either side */
@@ -38,6 +45,10 @@ export type AdapterMessage =
   | { readonly type: 'get-head' }
   /** the head's bytes; none: the sender has no head yet */
   | { readonly type: 'head'; readonly bytes: Uint8Array }
+  /** the keys of sections that the sender of this may have */
+  | { readonly type: 'get-keys' }
+  /** those of them that are held; none where there is none: secret */
+  | { readonly type: 'keys'; readonly keys: readonly SectionKey[] }
   /** `aunts`: the Merkle path from the leaf upwards, hashes of 32 bytes */
   | {
       readonly type: 'piece';

@@ -25,6 +25,8 @@ export interface Grant {
 
 export interface Peer {
   readonly id: string;
+  /** it may be given pieces */
+  readonly receives: boolean;
   /** undefined until it has said so */
   have: Bitfield | undefined;
   /** how many pieces it has that are not here */
@@ -113,9 +115,9 @@ export class SwarmState {
   }
 
   /** Takes up a peer of which nothing is known yet. */
-  addPeer(id: string): Peer {
+  addPeer(id: string, receives = true): Peer {
     const peer: Peer = {
-      id,
+      ...{ id, receives },
       have: undefined,
       ...{ messages: 0, countedMs: this.nowMs },
       ...{ offers: 0, lacks: 0, unasked: 0, timeouts: 0, declined: false, waiting: 0, repeats: 0 },

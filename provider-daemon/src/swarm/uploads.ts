@@ -214,7 +214,7 @@ export class Uploads {
     let [best, load] = [undefined as Peer | undefined, swarmLimits.queuePerPeer as number];
     for (const peer of this.#state.peers.values()) {
       const own = peer.grants.length + peer.waiting + peer.sending.size;
-      if (own > load || own >= swarmLimits.queuePerPeer || peer.lacks <= own) continue;
+      if (!peer.receives || own > load || own >= swarmLimits.queuePerPeer || peer.lacks <= own) continue;
       if (peer.notBeforeMs > this.#state.nowMs || (thrifty && peer.starvingUntilMs <= this.#state.nowMs)) continue;
       if (own === load && best !== undefined && !isBefore(peer, best)) continue;
       [best, load] = [peer, own];

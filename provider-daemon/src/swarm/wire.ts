@@ -23,6 +23,10 @@ export const wireLimits = {
   /** hashes of a Merkle path: as many as a file of 2³² pieces needs */
   aunts: 32,
   aunt: 32,
+  /** as many as a manifest has sections */
+  keys: 16,
+  infrastructure: 64,
+  key: 32,
 } as const;
 
 type Kind = WireMessage['type'];
@@ -47,7 +51,7 @@ function ofPiece<Name extends 'have' | 'request' | 'cancel'>(code: number, type:
 }
 
 /** A message without fields. */
-function bare<Name extends 'get-head' | 'done'>(code: number, type: Name): Codec<Name> {
+function bare<Name extends 'get-head' | 'get-keys' | 'done'>(code: number, type: Name): Codec<Name> {
   return { code, most: 0, write: () => {}, read: () => ({ type }) as Of<Name> };
 }
 
@@ -165,6 +169,25 @@ const piece: Codec<'piece'> = {
   },
 };
 
+const keys: Codec<'keys'> = {
+  code: 15,
+  most: 1 + wireLimits.keys * (1 + wireLimits.infrastructure + wireLimits.key),
+  write: (message, to) => {
+    if (message.keys.length > wireLimits.keys) throw new WireError(`${message.keys.length} keys of sections`);
+    to.u8(message.keys.length);
+    for (const { infrastructure, key } of message.keys) {
+      to.text(infrastructure, wireLimits.infrastructure);
+      to.fixed(key, wireLimits.key);
+    }
+  },
+  read: (from) => {
+    const count = from.u8();
+    if (count > wireLimits.keys) throw new WireError(`${count} keys of sections: at most ${wireLimits.keys}`);
+    const one = () => ({ infrastructure: from.text(wireLimits.infrastructure), key: from.fixed(wireLimits.key) });
+    return { type: 'keys', keys: Array.from({ length: count }, one) };
+  },
+};
+
 const codecs: { readonly [Name in Kind]: Codec<Name> } = {
   hello,
   'get-head': bare(2, 'get-head'),
@@ -179,10 +202,10 @@ const codecs: { readonly [Name in Kind]: Codec<Name> } = {
   cancel: ofPiece(11, 'cancel'),
   refuse,
   piece,
+  'get-keys': bare(14, 'get-keys'),
+  keys,
 };
-const byCode = new Map<number, Codec<Kind>>(
-  Object.values(codecs).map((codec) => [codec.code, codec as unknown as Codec<Kind>]),
-);
+const typeByCode = new Map<number, Kind>((Object.keys(codecs) as Kind[]).map((type) => [codecs[type].code, type]));
 
 /** The bytes of a message. @throws WireError for one that is beyond the limits */
 export function encodeMessage(message: WireMessage): Uint8Array {
@@ -198,76 +221,23 @@ export function encodeMessage(message: WireMessage): Uint8Array {
 /** Bytes of length and kind, which say what is to be kept. */
 const frameHeader = 5;
 
-/**
- * Messages out of a stream of bytes. At most one message is kept, of at most its kind's bytes. After an error the
- * connection must end: where the next message begins is not known.
- */
-export class MessageReader {
-  #kept: Uint8Array[] = [];
-  #keptBytes = 0;
-  /** bytes of the message with its header; of the header alone until that is there */
-  #expected = frameHeader;
-  #failed = false;
-
-  /** Bytes that wait for the rest of their message. */
-  get waiting(): number {
-    return this.#keptBytes;
-  }
-
-  /** @returns the messages that are whole now. @throws WireError for what is none, also every time after */
-  push(chunk: Uint8Array): WireMessage[] {
-    if (this.#failed) throw new WireError('the stream was refused before');
-    try {
-      return this.#take(chunk);
-    } catch (error) {
-      this.#failed = true;
-      this.#kept = [];
-      this.#keptBytes = 0;
-      throw error;
-    }
-  }
-
-  #take(chunk: Uint8Array): WireMessage[] {
-    const messages: WireMessage[] = [];
-    let rest = chunk;
-    while (rest.length > 0) {
-      // A copy: the chunk is the socket's, and a piece's bytes would hold on to all of it.
-      const part = rest.slice(0, this.#expected - this.#keptBytes);
-      rest = rest.subarray(part.length);
-      this.#kept.push(part);
-      this.#keptBytes += part.length;
-      if (this.#keptBytes === this.#expected && this.#expected === frameHeader) {
-        this.#kept = [concatBytes(...this.#kept)];
-        this.#expected = 4 + checkedLength(this.#kept[0] as Uint8Array);
-      }
-      if (this.#keptBytes === this.#expected) messages.push(this.#end());
-    }
-    return messages;
-  }
-
-  #end(): WireMessage {
-    const frame = concatBytes(...this.#kept);
-    this.#kept = [];
-    this.#keptBytes = 0;
-    this.#expected = frameHeader;
-    return decodeFields(frame);
-  }
-}
-
-/** The length of kind and fields. @throws WireError when no message of the kind is so long */
-function checkedLength(frame: Uint8Array): number {
+/** The kind of a message and the length of kind and fields. @throws WireError when no message of the kind is so long */
+export function readFrameHeader(frame: Uint8Array): { readonly type: WireMessage['type']; readonly length: number } {
   const reader = new FieldReader(frame.subarray(0, frameHeader));
   const [length, code] = [reader.u32(), reader.u8()];
-  const codec = byCode.get(code);
-  if (codec === undefined) throw new WireError(`there is no message of kind ${code}`);
-  if (length < 1 || length > 1 + codec.most) throw new WireError(`a message of kind ${code} with ${length} bytes`);
-  return length;
+  const type = typeByCode.get(code);
+  if (type === undefined) throw new WireError(`there is no message of kind ${code}`);
+  if (length < 1 || length > 1 + codecs[type].most) {
+    throw new WireError(`a message of kind ${code} with ${length} bytes`);
+  }
+  return { type, length };
 }
 
-function decodeFields(frame: Uint8Array): WireMessage {
-  const codec = byCode.get(frame[4] as number) as Codec<Kind>;
+/** A whole message, its header included. @throws WireError */
+export function decodeFrame(frame: Uint8Array): WireMessage {
+  const { type } = readFrameHeader(frame);
   const reader = new FieldReader(frame.subarray(frameHeader));
-  const message = codec.read(reader);
+  const message = (codecs[type] as unknown as Codec<Kind>).read(reader);
   reader.end();
   return message;
 }

@@ -3,7 +3,8 @@ import { concatBytes } from '@mu/lib/bytes';
 import fc from 'fast-check';
 import { swarmLimits } from '../../src/swarm/limits.ts';
 import type { WireMessage } from '../../src/swarm/messages.ts';
-import { encodeMessage, MessageReader, WireError, wireLimits } from '../../src/swarm/wire.ts';
+import { MessageReader } from '../../src/swarm/message-reader.ts';
+import { encodeMessage, WireError, wireLimits } from '../../src/swarm/wire.ts';
 
 const bytesOf = (length: number, value = 7): Uint8Array => new Uint8Array(length).fill(value);
 const number = fc.integer({ min: 0, max: 2 ** 32 - 1 });

@@ -1,0 +1,371 @@
+/**
+ * The exchange of one manifest with its peers: the machine of `swarm/` with connections, a disk and a clock around it
+ * (docs/MANIFESTS.md). First the head, then pieces and keys; it gives what it has from the moment it has it.
+ */
+import { ManifestError } from '@mu/client/manifest/errors';
+import type { Carried } from '../manifests/carried.ts';
+import type { SwarmEffect, SwarmEvent } from '../swarm/events.ts';
+import { swarmLimits } from '../swarm/limits.ts';
+import { SwarmMachine } from '../swarm/machine.ts';
+import type { Verdict } from '../swarm/message-reader.ts';
+import type { SwarmMessage, WireMessage } from '../swarm/messages.ts';
+import type { ExchangeOptions, PeerDropReason, TakenFrom } from './exchange-options.ts';
+import { HeadTransfer } from './head-transfer.ts';
+import { KeyTransfer } from './key-transfer.ts';
+import { type PeerLimits, peerLimits } from './limits.ts';
+import { type AdmittedPeer, isReplacedBy, keepEarly, type Link, linkTo } from './link.ts';
+import { missingKeys } from './section-keys.ts';
+
+type WithoutTime<Event> = Event extends SwarmEvent ? Omit<Event, 'atMs'> : never;
+
+export class Exchange {
+  readonly #options: ExchangeOptions;
+  readonly limits: PeerLimits;
+  readonly #links = new Map<string, Link>();
+  readonly #banned = new Set<string>();
+  readonly #heads: HeadTransfer;
+  readonly #keys: KeyTransfer;
+  readonly #from = new Map<string, number>();
+  #carried: Carried | undefined;
+  #machine: SwarmMachine | undefined;
+  /** The disk takes nothing before. */
+  #notBeforeMs = 0;
+  #isTaken = false;
+  #isLoading = false;
+  #isClosed = false;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.limits = { ...peerLimits, ...options.limits };
+    const around = {
+      ...{ options, limits: this.limits, links: this.#links },
+      carried: () => this.#carried,
+      isHeldUp: () => this.#isHeldUp(),
+      drop: (link: Link, reason: PeerDropReason, forGood: boolean) => this.drop(link, reason, forGood),
+      onDisk: (error: unknown) => this.#diskFails(error),
+      cameFrom: (link: Link) => this.#count(link.provider, 0),
+    };
+    this.#heads = new HeadTransfer({ ...around, begin: (carried) => this.#begin(carried) });
+    this.#keys = new KeyTransfer({ ...around, came: () => this.#checkWhole() });
+  }
+
+  get name(): ExchangeOptions['name'] {
+    return this.#options.name;
+  }
+
+  get links(): readonly Link[] {
+    return [...this.#links.values()];
+  }
+
+  /** Something of the manifest that may be had here is missing. */
+  get lacks(): boolean {
+    const held = this.#options.held();
+    if (held.length === 0) return false;
+    if (this.#carried === undefined || this.#machine === undefined) return true;
+    return !this.#machine.isDone || missingKeys(this.#carried, held).length > 0;
+  }
+
+  /** From whom it came, so far. */
+  get from(): TakenFrom {
+    return this.#from;
+  }
+
+  /** How many pieces are here, of how many; undefined before there is a head. */
+  get progress(): { readonly had: number; readonly count: number } | undefined {
+    if (this.#carried === undefined || this.#machine === undefined) return undefined;
+    return { had: this.#machine.had, count: this.#carried.pieces.count };
+  }
+
+  /** Not to be dialled, nor to be let in: it was dropped for good. */
+  isBanned(provider: string): boolean {
+    return this.#banned.has(provider);
+  }
+
+  linked(provider: string): Link | undefined {
+    return this.#links.get(provider);
+  }
+
+  /** Takes up what the disk has: in the beginning, and where its user has handed over what no peer gave. */
+  async load(): Promise<void> {
+    if (this.#isLoading || this.#isClosed) return;
+    this.#isLoading = true;
+    try {
+      if (this.#carried === undefined) {
+        const carried = await this.#options.store.carried(this.#options.name);
+        if (carried !== undefined) this.#begin(carried);
+      } else this.#renew(this.#carried);
+    } catch (error) {
+      this.#diskFails(error);
+    } finally {
+      this.#isLoading = false;
+    }
+  }
+
+  /** A peer that was admitted, after both hellos. Its connection is closed where it is one too many. */
+  add(peer: AdmittedPeer): void {
+    const { timers, own, lines } = this.#options;
+    const nowMs = timers.now();
+    const old = this.#links.get(peer.provider);
+    const of = { own, nowMs, atOnceMs: this.limits.atOnceMs };
+    const refusal = this.#refusalOf(peer, old !== undefined && !isReplacedBy(old, peer, of));
+    if (refusal !== undefined) {
+      peer.connection.close(refusal);
+      return;
+    }
+    old?.connection.close('a newer connection has taken its place');
+    const link = linkTo(peer, nowMs);
+    this.#links.set(peer.provider, link);
+    const { swarm } = this;
+    peer.connection.paceReads = (bytes, next) => lines.down.use({ swarm, peer: peer.provider, bytes }, next);
+    peer.connection.handler = {
+      begun: (type, piece) => this.#begun(link, type, piece),
+      message: (message) => this.#heard(link, message),
+      skipped: (type, piece) => this.#skipped(link, type, piece),
+      closed: (why) => this.#left(link, why),
+    };
+    if (this.#machine !== undefined) this.#introduce(link);
+    this.#ask();
+  }
+
+  /** Names the manifest where lines and figures tell several apart. */
+  get swarm(): string {
+    const { owner, dseq, revision } = this.#options.name;
+    return `${owner}/${dseq}/${revision}`;
+  }
+
+  /** To be called every `swarmTimes.tickMs`. */
+  tick(): void {
+    if (this.#links.size === 0 || this.#isClosed) return;
+    if (this.#machine !== undefined) this.#handle({ type: 'time' });
+    for (const link of this.links) {
+      link.connection.check();
+      if (link.connection.isClosed) continue;
+      if (this.#options.timers.now() >= link.notAfterMs) this.drop(link, 'not-admitted', false);
+      else this.#endIdle(link);
+    }
+    this.#ask();
+  }
+
+  /** Ends the connection to a peer. @param forGood it is not spoken to again */
+  drop(link: Link, reason: PeerDropReason, forGood: boolean): void {
+    if (this.#links.get(link.provider) !== link) return;
+    if (forGood) {
+      const [oldest] = this.#banned;
+      this.#banned.add(link.provider);
+      if (this.#banned.size > this.limits.banned) this.#banned.delete(oldest as string);
+    }
+    this.#options.events.dropped(link, reason);
+    link.connection.close(`dropped: ${reason}`);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { connection } of this.links) connection.close('the manifest is not exchanged any more');
+    this.#options.lines.up.forget(this.swarm);
+    this.#options.lines.down.forget(this.swarm);
+  }
+
+  #refusalOf({ provider }: AdmittedPeer, isSecond: boolean): string | undefined {
+    if (this.#isClosed) return 'the manifest is not exchanged any more';
+    if (this.#banned.has(provider)) return 'it was dropped before';
+    if (isSecond) return 'a connection that was made at once with it stays';
+    if (!this.#links.has(provider) && this.#links.size >= swarmLimits.peers) return 'too many peers';
+    return undefined;
+  }
+
+  #begin(carried: Carried): void {
+    if (this.#carried !== undefined || this.#isClosed) return;
+    this.#carried = carried;
+    const { random } = this.#options;
+    this.#machine = new SwarmMachine({ pieces: carried.pieces, have: carried.have(), random });
+    for (const link of this.links) this.#introduce(link);
+    this.#checkWhole();
+    this.#ask();
+  }
+
+  /** What came by another way than from peers is not in the machine's books: begun anew, with new connections. */
+  #renew(carried: Carried): void {
+    const [had, machine] = [carried.have(), this.#machine];
+    if (machine !== undefined && [...had].some((piece) => !machine.has(piece)) && this.#writing.size === 0) {
+      for (const { connection } of this.links) connection.close('more of the manifest was handed over');
+      this.#carried = undefined;
+      this.#begin(carried);
+    } else this.#checkWhole();
+  }
+
+  #introduce(link: Link): void {
+    if (link.isIntroduced) return;
+    link.isIntroduced = true;
+    this.#handle({ type: 'came', peer: link.provider, receives: link.role === 'receive' });
+    const { early } = link;
+    link.early = undefined;
+    if (early !== undefined) this.#handle({ type: 'message', peer: link.provider, message: early });
+  }
+
+  #begun(link: Link, type: WireMessage['type'], piece: number | undefined): Verdict {
+    if (type === 'hello') return 'refuse';
+    if (type === 'head') return link.headAskedMs === undefined ? 'refuse' : 'keep';
+    if (type === 'keys') return link.areKeysDue ? 'keep' : 'refuse';
+    if (type !== 'piece') return 'keep';
+    if (this.#machine === undefined || piece === undefined) return 'refuse';
+    if (this.#isHeldUp() || !this.#machine.expects(link.provider, piece)) return 'skip';
+    this.#handle({ type: 'begun', peer: link.provider, piece });
+    return 'keep';
+  }
+
+  #skipped(link: Link, type: WireMessage['type'], piece: number | undefined): void {
+    // Nobody looked whether it is right: it counts as one that nobody asked for, or cannot be written now.
+    if (type === 'piece' && piece !== undefined) {
+      this.#handle({ type: 'arrived', peer: link.provider, piece, verified: true });
+    }
+  }
+
+  #heard(link: Link, message: WireMessage): void {
+    switch (message.type) {
+      case 'hello':
+        break;
+      case 'get-head':
+        this.#heads.asked(link);
+        break;
+      case 'head':
+        void this.#heads.came(link, message.bytes);
+        break;
+      case 'get-keys':
+        void this.#keys.asked(link);
+        break;
+      case 'keys':
+        void this.#keys.answered(link, message.keys);
+        break;
+      case 'piece':
+        this.#arrived(link, message);
+        break;
+      default:
+        this.#swarmMessage(link, message);
+    }
+  }
+
+  #swarmMessage(link: Link, message: SwarmMessage): void {
+    if (!link.isIntroduced) {
+      if (!keepEarly(link, message)) this.drop(link, 'bad-message', true);
+      else this.#ask();
+    } else if (message.type === 'grant' && this.#options.held().length === 0) {
+      link.connection.send({ type: 'decline', piece: message.piece, busy: false });
+    } else if (message.type === 'grant' && this.#isHeldUp()) {
+      link.connection.send({ type: 'decline', piece: message.piece, busy: true });
+    } else this.#handle({ type: 'message', peer: link.provider, message });
+  }
+
+  #arrived(link: Link, { piece, aunts, bytes }: Extract<WireMessage, { type: 'piece' }>): void {
+    const verified = this.#carried?.verify(piece, { bytes, aunts }) === true;
+    if (verified) this.#options.events.moved('received', bytes.length);
+    this.#handle({ type: 'arrived', peer: link.provider, piece, verified }, { from: link.provider, bytes });
+  }
+
+  #handle(event: WithoutTime<SwarmEvent>, arrived?: { readonly from: string; readonly bytes: Uint8Array }): void {
+    const atMs = this.#options.timers.now();
+    for (const effect of this.#machine?.handle({ ...event, atMs } as SwarmEvent) ?? []) this.#do(effect, arrived);
+  }
+
+  #do(effect: SwarmEffect, arrived: { readonly from: string; readonly bytes: Uint8Array } | undefined): void {
+    if (effect.type === 'write') void this.#write(effect.piece, arrived);
+    else if (effect.type === 'done') this.#checkWhole();
+    else {
+      const link = this.#links.get(effect.peer);
+      if (link === undefined) return;
+      if (effect.type === 'send') link.connection.send(effect.message);
+      else if (effect.type === 'drop') this.drop(link, effect.reason, effect.forGood);
+      else this.#queue(link, effect.piece);
+    }
+  }
+
+  readonly #writing = new Set<number>();
+
+  async #write(piece: number, arrived: { readonly from: string; readonly bytes: Uint8Array } | undefined) {
+    const [carried, machine] = [this.#carried, this.#machine];
+    let ok = false;
+    this.#writing.add(piece);
+    try {
+      if (arrived !== undefined && !this.#isHeldUp()) {
+        await carried?.write(piece, arrived.bytes);
+        ok = true;
+      } else await Promise.resolve();
+    } catch (error) {
+      this.#diskFails(error);
+    }
+    this.#writing.delete(piece);
+    if (this.#machine !== machine || this.#isClosed) return;
+    if (ok && arrived !== undefined) this.#count(arrived.from, 1);
+    this.#handle({ type: 'written', piece, ok });
+  }
+
+  #queue(link: Link, piece: number): void {
+    const bytes = this.#carried?.pieces.bytesOf(piece) ?? 0;
+    const use = { swarm: this.swarm, peer: link.provider, bytes };
+    // Read when its turn has come: what waits for the line is not in memory.
+    if (!this.#options.lines.up.use(use, () => void this.#send(link, piece))) this.drop(link, 'flood', false);
+  }
+
+  async #send(link: Link, piece: number): Promise<void> {
+    const machine = this.#machine;
+    const read = await this.#carried?.read(piece).catch(() => undefined);
+    if (this.#machine !== machine || this.#links.get(link.provider) !== link) return;
+    if (read === undefined) {
+      this.#options.events.trouble(`piece ${piece} cannot be read any more, it is asked of others`);
+      this.#handle({ type: 'sent', peer: link.provider, piece, ok: false });
+      return;
+    }
+    link.connection.sendPiece({ type: 'piece', piece, aunts: read.aunts, bytes: read.bytes }, () => {
+      if (this.#machine !== machine) return;
+      this.#options.events.moved('sent', read.bytes.length);
+      this.#handle({ type: 'sent', peer: link.provider, piece, ok: true });
+    });
+  }
+
+  #ask(): void {
+    if (this.#isClosed || this.#options.held().length === 0 || this.#isHeldUp()) return;
+    if (this.#carried === undefined) this.#heads.ask();
+    else this.#keys.ask(this.#carried);
+  }
+
+  #left(link: Link, why: string): void {
+    const { lines, events } = this.#options;
+    if (this.#links.get(link.provider) !== link) return;
+    this.#links.delete(link.provider);
+    lines.up.forget(this.swarm, link.provider);
+    lines.down.forget(this.swarm, link.provider);
+    if (link.isIntroduced) this.#handle({ type: 'gone', peer: link.provider });
+    events.left(link, why);
+    this.#ask();
+  }
+
+  #endIdle(link: Link): void {
+    const quietMs = this.#options.timers.now() - Math.max(link.connection.heardMs, link.sinceMs);
+    if (!link.isDialled) {
+      if (quietMs >= this.limits.forgottenMs) link.connection.close('nothing was heard of it for long');
+    } else if (quietMs >= this.limits.idleMs && !this.lacks && this.#machine?.hasAll(link.provider) === true) {
+      link.connection.close('neither side lacks anything');
+    } else if (quietMs >= this.limits.silentMs) link.connection.close('nothing was heard of it for long');
+  }
+
+  /** The disk has failed a moment ago: nothing is asked for. */
+  #isHeldUp(): boolean {
+    return this.#options.timers.now() < this.#notBeforeMs;
+  }
+
+  #diskFails(error: unknown): void {
+    if (this.#isHeldUp()) return;
+    this.#notBeforeMs = this.#options.timers.now() + this.limits.diskMs;
+    const what = error instanceof ManifestError ? error.message : `the disk takes it not: ${(error as Error).message}`;
+    this.#options.events.trouble(`${what}; it is tried again in ${this.limits.diskMs / 1000} s`);
+  }
+
+  #count(provider: string, pieces: number): void {
+    this.#from.set(provider, (this.#from.get(provider) ?? 0) + pieces);
+  }
+
+  #checkWhole(): void {
+    if (this.#isTaken || this.lacks || this.#from.size === 0 || this.#options.held().length === 0) return;
+    this.#isTaken = true;
+    this.#options.events.taken(new Map(this.#from));
+  }
+}

@@ -1,0 +1,99 @@
+/** The head of a manifest among peers: asked of one at a time, checked against the chain, sent once a connection. */
+import { ManifestError } from '@mu/client/manifest/errors';
+import type { Carried } from '../manifests/carried.ts';
+import type { ExchangeOptions, PeerDropReason } from './exchange-options.ts';
+import type { PeerLimits } from './limits.ts';
+import type { Link } from './link.ts';
+
+/** What a transfer knows of the exchange that it is a part of. */
+export interface TransferOptions {
+  readonly options: ExchangeOptions;
+  readonly limits: PeerLimits;
+  readonly links: ReadonlyMap<string, Link>;
+  readonly carried: () => Carried | undefined;
+  /** The disk takes nothing now. */
+  readonly isHeldUp: () => boolean;
+  readonly drop: (link: Link, reason: PeerDropReason, forGood: boolean) => void;
+  /** Something of ours failed that is no peer's fault. */
+  readonly onDisk: (error: unknown) => void;
+  /** A peer has given something. */
+  readonly cameFrom: (link: Link) => void;
+}
+
+export class HeadTransfer {
+  readonly #of: TransferOptions & { readonly begin: (carried: Carried) => void };
+  #isAdopting = false;
+
+  constructor(of: TransferOptions & { readonly begin: (carried: Carried) => void }) {
+    this.#of = of;
+  }
+
+  /** Asks one of those that may have it, where none is being asked; who does not answer in time is dropped. */
+  ask(): void {
+    const { options, limits, links, drop } = this.#of;
+    if (this.#isAdopting) return;
+    const nowMs = options.timers.now();
+    for (const link of [...links.values()]) {
+      if (link.headAskedMs === undefined) continue;
+      if (nowMs - link.headAskedMs < limits.headMs) return;
+      drop(link, 'silent', false);
+    }
+    const list = [...links.values()].filter(({ isHeadless }) => !isHeadless);
+    const link = list[options.random(Math.max(1, list.length))];
+    if (link === undefined) return;
+    link.headAskedMs = nowMs;
+    link.connection.send({ type: 'get-head' });
+  }
+
+  /** A peer wants it. */
+  asked(link: Link): void {
+    const { options, limits, carried, drop } = this.#of;
+    if (link.role !== 'receive') drop(link, 'unasked', true);
+    else if (carried() === undefined) {
+      link.emptyHeads += 1;
+      if (link.emptyHeads > limits.emptyHeads) drop(link, 'repeats', true);
+      else link.connection.send({ type: 'head', bytes: new Uint8Array() });
+    } else if (link.isHeadSent) drop(link, 'repeats', true);
+    else {
+      link.isHeadSent = true;
+      const { owner, dseq, revision } = options.name;
+      const bytes = (carried() as Carried).manifest.headBytes;
+      const use = { swarm: `${owner}/${dseq}/${revision}`, peer: link.provider, bytes: bytes.length };
+      if (!options.lines.up.use(use, () => link.connection.send({ type: 'head', bytes }))) drop(link, 'flood', false);
+    }
+  }
+
+  /** It came, or the peer has none. */
+  async came(link: Link, bytes: Uint8Array): Promise<void> {
+    const { options, drop, onDisk, cameFrom, begin, carried } = this.#of;
+    link.headAskedMs = undefined;
+    if (bytes.length === 0) {
+      link.isHeadless = link.early === undefined;
+      // One that has told of pieces has a head.
+      if (!link.isHeadless) drop(link, 'bad-message', true);
+      else this.ask();
+      return;
+    }
+    if (carried() !== undefined || this.#isAdopting) return;
+    this.#isAdopting = true;
+    try {
+      const adopted = await options.store.adopt(options.name, bytes);
+      cameFrom(link);
+      begin(adopted);
+    } catch (error) {
+      if (error instanceof ManifestError) drop(link, 'false-head', true);
+      else {
+        onDisk(error);
+        // It sends its head once a connection.
+        link.connection.close('the head cannot be kept now');
+      }
+    } finally {
+      this.#isAdopting = false;
+    }
+    this.#resume();
+  }
+
+  #resume(): void {
+    if (this.#of.carried() === undefined && !this.#of.isHeldUp()) this.ask();
+  }
+}
