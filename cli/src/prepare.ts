@@ -25,8 +25,8 @@ export interface Prepared {
   readonly derived: DerivedDeployment;
   readonly built: BuiltManifest;
   readonly message: EncodeObject;
-  /** Keeps the manifest with its keys in the user's folder. */
-  keep(): void;
+  /** Keeps the manifest with its keys in the user's folder. @returns it, with the files that are kept */
+  keep(): Promise<BuiltManifest>;
 }
 
 export function manifestFolder(session: Session): ManifestFolder {
@@ -48,7 +48,8 @@ export interface PreparedUpdate {
   readonly built: BuiltManifest;
   readonly manifestChanges: boolean;
   readonly message: EncodeObject;
-  keep(): void;
+  /** As above; `built` where it stays. */
+  keep(): Promise<BuiltManifest>;
 }
 
 /** @throws CliError with every mistake of the stack file, its place and what is allowed */
@@ -72,7 +73,7 @@ export async function prepareDeployment(
     ...(sealedManifest === undefined ? {} : { sealedManifest }),
     deposit: { denom: session.config.denom, amount: derived.deposit.toString() },
   });
-  const keep = (): void => manifestFolder(session).save({ chainId: client.chainId, owner: wanted.owner, dseq }, built);
+  const keep = () => manifestFolder(session).save({ chainId: client.chainId, owner: wanted.owner, dseq }, built);
   return { dseq, derived, built, message, keep };
 }
 
@@ -103,9 +104,7 @@ export async function prepareUpdate(
     version: same ? new Uint8Array() : next.version,
     accessKeys: deployment.accessKeys,
   });
-  const keep = (): void => {
-    if (!same) manifestFolder(session).save(key, next);
-  };
+  const keep = async () => (same ? kept : manifestFolder(session).save(key, next));
   return { deployment, derived: read.derived, built: same ? kept : next, manifestChanges: !same, message, keep };
 }
 

@@ -1,10 +1,10 @@
 /** Puts a manifest on the chain, sealed to the one provider that the stack chooses. */
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import { bundleFor } from '@mu/client/manifest/bundle';
+import { bytesOf } from '@mu/client/manifest/file-source';
 import { type Sealed, sealBody } from '@mu/client/manifest/seal';
 import { deliveryBody } from '@mu/client/provider/delivery-body';
-import { concatBytes } from '@mu/lib/bytes';
-import type { DeploymentInfrastructure, SealedManifest } from '@mu/proto/deployment';
+import type { DeploymentInfrastructure, Params, SealedManifest } from '@mu/proto/deployment';
 import type { EncryptionKey } from '@mu/proto/provider';
 import { usageError } from './errors.ts';
 import type { Session } from './session.ts';
@@ -34,19 +34,20 @@ export async function sealFor(
     throw usageError(
       `--seal: provider ${provider} has no encryption key that holds now; deliver the manifest to it instead`,
     );
-  const body = concatBytes(
-    ...deliveryBody(
-      bundleFor(
-        built,
-        infrastructures.map(({ name }) => name),
-      ),
-      built.head,
-    ),
+  const bundle = bundleFor(
+    built,
+    infrastructures.map(({ name }) => name),
   );
+  const source = deliveryBody(bundle, built.head);
+  const { params } = await (await session.client()).deployment.params({});
+  requireRoom(source.size, params);
+  // It is in memory from here on: no larger than what a transaction takes.
+  const body = await bytesOf(source);
   const { owner, dseq, revision, chain_id: chainId } = built.head;
   const place = { chainId, owner, dseq: BigInt(dseq), revision: BigInt(revision), keyId: key.keyId };
   const sealed = await sealBody(body, key.publicKey, place);
-  await checkSize(session, sealed);
+  requireRoom(sealed.ciphertext.length, params);
+  tellPrice(session, sealed, params);
   const { encapsulatedKey, ciphertext } = sealed;
   return {
     provider,
@@ -56,16 +57,19 @@ export async function sealFor(
   };
 }
 
-/** Says what it costs, and that it is there for ever. @throws CliError where the chain does not take so much */
-async function checkSize(session: Session, { encapsulatedKey, ciphertext }: Sealed): Promise<void> {
-  const { params } = await (await session.client()).deployment.params({});
+/** @throws CliError where the chain does not take so many bytes */
+function requireRoom(bytes: number, params: Params | undefined): void {
   const most = params?.maxSealedManifestBytes ?? 0;
   if (most === 0) throw usageError('--seal: this chain takes no manifests; leave the option out and it is delivered');
-  if (ciphertext.length > most) {
+  if (bytes > most) {
     throw usageError(
-      `--seal: the manifest has ${ciphertext.length} bytes sealed, the chain takes ${most}; leave the option out and it is delivered`,
+      `--seal: the manifest has ${bytes} bytes sealed, the chain takes ${most}; leave the option out and it is delivered`,
     );
   }
+}
+
+/** Says what it costs, and that it is there for ever. */
+function tellPrice(session: Session, { encapsulatedKey, ciphertext }: Sealed, params: Params | undefined): void {
   const bytes = encapsulatedKey.length + ciphertext.length;
   const fee = BigInt(params?.sealedManifestFeePerByte ?? '0') * BigInt(bytes);
   session.output.step(`  the manifest goes to the chain, sealed: ${bytes} bytes for ${fee} ${session.config.denom}`);

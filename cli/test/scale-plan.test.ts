@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { buildManifest } from '@mu/client/manifest/build';
+import { hashedBytes } from '@mu/client/manifest/files';
 import type { ManifestWorkload } from '@mu/client/manifest/head';
 import { openSection } from '@mu/client/manifest/sections';
 import { parseStack } from '@mu/client/stack/parse';
@@ -34,8 +35,8 @@ const kept = buildManifest({
   placements: [{ infrastructure: 'main', share: 'lease', services: ['web', 'db', 'table'] }],
   binaries: new Map(),
   images: new Map([
-    ['web', Uint8Array.of(1)],
-    ['db', Uint8Array.of(2)],
+    ['web', hashedBytes(Uint8Array.of(1))],
+    ['db', hashedBytes(Uint8Array.of(2))],
   ]),
   random,
 });

@@ -70,8 +70,6 @@ async function prepareScale(
       version: isSame ? new Uint8Array() : next.version,
       accessKeys: deployment.accessKeys,
     }),
-    keep: () => {
-      if (!isSame) manifestFolder(session).save(key, next);
-    },
+    keep: async () => (isSame ? kept : manifestFolder(session).save(key, next)),
   };
 }

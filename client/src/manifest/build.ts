@@ -12,7 +12,8 @@ import {
   type WorkloadService,
 } from '../stack/schema.ts';
 import { ManifestError } from './errors.ts';
-import { fileEntry } from './files.ts';
+import type { FileSource } from './file-source.ts';
+import { fileEntry, type HashedFile, hashedBytes } from './files.ts';
 import {
   type ManifestHead,
   type ManifestRoute,
@@ -36,8 +37,8 @@ export interface ManifestInput {
   readonly placements: readonly Placement[];
   /** The WASM module of each MuFunction, by the service's name. */
   readonly binaries: ReadonlyMap<string, Uint8Array>;
-  /** Images with their digests, or the bytes of their archives, by the Workload's name. */
-  readonly images?: ReadonlyMap<string, string | Uint8Array>;
+  /** Images with their digests, or their archives, by the Workload's name. */
+  readonly images?: ReadonlyMap<string, string | HashedFile>;
   /** Cryptographically strong bytes, `node:crypto`'s randomBytes. */
   readonly random: (length: number) => Uint8Array;
 }
@@ -45,7 +46,7 @@ export interface ManifestInput {
 /** A manifest with all that belongs to it: to be kept by the user, and given to the holders of leases in part. */
 export interface BuiltManifest extends Manifest {
   /** Files by their path in the manifest. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly files: ReadonlyMap<string, FileSource>;
   /** The key of each infrastructure's section, 32 bytes. */
   readonly sectionKeys: ReadonlyMap<string, Uint8Array>;
 }
@@ -77,11 +78,12 @@ export function buildManifest(input: ManifestInput): BuiltManifest {
       infrastructure,
       services: chosen(input.stack, services).map((service) => toManifestService(service, input)),
     })),
-    files: [...files].map(([path, bytes]) => fileEntry(path, bytes)),
+    files: [...files].map(([path, file]) => fileEntry(path, file)),
     sections,
   };
   // The same check that every holder makes: what would be refused there is refused here, before anything is paid.
-  return { ...parseManifest(utf8(canonicalJson(head))), files, sectionKeys };
+  const sources = new Map([...files].map(([path, { source }]) => [path, source]));
+  return { ...parseManifest(utf8(canonicalJson(head))), files: sources, sectionKeys };
 }
 
 /** Where a function's module stands among the files. */
@@ -95,17 +97,17 @@ function archivePath(service: string): string {
 }
 
 /** Modules of functions and archives of images that are placed anywhere, in ascending order of their paths. */
-function filesOf(input: ManifestInput): Map<string, Uint8Array> {
+function filesOf(input: ManifestInput): Map<string, HashedFile> {
   const placed = new Set(input.placements.flatMap(({ services }) => services));
   const entries = input.stack.services
     .filter(({ name }) => placed.has(name))
-    .flatMap(({ type, name }): [string, Uint8Array][] => {
+    .flatMap(({ type, name }): [string, HashedFile][] => {
       const image = input.images?.get(name);
-      if (type === 'Workload') return image instanceof Uint8Array ? [[archivePath(name), image]] : [];
+      if (type === 'Workload') return typeof image === 'object' ? [[archivePath(name), image]] : [];
       if (type !== 'MuFunction') return [];
       const bytes = input.binaries.get(name);
       if (bytes === undefined) throw new ManifestError('inconsistent', `the binary of ${name} has not been loaded`);
-      return [[modulePath(name), bytes]];
+      return [[modulePath(name), hashedBytes(bytes)]];
     });
   return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -161,14 +163,14 @@ function onlyHttpPort({ name, connections }: WorkloadService): number {
   return only.port;
 }
 
-function toManifestWorkload(service: WorkloadService, image: string | Uint8Array | undefined): ManifestService {
+function toManifestWorkload(service: WorkloadService, image: string | HashedFile | undefined): ManifestService {
   const { cpu, memory, gpu } = service.compute;
   const { health, command, user } = service;
   const inRegistry = typeof image === 'string' ? image : service.container;
   return {
     type: 'Workload',
     name: service.name,
-    image: image instanceof Uint8Array ? { archive: archivePath(service.name) } : { registry: inRegistry },
+    image: typeof image === 'object' ? { archive: archivePath(service.name) } : { registry: inRegistry },
     ...(command === undefined ? {} : { command }),
     ...(user === undefined ? {} : { user }),
     compute: {

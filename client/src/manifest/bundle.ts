@@ -1,44 +1,45 @@
-/** What a user hands to a provider over TLS: the head, the keys that this provider may hold, and the files it needs. */
+/** What a user hands to a provider over TLS: the head, the keys that this provider may hold, and files. */
 import { fromBase64, toBase64, utf8 } from '@mu/lib/bytes';
 import { canonicalJson } from '@mu/lib/canonical-json';
-import type { MerkleProof } from '@mu/lib/merkle';
 import * as z from 'zod';
 import { namePattern } from '../stack/schema.ts';
 import type { BuiltManifest } from './build.ts';
 import { ManifestError } from './errors.ts';
-import { pieceProofs, splitPieces } from './files.ts';
+import type { FileSource } from './file-source.ts';
 import { type ManifestFile, type ManifestHead, manifestLimits } from './head.ts';
 import { parseStrict, pathsOf } from './parse.ts';
 import { sectionKeyBytes } from './sections.ts';
 
-/** A delivery: its first message has head and keys, then the files follow piece by piece. */
+/** A delivery: its first message has head and keys, then the files follow. */
 export interface DeliveryBundle {
   readonly headBytes: Uint8Array;
   /** Section keys by infrastructure. */
   readonly keys: ReadonlyMap<string, Uint8Array>;
   /** The files that go with it, by path: those that do not come from its peers. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly files: ReadonlyMap<string, FileSource>;
 }
 
-/** One piece on its way; `verifyPiece` checks it. */
-export interface DeliveredPiece {
-  readonly path: string;
-  readonly index: number;
-  readonly bytes: Uint8Array;
-  readonly proof: MerkleProof;
-}
-
-/** What a holder of leases of these infrastructures gets: their keys, and those that the stack shares with all. */
-export function bundleFor(built: BuiltManifest, infrastructures: readonly string[]): DeliveryBundle {
+/** The keys that a holder of leases of these infrastructures may have: theirs, and those that the stack shares with all. */
+export function keysFor(built: BuiltManifest, infrastructures: readonly string[]): Map<string, Uint8Array> {
   const shared = built.head.sections.filter(
     ({ infrastructure, share }) => share === 'all' || infrastructures.includes(infrastructure),
   );
-  const keys = new Map(shared.map(({ infrastructure }) => [infrastructure, built.sectionKeys.get(infrastructure)!]));
-  const entries = filesFor(built.head, infrastructures).map(({ path }): [string, Uint8Array] => [
-    path,
-    built.files.get(path)!,
-  ]);
-  return { headBytes: built.headBytes, keys, files: new Map(entries) };
+  return new Map(shared.map(({ infrastructure }) => [infrastructure, built.sectionKeys.get(infrastructure)!]));
+}
+
+/**
+ * What a holder of leases of these infrastructures gets: head, keys, and files.
+ * @param files `all`: for it to hand on to the others; `own`: those that its infrastructures use; `none`: its peers have them
+ */
+export function bundleFor(
+  built: BuiltManifest,
+  infrastructures: readonly string[],
+  files: 'all' | 'own' | 'none' = 'own',
+): DeliveryBundle {
+  const { head, headBytes } = built;
+  const chosen = files === 'all' ? head.files : files === 'own' ? filesFor(head, infrastructures) : [];
+  const entries = chosen.map(({ path }): [string, FileSource] => [path, built.files.get(path)!]);
+  return { headBytes, keys: keysFor(built, infrastructures), files: new Map(entries) };
 }
 
 /** The files that the services of these infrastructures use. */
@@ -48,14 +49,6 @@ export function filesFor(head: ManifestHead, infrastructures: readonly string[])
     .flatMap((one) => one.services);
   const used = new Set(services.flatMap(pathsOf));
   return head.files.filter(({ path }) => used.has(path));
-}
-
-/** All pieces of a delivery's file with their proofs, in order. */
-export function piecesOf(bundle: DeliveryBundle, path: string): DeliveredPiece[] {
-  const bytes = bundle.files.get(path);
-  if (bytes === undefined) throw new ManifestError('wrong_file', `the delivery has no file ${path}`);
-  const proofs = pieceProofs(bytes);
-  return splitPieces(bytes).map((piece, index) => ({ path, index, bytes: piece, proof: proofs[index]! }));
 }
 
 /** The first message of a delivery. */

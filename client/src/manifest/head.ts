@@ -25,9 +25,18 @@ export const manifestLimits = {
   services: 256,
   routes: 1_000,
   files: 256,
-  fileBytes: 64 * 1024 * 1024,
-  allFilesBytes: 256 * 1024 * 1024,
+  fileBytes: 8 * 1024 ** 3,
+  allFilesBytes: 16 * 1024 ** 3,
+  /** A function's module: it is read whole. */
+  moduleBytes: 64 * 1024 * 1024,
+  /** Of all files together; what a holder keeps of each of its peers grows with them. */
+  pieces: 65_536,
+  /** A piece has a power of two of bytes, from `leastPieceBytes` to `mostPieceBytes`. */
+  leastPieceBytes: 64 * 1024,
+  mostPieceBytes: 1024 * 1024,
+  /** What a builder takes, and `mostPieceBytes` for files above `largeFileBytes`. */
   pieceBytes: 256 * 1024,
+  largeFileBytes: 256 * 1024 * 1024,
 } as const;
 
 const name = z.string().regex(namePattern);
@@ -136,10 +145,14 @@ const section = z.strictObject({
   ciphertext: base64.min(24),
 });
 
+const pieceSize = natural(manifestLimits.leastPieceBytes, manifestLimits.mostPieceBytes).refine(
+  (size) => Number.isInteger(Math.log2(size)),
+  'not a power of two',
+);
 const file = z.strictObject({
   path: filePath,
   size: natural(1, manifestLimits.fileBytes),
-  piece_size: z.literal(manifestLimits.pieceBytes),
+  piece_size: pieceSize,
   /** Root of CometBFT's simple Merkle tree over the pieces, in hex. */
   merkle_root: hex32,
 });

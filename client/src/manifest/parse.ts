@@ -4,6 +4,7 @@ import { canonicalJson } from '@mu/lib/canonical-json';
 import { manifestVersion } from '@mu/lib/manifest-hash';
 import type * as z from 'zod';
 import { ManifestError, type ManifestErrorCode } from './errors.ts';
+import { pieceCount } from './files.ts';
 import {
   headSchema,
   type ManifestGateway,
@@ -105,9 +106,21 @@ function checkAgreement(head: ManifestHead): void {
   if (paths.some((path) => !used.has(path))) throw inconsistent('a file that nothing uses');
   if ([...used].some((path) => !paths.includes(path)))
     throw inconsistent('the file of a function or an image is not among the files');
-  if (head.files.reduce((sum, { size }) => sum + size, 0) > manifestLimits.allFilesBytes) {
-    throw new ManifestError('too_large', `the files have more than ${manifestLimits.allFilesBytes} bytes together`);
-  }
+  checkSizes(head);
+}
+
+/** Sums are of whole numbers far below 2⁵³. */
+function checkSizes({ files, workloads }: ManifestHead): void {
+  const { allFilesBytes, pieces, moduleBytes } = manifestLimits;
+  const tooLarge = (message: string) => new ManifestError('too_large', message);
+  if (files.reduce((sum, { size }) => sum + size, 0) > allFilesBytes)
+    throw tooLarge(`the files have more than ${allFilesBytes} bytes together`);
+  if (files.reduce((sum, file) => sum + pieceCount(file), 0) > pieces)
+    throw tooLarge(`the files have more than ${pieces} pieces together`);
+  const services = workloads.flatMap((one) => one.services);
+  const modules = new Set(services.flatMap((one) => (one.type === 'MuFunction' ? [one.file] : [])));
+  const large = files.find(({ path, size }) => modules.has(path) && size > moduleBytes);
+  if (large !== undefined) throw tooLarge(`${large.path} has ${large.size} bytes; a function at most ${moduleBytes}`);
 }
 
 /** One text per byte string; what is not base64 must not wait for the key to show. */

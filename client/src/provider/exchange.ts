@@ -1,8 +1,9 @@
 /** One HTTP request to a provider, over a connection of its own whose certificate is checked before anything is sent. */
 import { createHash, type KeyObject, randomBytes } from 'node:crypto';
-import { type IncomingMessage, request } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { toBase64 } from '@mu/lib/bytes';
+import type { FileSource } from '../manifest/file-source.ts';
 import { type SignedDelegation, signRequest } from '../tenant/request.ts';
 import { ProviderConnectionError, ProviderRefusal } from './errors.ts';
 import type { ProviderAddress } from './provider-address.ts';
@@ -25,22 +26,28 @@ export interface Exchange {
   readonly path: string;
   /** Signs the request; absent: nobody in particular asks. */
   readonly access?: TenantAccess;
-  readonly body?: readonly Uint8Array[];
-  /** How long the answer may take to begin; and, where it is read whole, from then to its end. */
+  /** Read twice: its hash is signed before anything is sent. */
+  readonly body?: FileSource;
+  /** How long the answer may take to begin once all is sent; and, where it is read whole, from then to its end. */
   readonly timeoutMs?: number;
+  /** For so long the provider may take no byte of the body. */
+  readonly stallMs?: number;
   readonly signal?: AbortSignal;
 }
 
 const defaultTimeoutMs = 30_000;
+const defaultStallMs = 60_000;
 /** An answer that is read whole has at most so many bytes. */
 const maxAnswerBytes = 1024 * 1024;
 
 /** The answer, once it has begun with success. @throws ProviderRefusal or ProviderConnectionError */
 export async function exchange(at: ProviderAddress, asked: Exchange): Promise<IncomingMessage> {
+  // Before the connection is made: gigabytes take their time, and nobody waits for them.
+  const bodyHash = await hashOf(asked.body);
   asked.signal?.throwIfAborted();
   const socket = await connectProvider(at.hostUri, at);
   try {
-    const response = await send(socket, at, asked);
+    const response = await send(socket, at, { ...asked, bodyHash });
     if (response.statusCode === 200) return response;
     throw refusal(response.statusCode ?? 0, await readAll(response, asked.timeoutMs));
   } catch (error) {
@@ -62,7 +69,9 @@ export async function exchangeJson(at: ProviderAddress, asked: Exchange): Promis
   }
 }
 
-function send(socket: TLSSocket, at: ProviderAddress, asked: Exchange): Promise<IncomingMessage> {
+type Hashed = Exchange & { readonly bodyHash: Uint8Array };
+
+function send(socket: TLSSocket, at: ProviderAddress, asked: Hashed): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const timeoutMs = asked.timeoutMs ?? defaultTimeoutMs;
   const outgoing = request({
@@ -72,36 +81,93 @@ function send(socket: TLSSocket, at: ProviderAddress, asked: Exchange): Promise<
     headers: { host: new URL(at.hostUri).host, connection: 'close', ...signedHeaders(socket, asked) },
     ...(asked.signal === undefined ? {} : { signal: asked.signal }),
   });
-  const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  outgoing.once('response', (response) => {
+  let timer: NodeJS.Timeout | undefined;
+  const within = (ms: number, what: string): void => {
     clearTimeout(timer);
+    timer = setTimeout(() => outgoing.destroy(new Error(`${what} within ${ms} ms`)), ms);
+  };
+  let isOver = false;
+  const over = (): void => {
+    isOver = true;
+    clearTimeout(timer);
+  };
+  outgoing.once('response', (response) => {
+    over();
     resolve(response);
   });
   // It stays: an answer may come, as a refusal does, before the body has gone, and what breaks then is no news.
   outgoing.on('error', (error) => {
-    clearTimeout(timer);
+    over();
     reject(new ProviderConnectionError(`${at.hostUri}: ${error.message}`));
   });
-  for (const part of asked.body ?? []) outgoing.write(part);
-  outgoing.end();
+  const body = {
+    chunks: asked.body?.chunks() ?? [],
+    isOver: () => isOver,
+    onProgress: () => within(asked.stallMs ?? defaultStallMs, 'the provider takes no more of the manifest: no byte'),
+  };
+  sendBody(outgoing, body).then(
+    () => {
+      if (!isOver) within(timeoutMs, 'no answer');
+    },
+    (error: unknown) => outgoing.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
   return promise;
 }
 
-/** The headers of a request, with the tenant's proof where it has one. */
+/** Sends as much as the other side takes, and holds no more than a chunk; an answer ends it. */
+async function sendBody(
+  outgoing: ClientRequest,
+  {
+    chunks,
+    isOver,
+    onProgress,
+  }: {
+    readonly chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[];
+    readonly isOver: () => boolean;
+    readonly onProgress: () => void;
+  },
+): Promise<void> {
+  for await (const chunk of chunks) {
+    if (isOver()) return;
+    onProgress();
+    await written(outgoing, chunk);
+  }
+  if (!isOver()) outgoing.end();
+}
+
+/** Resolves when the chunk is on its way, or never will be. */
+function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  outgoing.once('close', resolve);
+  outgoing.write(chunk, () => {
+    outgoing.off('close', resolve);
+    resolve();
+  });
+  return promise;
+}
+
+/** Of the bytes of the body, or of none. */
+async function hashOf(body: FileSource | undefined): Promise<Uint8Array> {
+  const hash = createHash('sha256');
+  for await (const chunk of body?.chunks() ?? []) hash.update(chunk);
+  return new Uint8Array(hash.digest());
+}
+
+/** The headers of a request, with the tenant's proof where it has one. @param asked with SHA-256 of its body, if it has one */
 export function signedHeaders(
   socket: TLSSocket,
-  { method, path, access, body }: Pick<Exchange, 'method' | 'path' | 'access' | 'body'>,
+  {
+    method,
+    path,
+    access,
+    body,
+    bodyHash = noBodyHash,
+  }: Pick<Exchange, 'method' | 'path' | 'access' | 'body'> & { readonly bodyHash?: Uint8Array },
 ): Record<string, string> {
-  const hash = createHash('sha256');
-  for (const part of body ?? []) hash.update(part);
-  const bodyHash = new Uint8Array(hash.digest());
-  const content =
+  const content: Record<string, string> =
     body === undefined
       ? {}
-      : {
-          'content-length': String(body.reduce((sum, { length }) => sum + length, 0)),
-          'content-digest': `sha-256=:${toBase64(bodyHash)}:`,
-        };
+      : { 'content-length': String(body.size), 'content-digest': `sha-256=:${toBase64(bodyHash)}:` };
   if (access === undefined) return content;
   const certificateHash = new Uint8Array(createHash('sha256').update(socket.getPeerCertificate().raw).digest());
   const nonce = access.random?.(16) ?? new Uint8Array(randomBytes(16));
@@ -111,6 +177,8 @@ export function signedHeaders(
     ...signRequest(access.key, access.delegation, { method, path, bodyHash, certificateHash }, proof),
   };
 }
+
+const noBodyHash = new Uint8Array(createHash('sha256').digest());
 
 /** An answer as text. @throws ProviderConnectionError where it is too long, breaks off, or does not end in time */
 export async function readAll(response: IncomingMessage, timeoutMs = defaultTimeoutMs): Promise<string> {

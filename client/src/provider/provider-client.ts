@@ -26,7 +26,7 @@ export {
 } from './lease-streams.ts';
 export { type AddressOptions, type ProviderAddress, providerAddress } from './provider-address.ts';
 
-/** A large manifest over a slow line. */
+/** Once all of a manifest has been sent: the provider brings it to its disk before it answers. */
 const deliveryTimeoutMs = 10 * 60_000;
 
 const statusSchema = z.object({
@@ -64,6 +64,10 @@ export interface ManifestDelivery {
   readonly built: BuiltManifest;
   /** Names of the infrastructures of the deployment of which this provider holds a lease: all of them. */
   readonly infrastructures: readonly string[];
+  /** Which files go with it: `own`, those that its infrastructures use, where it is left out. */
+  readonly files?: 'all' | 'own' | 'none';
+  /** For so long the provider may take no byte; a minute where it is left out. In all it may take as long as it needs. */
+  readonly stallMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -72,15 +76,16 @@ const deliveredSchema = z.object({ revision: u64, infrastructures: z.array(z.str
 /** Hands a manifest to a provider; it has checked and stored it when this resolves. */
 export async function sendManifest(
   at: ProviderAddress,
-  { access, built, infrastructures, signal }: ManifestDelivery,
+  { access, built, infrastructures, files, stallMs, signal }: ManifestDelivery,
 ): Promise<{ revision: bigint; infrastructures: readonly string[] }> {
   const { owner, dseq } = built.head;
   const answer = await exchangeJson(at, {
     method: 'PUT',
     path: `/v1/deployments/${owner}/${dseq}/manifest`,
     access,
-    body: deliveryBody(bundleFor(built, infrastructures), built.head),
+    body: deliveryBody(bundleFor(built, infrastructures, files), built.head),
     timeoutMs: deliveryTimeoutMs,
+    ...(stallMs === undefined ? {} : { stallMs }),
     ...(signal === undefined ? {} : { signal }),
   });
   return checked(at, deliveredSchema, answer);

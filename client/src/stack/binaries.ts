@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { toHex } from '@mu/lib/bytes';
 import { sha256 } from '@mu/lib/hashes';
+import { manifestLimits } from '../manifest/head.ts';
 import { limitModule, ModuleError } from '../wasm-module.ts';
 import type { StackFile } from './parse.ts';
 import { StackError, type StackProblem, shown } from './problems.ts';
@@ -10,7 +11,7 @@ import { defaultFunctionMemory, type FunctionService } from './schema.ts';
 import { ArchiveError, moduleInArchive } from './tarball.ts';
 
 /** A binary's size in bytes, at most; also an archive's as it comes over the wire. */
-export const maxBinaryBytes = 64 * 1024 * 1024;
+export const maxBinaryBytes = manifestLimits.moduleBytes;
 
 /** A module that can run as a function. */
 export interface LoadedBinary {

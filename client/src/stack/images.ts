@@ -1,8 +1,10 @@
 /** The images of Workloads: archives are read by the user, names are pinned to digests, before anything is signed. */
-import { open } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { pathSource } from '../manifest/file-source.ts';
+import type { HashedFile } from '../manifest/files.ts';
 import { manifestLimits } from '../manifest/head.ts';
-import { imageArchiveProblem } from './image-archive.ts';
+import { inspectArchive } from './image-archive.ts';
 import type { StackFile } from './parse.ts';
 import { StackError, type StackProblem, shown } from './problems.ts';
 import { archivePrefix, imagePattern, type WorkloadService } from './schema.ts';
@@ -19,11 +21,11 @@ export interface ImageOptions {
 
 /**
  * Loads archives and resolves tags.
- * @returns by the Workloads' names: `name@sha256:…`, or the bytes of an archive
+ * @returns by the Workloads' names: `name@sha256:…`, or an archive, which stays on the disk
  * @throws StackError with a problem, at its place in the stack file, for each image that cannot be had
  */
-export async function loadImages(file: StackFile, options: ImageOptions): Promise<Map<string, string | Uint8Array>> {
-  const loaded = new Map<string, string | Uint8Array>();
+export async function loadImages(file: StackFile, options: ImageOptions): Promise<Map<string, string | HashedFile>> {
+  const loaded = new Map<string, string | HashedFile>();
   const problems: StackProblem[] = [];
   for (const [i, service] of file.stack.services.entries()) {
     if (service.type !== 'Workload') continue;
@@ -52,33 +54,29 @@ class ImageError extends Error {
 async function loadImage(
   { container, registry }: WorkloadService,
   options: ImageOptions & { readonly folder: string },
-): Promise<string | Uint8Array> {
+): Promise<string | HashedFile> {
   if (container.startsWith(archivePrefix)) {
     return readArchive(resolve(options.folder, container.slice(archivePrefix.length)));
   }
   return imagePattern.test(container) ? container : options.resolve(container, registry);
 }
 
-async function readArchive(path: string): Promise<Uint8Array> {
-  const bytes = await readFileWithin(path, manifestLimits.fileBytes);
-  const problem = await imageArchiveProblem(bytes);
-  if (problem !== undefined) {
-    throw new ImageError(problem, 'an OCI image layout as a tar, or what `docker save` writes');
-  }
-  return bytes;
+async function readArchive(path: string): Promise<HashedFile> {
+  const source = pathSource(path, await sizeWithin(path, manifestLimits.fileBytes));
+  const inspected = await inspectArchive(path, source);
+  if ('problem' in inspected)
+    throw new ImageError(inspected.problem, 'an OCI image layout as a tar, or what `docker save` writes');
+  return { source, hash: inspected.hash };
 }
 
-async function readFileWithin(path: string, most: number): Promise<Uint8Array> {
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+async function sizeWithin(path: string, most: number): Promise<number> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     const why = error.code === 'ENOENT' ? `there is no file ${path}` : `it cannot be read: ${error.message}`;
     throw new ImageError(why, 'a path relative to the stack file');
   });
-  try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw new ImageError('it is not a file', 'the path of a file');
-    if (stat.size > most) throw new ImageError(`it has ${stat.size} bytes`, `at most ${most} bytes`);
-    return new Uint8Array(await handle.readFile());
-  } finally {
-    await handle.close();
-  }
+  if (!found.isFile()) throw new ImageError('it is not a file', 'the path of a file');
+  if (found.size === 0)
+    throw new ImageError('it is empty', 'an OCI image layout as a tar, or what `docker save` writes');
+  if (found.size > most) throw new ImageError(`it has ${found.size} bytes`, `at most ${most} bytes`);
+  return found.size;
 }

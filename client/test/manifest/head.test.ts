@@ -4,6 +4,7 @@ import { manifestVersion } from '@mu/lib/manifest-hash';
 import fc from 'fast-check';
 import { filesFor } from '../../src/manifest/bundle.ts';
 import { ManifestError } from '../../src/manifest/errors.ts';
+import { type HashedFile, hashedBytes } from '../../src/manifest/files.ts';
 import { type ManifestHead, manifestLimits } from '../../src/manifest/head.ts';
 import { parseManifest } from '../../src/manifest/parse.ts';
 import { openSection } from '../../src/manifest/sections.ts';
@@ -106,7 +107,7 @@ describe('a built manifest', () => {
     `${sample}  - { type: Workload, name: web, container: web, compute: { cpu: 1, memory: 1GiB }${more} }\n`;
   const digest = `web@sha256:${'a'.repeat(64)}`;
   const placements = [{ ...twoPlaces[0]!, services: ['simple_backend', 'main_gw', 'web'] }];
-  const made = (text: string, image: string | Uint8Array = digest) =>
+  const made = (text: string, image: string | HashedFile = digest) =>
     build({ stack: read(text).stack, placements, images: new Map([['web', image]]) });
 
   it('has no image without a digest, since two holders could run two', () => {
@@ -114,7 +115,7 @@ describe('a built manifest', () => {
   });
 
   it('carries an archive of an image as a file that its workload names', () => {
-    const { head, files } = made(web(), new Uint8Array([1, 2, 3]));
+    const { head, files } = made(web(), hashedBytes(new Uint8Array([1, 2, 3])));
     expect(head.workloads[0]!.services[2]).toMatchObject({ image: { archive: 'images/web.tar' } });
     expect([...files.keys()]).toEqual(['functions/simple_backend.wasm', 'images/web.tar']);
     expect(filesFor(head, ['main']).map(({ path }) => path)).toEqual([...files.keys()]);
@@ -405,26 +406,57 @@ describe('a head from a stranger', () => {
     expect(refusal(() => parseManifest(new Uint8Array([0x22, 0xff, 0x22])))).toBe('not_canonical');
   });
 
-  it('is refused when its files are too many bytes together', () => {
-    const text = `name: A\nversion: 1\nservices: [${[1, 2, 3, 4, 5].map((i) => `{ type: MuFunction, name: f${i}, binary: a.wasm, runtime: wasi1.0 }`).join()}]`;
-    const { stack } = read(text);
-    const names = stack.services.map(({ name }) => name);
-    const binaries = new Map(names.map((name) => [name, new Uint8Array([1])]));
+  describe('with large files', () => {
+    const names = [1, 2, 3, 4, 5].map((i) => `w${i}`);
+    const workloads = names.map(
+      (name) => `{ type: Workload, name: ${name}, container: "manifest:a.tar", compute: { cpu: 1, memory: 1GiB } }`,
+    );
+    const { stack } = read(`name: A\nversion: 1\nservices: [${workloads.join()}]`);
+    const images = new Map(names.map((name) => [name, hashedBytes(new Uint8Array([1]))]));
     const { head } = build({
       stack,
-      binaries,
+      images,
       placements: [{ infrastructure: 'main', share: 'lease', services: names }],
     });
-    const large = { ...head, files: head.files.map((file) => ({ ...file, size: manifestLimits.fileBytes })) };
-    expect(refusal(() => parseManifest(utf8(canonicalJson(large))))).toBe('too_large');
-    expect(
-      refusal(() =>
-        parseManifest(
-          utf8(
-            canonicalJson({ ...large, files: large.files.map((file, i) => ({ ...file, size: i ? file.size : 1 })) }),
-          ),
-        ),
-      ),
-    ).toBe('too_large');
+    const of = (...sizes: readonly (readonly [size: number, pieceSize: number])[]) => {
+      const files = head.files.map((file, at) => {
+        const [size, piece_size] = sizes[at] ?? [1, 65_536];
+        return { ...file, size, piece_size };
+      });
+      return () => parseManifest(utf8(canonicalJson({ ...head, files })));
+    };
+    const { fileBytes, leastPieceBytes, mostPieceBytes, pieces } = manifestLimits;
+
+    it('takes the largest ones, in pieces of any size that is allowed', () => {
+      expect(of([fileBytes, mostPieceBytes], [fileBytes - 3, mostPieceBytes])().head.files[0]?.size).toBe(fileBytes);
+      for (let size: number = leastPieceBytes; size <= mostPieceBytes; size *= 2) expect(of([5, size])).not.toThrow();
+    });
+
+    it.each<[string, readonly (readonly [number, number])[], string]>([
+      [
+        'too many bytes together',
+        [
+          [fileBytes, mostPieceBytes],
+          [fileBytes, mostPieceBytes],
+        ],
+        'too_large',
+      ],
+      ['too many pieces together', [[(pieces - 3) * leastPieceBytes, leastPieceBytes]], 'too_large'],
+      ['pieces that are too small', [[5, leastPieceBytes / 2]], 'schema'],
+      ['pieces that are too large', [[5, mostPieceBytes * 2]], 'schema'],
+      ['pieces of no power of two', [[5, leastPieceBytes + 1]], 'schema'],
+    ])('is refused with %s', (_, sizes, code) => {
+      expect(refusal(of(...sizes))).toBe(code);
+    });
+
+    it('takes as many pieces as there may be', () => {
+      expect(of([(pieces - 4) * leastPieceBytes, leastPieceBytes])).not.toThrow();
+    });
+  });
+
+  it('is refused with a function that nobody could read whole', () => {
+    const { head } = build();
+    const files = head.files.map((file) => ({ ...file, size: manifestLimits.moduleBytes + 1 }));
+    expect(refusal(() => parseManifest(utf8(canonicalJson({ ...head, files }))))).toBe('too_large');
   });
 });

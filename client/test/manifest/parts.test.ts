@@ -1,12 +1,22 @@
-import { toBase64, toHex, utf8 } from '@mu/lib/bytes';
+import { equalBytes, readU32be, toBase64, toHex, utf8 } from '@mu/lib/bytes';
 import { canonicalJson } from '@mu/lib/canonical-json';
 import fc from 'fast-check';
-import { bundleFor, decodeDelivery, encodeDelivery, filesFor, piecesOf } from '../../src/manifest/bundle.ts';
+import { bundleFor, decodeDelivery, encodeDelivery, filesFor } from '../../src/manifest/bundle.ts';
 import { ManifestError } from '../../src/manifest/errors.ts';
-import { fileEntry, pieceCount, pieceProofs, splitPieces, verifyFile, verifyPiece } from '../../src/manifest/files.ts';
+import { bytesOf } from '../../src/manifest/file-source.ts';
+import {
+  fileEntry,
+  pieceCount,
+  pieceProofs,
+  RunningHash,
+  splitPieces,
+  verifyFile,
+  verifyPiece,
+} from '../../src/manifest/files.ts';
 import { manifestLimits } from '../../src/manifest/head.ts';
 import { parseManifest } from '../../src/manifest/parse.ts';
 import { openSection, sealSection } from '../../src/manifest/sections.ts';
+import { deliveryBody } from '../../src/provider/delivery-body.ts';
 import { build, module, seeded } from './fixture.ts';
 
 const refused = (code: string) => expect.objectContaining({ name: ManifestError.name, code });
@@ -68,7 +78,7 @@ describe('files', () => {
 
   it('are neither empty nor too large', () => {
     expect(() => fileEntry('a', new Uint8Array())).toThrow(refused('too_large'));
-    expect(() => fileEntry('a', new Uint8Array(manifestLimits.fileBytes + 1))).toThrow(refused('too_large'));
+    expect(() => new RunningHash('a', manifestLimits.fileBytes + 1)).toThrow(refused('too_large'));
   });
 });
 
@@ -137,7 +147,7 @@ describe('a delivery', () => {
 
   it('arrives as it was sent', () => {
     const sent = bundleFor(built, ['main']);
-    const got = decodeDelivery(encodeDelivery(sent));
+    const got = decodeDelivery(encodeDelivery({ ...sent, files: [...sent.files.keys()] }));
     const { head } = parseManifest(got.headBytes, { version: built.version });
     expect(openSection(head, 'main', got.keys.get('main')!).env).toHaveProperty('simple_backend');
     expect([...got.keys].map(([name, key]) => [name, toHex(key)])).toEqual(
@@ -145,22 +155,31 @@ describe('a delivery', () => {
     );
   });
 
-  it('goes in pieces that the receiver can check one by one', () => {
-    const [file] = filesFor(built.head, ['main']);
-    const pieces = piecesOf(bundleFor(built, ['main']), file!.path);
-    for (const { index, bytes, proof } of pieces) verifyPiece(file!, index, bytes, proof);
-    expect(Buffer.concat(pieces.map(({ bytes }) => bytes)).equals(module)).toBe(true);
-    expect(() => piecesOf(bundleFor(built, []), file!.path)).toThrow(refused('wrong_file'));
+  it('has all files, or none, where its receiver hands them on or gets them from others', () => {
+    expect([...bundleFor(built, [], 'all').files.keys()]).toEqual(['functions/simple_backend.wasm']);
+    const without = bundleFor(built, ['main'], 'none');
+    expect([[...without.files.keys()], [...without.keys.keys()]]).toEqual([[], ['main', 'spare']]);
+  });
+
+  it('is the message that names its files, and these in their order', async () => {
+    const sent = bundleFor(built, ['main']);
+    const body = deliveryBody(sent, built.head);
+    const bytes = await bytesOf(body);
+    expect(bytes.length).toBe(body.size);
+    const length = readU32be(bytes);
+    expect(decodeDelivery(bytes.subarray(4, 4 + length)).files).toEqual(['functions/simple_backend.wasm']);
+    expect(equalBytes(bytes.subarray(4 + length), module)).toBe(true);
   });
 
   it.each([
     ['a short key', { keys: [{ infrastructure: 'main', key: toBase64(new Uint8Array(31)) }] }],
     ['a key twice', { keys: Array(2).fill({ infrastructure: 'main', key: toBase64(new Uint8Array(32)) }) }],
     ['no base64', { head: '!!!!' }],
-    ['another format', { format: 'x' }],
+    ['another format', { format: 'mu/delivery/1' }],
+    ['files without end', { files: Array(manifestLimits.files + 1).fill('a') }],
     ['an unknown field', { more: 1 }],
   ])('is refused with %s', (_, change) => {
-    const message = { format: 'mu/delivery/1', head: '', keys: [], ...change };
+    const message = { format: 'mu/delivery/2', head: '', keys: [], files: [], ...change };
     expect(() => decodeDelivery(utf8(canonicalJson(message)))).toThrow(refused('schema'));
   });
 

@@ -8,12 +8,12 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ManifestFile } from '@mu/client/manifest/head';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
+import { PieceHasher } from '@mu/client/manifest/piece-hasher';
 import { equalBytes, fromHex, toHex } from '@mu/lib/bytes';
 import { sha256 } from '@mu/lib/hashes';
 import { reach } from '../faults/fault-points.ts';
 import { syncFolder, writeNewFile } from '../identity/files.ts';
 import type { ManifestKey, ManifestRecord, Table } from '../journal/journal.ts';
-import { PieceHasher } from './piece-hasher.ts';
 import { Refusal } from './refusal.ts';
 import type { AcceptedDelivery } from './verify-delivery.ts';
 

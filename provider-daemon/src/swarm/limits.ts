@@ -1,9 +1,10 @@
 /** What a swarm may take of a machine, and how long it waits: docs/MANIFESTS.md says the same for other implementations. */
+import { manifestLimits } from '@mu/client/manifest/head';
 
 /** Bounds on what is kept and done; what goes beyond one is refused or drops the peer, as each says. */
 export const swarmLimits = {
   /** of all files of a manifest together; also what bounds the two bitfields that are kept of a peer (16 KiB) */
-  pieces: 65_536,
+  pieces: manifestLimits.pieces,
   /** peers of one manifest at the same time; one more is dropped */
   peers: 64,
   /** peers that are never spoken to again; the one that was banned first is forgotten for another */

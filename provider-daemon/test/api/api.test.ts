@@ -9,8 +9,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { Secp256k1HdWallet } from '@cosmjs/amino';
 import { jest } from '@jest/globals';
-import { bundleFor } from '@mu/client/manifest/bundle';
-import { deliveryBody } from '@mu/client/provider/delivery-body';
+import { bytesSource } from '@mu/client/manifest/file-source';
 import { exchangeJson, type TenantAccess } from '@mu/client/provider/exchange';
 import {
   leaseStatus,
@@ -26,7 +25,7 @@ import { signRequest } from '@mu/client/tenant/request';
 import { module, seeded } from '../../../client/test/manifest/fixture.ts';
 import { maxBodyBytes, maxDeliveriesPerDeployment } from '../../src/api/handlers.ts';
 import { initIdentity, tlsCredentials } from '../../src/identity/identity.ts';
-import { moduleOf } from '../manifests/fixture.ts';
+import { bodyOf, moduleOf } from '../manifests/fixture.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { counted } from '../support/surroundings.ts';
 import { createWorld, type World } from './fixture.ts';
@@ -96,12 +95,11 @@ describe('a manifest over TLS', () => {
 
   it('is refused without a proof, with one for another body, and with one used before', async () => {
     const access = await world.access();
-    const body = deliveryBody(bundleFor(world.built, ['main']), world.built.head);
-    expect(await refusal(exchangeJson(world.at, { method: 'PUT', path: path(), body }))).toBe('400 malformed');
+    const body = Buffer.from(bodyOf(world.built));
+    const unsigned = { method: 'PUT', path: path(), body: bytesSource(body) } as const;
+    expect(await refusal(exchangeJson(world.at, unsigned))).toBe('400 malformed');
     const headers = await signedHeaders(access, new Uint8Array(32));
-    expect(await raw('PUT', path(), { ...headers, ...contentOf(Buffer.concat(body)) }, Buffer.concat(body))).toBe(
-      '401 proof',
-    );
+    expect(await raw('PUT', path(), { ...headers, ...contentOf(body) }, body)).toBe('401 proof');
     expect(world.stored()).toEqual([]);
     const once = { ...access, random: () => new Uint8Array(16) };
     expect(await leaseStatus(world.at, once, 7n)).toMatchObject({ work: 'waiting' });
@@ -112,7 +110,7 @@ describe('a manifest over TLS', () => {
 
   it('is refused when it is too large, of no known length, or another body than was signed', async () => {
     const access = await world.access();
-    const body = Buffer.concat(deliveryBody(bundleFor(world.built, ['main']), world.built.head));
+    const body = Buffer.from(bodyOf(world.built));
     const signed = await signedHeaders(access, digestOf(body));
     const large = { ...signed, ...contentOf(body), 'content-length': String(maxBodyBytes + 1) };
     expect(await raw('PUT', path(), large, Buffer.alloc(10))).toBe('413 too_large');
@@ -125,7 +123,7 @@ describe('a manifest over TLS', () => {
 
   it('leaves nothing when the connection breaks midway, and the next one is taken', async () => {
     const access = await world.access();
-    const body = Buffer.concat(deliveryBody(bundleFor(world.built, ['main']), world.built.head));
+    const body = Buffer.from(bodyOf(world.built));
     const socket = await connectProvider(world.at.hostUri, world.at);
     const headers = { ...(await signedHeaders(access, digestOf(body), socket)), ...contentOf(body) };
     const discarded = new Promise<void>((done) => {
@@ -151,7 +149,7 @@ describe('a manifest over TLS', () => {
   });
 
   it('of one deployment comes so often at the same time: whoever lets some stand still keeps nobody else out', async () => {
-    const body = Buffer.concat(deliveryBody(bundleFor(world.built, ['main']), world.built.head));
+    const body = Buffer.from(bodyOf(world.built));
     const begun = jest.spyOn(world.store, 'begin');
     const still: Socket[] = [];
     for (let count = 0; count < maxDeliveriesPerDeployment; count += 1) {
@@ -164,7 +162,7 @@ describe('a manifest over TLS', () => {
     }
     await eventually('they are on their way', () => begun.mock.calls.length === maxDeliveriesPerDeployment);
     await expect(send()).rejects.toMatchObject({ status: 429, code: 'busy' });
-    const other = { access: await world.access({ dseq: 18n }), body: [body], timeoutMs: 10_000 };
+    const other = { access: await world.access({ dseq: 18n }), body: bytesSource(body), timeoutMs: 10_000 };
     const asked = exchangeJson(world.at, { method: 'PUT', path: path().replace('/17/', '/18/'), ...other });
     expect(await asked).toMatchObject({ revision: '1' });
     for (const socket of still) socket.destroy();

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { BuiltManifest } from '@mu/client/manifest/build';
-import { bundleFor, type DeliveryBundle } from '@mu/client/manifest/bundle';
-import { deliveryBody } from '@mu/client/provider/delivery-body';
-import { concatBytes } from '@mu/lib/bytes';
+import { bundleFor, type DeliveryBundle, encodeDelivery } from '@mu/client/manifest/bundle';
+import type { BytesSource } from '@mu/client/manifest/file-source';
+import { concatBytes, u32be } from '@mu/lib/bytes';
 import type { StoredManifest } from '../../src/manifests/manifest-store.ts';
 import type { DeploymentFacts } from '../../src/manifests/verify-delivery.ts';
 
@@ -21,9 +21,18 @@ export function factsOf(built: BuiltManifest, change: Partial<DeploymentFacts> =
   };
 }
 
+/** What a test puts in the place of parts of a delivery. */
+export type DeliveryChange = Partial<Omit<DeliveryBundle, 'files'>> & {
+  readonly files?: ReadonlyMap<string, Uint8Array>;
+};
+
 /** The whole body of a delivery. */
-export function bodyOf(built: BuiltManifest, change: Partial<DeliveryBundle> = {}): Uint8Array {
-  return concatBytes(...deliveryBody({ ...bundleFor(built, ['main']), ...change }, built.head));
+export function bodyOf(built: BuiltManifest, { files, ...change }: DeliveryChange = {}): Uint8Array {
+  const bundle = { ...bundleFor(built, ['main']), ...change };
+  const given = files ?? new Map([...bundle.files].map(([path, source]) => [path, (source as BytesSource).bytes]));
+  const paths = built.head.files.map(({ path }) => path).filter((path) => given.has(path));
+  const message = encodeDelivery({ ...bundle, files: paths });
+  return concatBytes(u32be(message.length), message, ...paths.map((path) => given.get(path) as Uint8Array));
 }
 
 /** A body as a request would bring it: in odd chunks, cut off or broken where it is told to. */
