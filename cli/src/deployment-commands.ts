@@ -24,6 +24,7 @@ export function deploymentCommand(): Command {
     .option('--timeout <blocks>', 'blocks to wait for a bid', '60')
     .option('--seal', 'put the manifest on the chain, sealed to the one provider that the stack chooses')
     .option('--watch', 'stay, and deliver the manifest again whenever a new provider takes over')
+    .option('--detach', 'end as soon as the manifest is handed over: providers give it to one another')
     .option('--yes', 'sign without asking')
     .action(
       run(async (session, [stack = ''], flags) =>
@@ -38,6 +39,7 @@ export function deploymentCommand(): Command {
     .option('--dseq <number>', 'sequence of the deployment; the active one of the name in the stack where absent')
     .option('--timeout <blocks>', 'blocks to wait for providers to run it', '60')
     .option('--seal', 'put a new manifest on the chain, sealed to the one provider that the stack chooses')
+    .option('--detach', 'end as soon as the manifest is handed over: providers give it to one another')
     .option('--yes', 'sign without asking')
     .action(
       run(async (session, [stack = ''], flags) =>

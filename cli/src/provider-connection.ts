@@ -16,16 +16,18 @@ export interface ManifestHandover {
   readonly dseq: bigint;
   /** names of the infrastructures that the provider holds a lease of */
   readonly infrastructures: readonly string[];
+  /** which files go with it */
+  readonly files: 'all' | 'none';
   readonly wallet: TenantSigner;
   readonly built: BuiltManifest;
 }
 
 /** Hands a manifest to a provider, which has checked it against the chain when this resolves. */
 export async function deliverManifest(session: Session, of: ManifestHandover): Promise<void> {
-  const { provider, owner, dseq, infrastructures, built } = of;
+  const { provider, owner, dseq, infrastructures, files, built } = of;
   const { chainId } = await session.client();
   const access = await of.wallet.access({ chainId, provider: provider.owner, owner, dseq }, ['manifest']);
-  await sendManifest(await addressOf(session, provider), { access, built, infrastructures });
+  await sendManifest(await addressOf(session, provider), { access, built, infrastructures, files });
 }
 
 /** A lease of a deployment, and the way to its provider. */

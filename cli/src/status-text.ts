@@ -1,8 +1,10 @@
 /** How a deployment stands, as text: pure, from what the chain and the providers say. */
 
+import type { RotateMark } from '@mu/client/deployment/rotate';
 import type { LeaseStatusAnswer } from '@mu/client/provider/provider-client';
 import { table } from '@mu/lib/columns';
 import { type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
+import { rotateText } from './rotate.ts';
 import { counted, wordOf } from './words.ts';
 
 /** A live lease, and what its provider says. */
@@ -25,6 +27,8 @@ export interface DeploymentStanding {
   readonly leases: readonly LeaseStanding[];
   /** Orders that nobody has yet. */
   readonly open: readonly Order[];
+  /** Secrets that are to be changed. */
+  readonly rotate: readonly RotateMark[];
 }
 
 type Service = LeaseStatusAnswer['services'][number];
@@ -64,7 +68,7 @@ function instanceCells({ kind, instances }: Service, answer: LeaseStatusAnswer |
 }
 
 /** Why something does not run as it should, and what to do, a sentence each. */
-export function whyNot({ dseq, revision, leases, open, state }: DeploymentStanding): string[] {
+export function whyNot({ dseq, revision, leases, open, state, rotate }: DeploymentStanding): string[] {
   const orders = open.map(
     ({ id, spec }) =>
       `${spec?.name ?? id?.infrastructure}: no provider has it yet; \`mucli market\` shows the order and its bids`,
@@ -74,6 +78,7 @@ export function whyNot({ dseq, revision, leases, open, state }: DeploymentStandi
     ...orders,
     ...(nobody ? [`nothing is ordered and no lease is live: \`mucli tx deployment update\` orders anew`] : []),
     ...leases.flatMap((one) => leaseTrouble(one, { dseq, revision })),
+    ...rotateText(rotate),
   ];
 }
 

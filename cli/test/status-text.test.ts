@@ -37,6 +37,7 @@ function standing(change: Partial<LeaseStanding> = {}, more: Partial<DeploymentS
     revision: 2n,
     leases: [{ lease, infrastructure: 'main', answer: answer(), ...change }],
     open: [],
+    rotate: [],
     ...more,
   };
 }
@@ -109,6 +110,13 @@ test.each<[string, Partial<LeaseStanding>, Partial<DeploymentStanding>, RegExp]>
   ],
 ])('where %s it says so, and what to do', (_what, lease, more, said) => {
   expect(whyNot(standing(lease, more)).join('\n')).toMatch(said);
+});
+
+test('secrets that a provider has taken with it are told with what to do', () => {
+  const rotate = [{ infrastructure: 'db', provider: 'mu1q', height: 90n }];
+  expect(statusText(standing({}, { rotate }))).toContain(
+    'secrets of db were held by mu1q, whose lease broke at block 90: change them (mucli tx deployment update)',
+  );
 });
 
 test('an empty escrow is told with the deposit that mends it', () => {

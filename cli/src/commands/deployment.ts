@@ -1,11 +1,15 @@
 /** mucli tx deployment …: from a stack file to an address that answers. */
-import type { SentTx } from '@mu/client/chain/sender';
+import type { CommittedTx } from '@mu/client/chain/chain-client';
 import type { DeploymentView } from '@mu/client/deployment/follow';
+import type { BuiltManifest } from '@mu/client/manifest/build';
 import type { Choices, DerivedDeployment } from '@mu/client/stack/derive-types';
 import { Delivery } from '../delivery.ts';
 import { CliError, exitCodes, usageError } from '../errors.ts';
 import { DeploymentFollower } from '../follower.ts';
+import { handOver, handoverText, requireWhole } from '../handover.ts';
+import type { Prepared } from '../prepare.ts';
 import { ProviderWatch } from '../provider-watch.ts';
+import { marksOf, rotateText } from '../rotate.ts';
 import type { Session } from '../session.ts';
 import { reportTx } from './tx.ts';
 
@@ -19,12 +23,16 @@ export interface CreateOptions {
   /** the manifest goes to the chain, sealed, and is not delivered */
   readonly seal?: boolean;
   readonly watch?: boolean;
+  /** ends when the manifest is handed over */
+  readonly detach?: boolean;
   readonly yes?: boolean;
 }
 
 /** Submits a stack, follows it to its address, and hands the manifest to whoever holds a lease. */
 export async function createDeployment(session: Session, stackFile: string, options: CreateOptions): Promise<void> {
   const timeoutBlocks = wholeNumber(options.timeout, '--timeout');
+  if (options.detach === true && options.watch === true)
+    throw usageError('--detach leaves and --watch stays: take one of them');
   const { output } = session;
   const client = await session.client();
   const { prepareDeployment } = await import('../prepare.ts');
@@ -39,23 +47,56 @@ export async function createDeployment(session: Session, stackFile: string, opti
   });
   showPlan(session, prepared.derived);
   if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
+  const startedAtMs = performance.now();
+  const { built, tx } = await submit(session, prepared, owner);
+  const wallet = await session.tenantWallet();
+  const delivery = new Delivery(session, { owner, dseq: prepared.dseq, wallet, built });
+  const created = { prepared, owner, tx, delivery, timeoutBlocks, startedAtMs };
+  await (options.detach === true ? leave(session, created, options) : stay(session, created, options));
+  client.disconnect();
+}
+
+/** Keeps the manifest, and sends what is ordered. @returns its block, and the manifest with the files that are kept */
+async function submit(
+  session: Session,
+  { dseq, derived, message, keep }: Prepared,
+  owner: string,
+): Promise<{ readonly built: BuiltManifest; readonly tx: CommittedTx }> {
+  const { output, config } = session;
   const sender = await session.sender();
-  const startedAt = performance.now();
-  const sent: SentTx = await sender.send([prepared.message]);
-  // Kept before it is known to be in a block: a manifest that is lost cannot be delivered any more.
-  prepared.keep();
-  output.step(`submitted deployment ${prepared.dseq} in transaction ${sent.hash}`);
+  // Kept before anything is sent: a manifest that is lost, or a file of it that has changed, cannot be delivered any more.
+  const built = await keep();
+  const sent = await sender.send([message]);
+  output.step(`submitted deployment ${dseq} in transaction ${sent.hash}`);
   const tx = await sent.committed();
   output.step(
-    `block ${tx.height}: the deployment is on the chain, ${prepared.derived.deposit} ${session.config.denom} are in its escrow`,
+    `block ${tx.height}: the deployment is on the chain, ${derived.deposit} ${config.denom} are in its escrow`,
   );
-  const delivery = new Delivery(session, {
-    owner,
-    dseq: prepared.dseq,
-    wallet: await session.tenantWallet(),
-    built: prepared.built,
-  });
-  const follower = new DeploymentFollower(session, { owner, dseq: prepared.dseq });
+  const { manifestFolder } = await import('../prepare.ts');
+  const { chainId } = await session.client();
+  await manifestFolder(session).committed({ chainId, owner, dseq }, 1n, tx.height);
+  return { built, tx };
+}
+
+/** A deployment that is on the chain. */
+interface Created {
+  readonly prepared: Prepared;
+  readonly owner: string;
+  readonly tx: CommittedTx;
+  readonly delivery: Delivery;
+  readonly timeoutBlocks: bigint;
+  readonly startedAtMs: number;
+}
+
+/** Follows it to its address, and on where the user watches. */
+async function stay(
+  session: Session,
+  { prepared, owner, tx, delivery, timeoutBlocks, startedAtMs }: Created,
+  options: CreateOptions,
+): Promise<void> {
+  const { output } = session;
+  const { dseq } = prepared;
+  const follower = new DeploymentFollower(session, { owner, dseq });
   const watch = new ProviderWatch(session, 1n);
   const told = new Set<string>();
   const reached = async (now: DeploymentView): Promise<boolean> => {
@@ -68,21 +109,40 @@ export async function createDeployment(session: Session, stackFile: string, opti
     return delivery.answers(now);
   };
   const view = await follower.until(async (now) => reached(now), { timeoutBlocks, since: BigInt(tx.height) });
-  if (view === undefined) throw await noBid(session, prepared.derived, { owner, dseq: prepared.dseq, timeoutBlocks });
+  if (view === undefined) throw await noBid(session, prepared.derived, { owner, dseq, timeoutBlocks });
   const endpoints = delivery.endpoints(view);
   const facts = {
-    dseq: prepared.dseq,
+    dseq,
     owner,
-    hash: sent.hash,
+    hash: tx.hash,
     height: view.height,
     endpoints,
-    first_address_ms: Math.round(performance.now() - startedAt),
+    first_address_ms: Math.round(performance.now() - startedAtMs),
   };
   output.result(facts, () =>
     endpoints.map(({ infrastructure, endpoint }) => `${infrastructure} answers at ${endpoint}`).join('\n'),
   );
   if (options.watch === true) await follower.forever(async (now) => reached(now));
-  client.disconnect();
+}
+
+/** Ends once its providers can go on without the user. */
+async function leave(
+  session: Session,
+  { prepared, owner, tx, delivery, timeoutBlocks }: Created,
+  options: CreateOptions,
+): Promise<void> {
+  const { dseq, derived } = prepared;
+  const facts = { dseq, owner, hash: tx.hash };
+  // A sealed manifest is on the chain, where its provider finds it.
+  const follower = new DeploymentFollower(session, { owner, dseq });
+  const limit = { timeoutBlocks, since: BigInt(tx.height) };
+  const handover = options.seal === true ? { deliveredTo: [], missing: [] } : await handOver(follower, delivery, limit);
+  if (handover === undefined) throw await noBid(session, derived, { owner, dseq, timeoutBlocks });
+  const { deliveredTo, missing } = handover;
+  session.output.result({ ...facts, height: tx.height, delivered_to: deliveredTo, missing }, () =>
+    handoverText(handover, dseq),
+  );
+  requireWhole(handover, dseq, timeoutBlocks);
 }
 
 export async function cancelDeployment(session: Session, dseqText: string): Promise<void> {
@@ -139,11 +199,13 @@ export async function sendManifest(session: Session, dseqText: string): Promise<
       `no manifest of deployment ${dseq} is kept in ${session.config.home}: it was created elsewhere; run this where it was`,
     );
   const { viewDeployment } = await import('@mu/client/deployment/follow');
-  const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built });
-  const sentTo = await delivery.deliver(await viewDeployment(client, owner, dseq));
-  session.output.result({ dseq, delivered_to: sentTo }, () =>
-    sentTo.length === 0 ? 'every holder of a lease has the manifest' : `delivered to ${sentTo.join(', ')}`,
-  );
+  const wallet = await session.tenantWallet();
+  const delivery = new Delivery(session, { owner, dseq, wallet, built, everybody: true });
+  const view = await viewDeployment(client, owner, dseq);
+  const sentTo = await delivery.deliver(view);
+  const rotate = deployment === undefined ? [] : await marksOf(session, deployment, view);
+  const done = sentTo.length === 0 ? 'every holder of a lease has the manifest' : `delivered to ${sentTo.join(', ')}`;
+  session.output.result({ dseq, delivered_to: sentTo, rotate }, () => [done, ...rotateText(rotate)].join('\n'));
 }
 
 /** What the user chose of what a stack leaves open. @throws CliError for a price that is none */

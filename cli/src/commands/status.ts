@@ -6,6 +6,7 @@ import { table } from '@mu/lib/columns';
 import { DeploymentState } from '@mu/proto/deployment';
 import { CliError } from '../errors.ts';
 import { doorOf, doorsOf, plain } from '../provider-connection.ts';
+import { marksOf } from '../rotate.ts';
 import type { Session } from '../session.ts';
 import { isOpen, type LeaseStanding, statusText } from '../status-text.ts';
 import { bytesText, wordOf } from '../words.ts';
@@ -40,6 +41,7 @@ export async function showStatus(session: Session, dseqText: string, flags: Owne
     revision: deployment.revision,
     leases,
     open: view.orders.filter(isOpen),
+    rotate: await marksOf(session, deployment, view),
   };
   session.output.result(standing, () => statusText(standing));
 }

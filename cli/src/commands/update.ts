@@ -2,13 +2,17 @@
 import type { CommittedTx } from '@mu/client/chain/chain-client';
 import { changesOf, type InfrastructureChange, standingOf } from '@mu/client/deployment/changes';
 import { answering, type DeploymentView, isLive, viewDeployment } from '@mu/client/deployment/follow';
+import type { RotateMark } from '@mu/client/deployment/rotate';
+import type { BuiltManifest } from '@mu/client/manifest/build';
 import { type Deployment, DeploymentState } from '@mu/proto/deployment';
 import { OrderState } from '@mu/proto/market';
 import { Delivery } from '../delivery.ts';
 import { CliError, usageError } from '../errors.ts';
 import { DeploymentFollower } from '../follower.ts';
-import { type PreparedUpdate, prepareUpdate } from '../prepare.ts';
+import { handOver, handoverText, requireWhole } from '../handover.ts';
+import { manifestFolder, type PreparedUpdate, prepareUpdate } from '../prepare.ts';
 import { ProviderWatch, type Setback } from '../provider-watch.ts';
+import { marksOf, rotateText } from '../rotate.ts';
 import type { Session } from '../session.ts';
 import { choicesOf, confirm, showPlan, wholeNumber } from './deployment.ts';
 
@@ -16,6 +20,8 @@ import { choicesOf, confirm, showPlan, wholeNumber } from './deployment.ts';
 export interface UpdateFlags {
   /** blocks to wait until providers run what is asked now */
   readonly timeout: string;
+  /** ends when the manifest is handed over */
+  readonly detach?: boolean;
   readonly yes?: boolean;
 }
 
@@ -61,14 +67,16 @@ export async function applyUpdate(
     return;
   }
   if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
-  const { hash, height } = await sendUpdate(session, plan);
+  const { tx, built } = await sendUpdate(session, plan);
+  const { hash, height } = tx;
   // A sealed manifest is on the chain, where its provider finds it; one that stays may still be lacking somewhere.
   const delivers = options.seal !== true || !prepared.manifestChanges;
-  const limit = { timeoutBlocks, since: BigInt(height), delivers };
-  const { done, endpoints, revision, setbacks } = await followUpdate(session, plan, limit);
-  const facts = { owner, dseq, hash, height, revision, done, changes, endpoints, setbacks };
+  const sent: SentUpdate = { ...plan, built, limit: { timeoutBlocks, since: BigInt(height), delivers } };
+  if (options.detach === true) return leave(session, sent, { hash, height });
+  const { done, endpoints, revision, setbacks, rotate } = await followUpdate(session, sent);
+  const facts = { owner, dseq, hash, height, revision, done, changes, endpoints, setbacks, rotate };
   const rest = done || setbacks.length > 0 ? [] : [unfinished(dseq, timeoutBlocks)];
-  output.result(facts, () => [...endpoints.map(answers), ...rest].join('\n'));
+  output.result(facts, () => [...endpoints.map(answers), ...rest, ...rotateText(rotate)].join('\n'));
   if (setbacks.length > 0) throw new CliError(setbacks.map((one) => setbackText(one, dseq)).join('\n'));
 }
 
@@ -86,15 +94,45 @@ async function planUpdate(session: Session, prepared: PreparedUpdate): Promise<P
   return { owner, dseq, prepared, before, changes };
 }
 
-async function sendUpdate(session: Session, { dseq, prepared }: Plan): Promise<CommittedTx> {
+/** @returns its block, and the manifest with the files that are kept */
+async function sendUpdate(
+  session: Session,
+  { owner, dseq, prepared }: Plan,
+): Promise<{ readonly tx: CommittedTx; readonly built: BuiltManifest }> {
   const sender = await session.sender();
+  // Kept before anything is sent: a manifest that is lost, or a file of it that has changed, cannot be delivered any more.
+  const built = await prepared.keep();
   const sent = await sender.send([prepared.message]);
-  // Kept before it is known to be in a block: a manifest that is lost cannot be delivered any more.
-  prepared.keep();
   session.output.step(`sent the update of deployment ${dseq} in transaction ${sent.hash}`);
   const tx = await sent.committed();
   session.output.step(`block ${tx.height}: the deployment is updated`);
-  return tx;
+  const key = { chainId: (await session.client()).chainId, owner, dseq };
+  if (prepared.manifestChanges) await manifestFolder(session).committed(key, BigInt(built.head.revision), tx.height);
+  return { tx, built };
+}
+
+/** An update that is on the chain. */
+interface SentUpdate extends Plan {
+  readonly built: BuiltManifest;
+  readonly limit: { readonly timeoutBlocks: bigint; readonly since: bigint; readonly delivers: boolean };
+}
+
+/** Ends once the providers can go on without the user. */
+async function leave(
+  session: Session,
+  { owner, dseq, before, built, changes, limit }: SentUpdate,
+  tx: { readonly hash: string; readonly height: number },
+): Promise<void> {
+  const follower = new DeploymentFollower(session, { owner, dseq }, before);
+  const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built });
+  const handover = limit.delivers ? await handOver(follower, delivery, limit) : { deliveredTo: [], missing: [] };
+  const { deliveredTo, missing } = handover ?? {
+    deliveredTo: [],
+    missing: built.head.workloads.map(({ infrastructure }) => infrastructure),
+  };
+  const facts = { owner, dseq, ...tx, revision: BigInt(built.head.revision), changes };
+  session.output.result({ ...facts, delivered_to: deliveredTo, missing }, () => handoverText({ deliveredTo }, dseq));
+  requireWhole({ missing }, dseq, limit.timeoutBlocks);
 }
 
 interface Outcome {
@@ -103,22 +141,20 @@ interface Outcome {
   readonly revision: bigint;
   /** What did not come up. */
   readonly setbacks: readonly Setback[];
+  /** Secrets that are to be changed. */
+  readonly rotate: readonly RotateMark[];
 }
 
 /**
  * Delivers the manifest to whoever lacks it and tells what the providers say, until all runs as it is asked now, a
  * provider could not bring it up, or the time is over.
  */
-async function followUpdate(
-  session: Session,
-  { owner, dseq, prepared, before }: Plan,
-  limit: { readonly timeoutBlocks: bigint; readonly since: bigint; readonly delivers: boolean },
-): Promise<Outcome> {
+async function followUpdate(session: Session, { owner, dseq, built, before, limit }: SentUpdate): Promise<Outcome> {
   const client = await session.client();
   const { deployment } = await client.deployment.deployment({ owner, dseq });
   if (deployment === undefined) throw new CliError(`deployment ${owner}/${dseq} is gone`);
   const { revision } = deployment;
-  const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built: prepared.built });
+  const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built });
   const watch = new ProviderWatch(session, revision);
   let setbacks: readonly Setback[] = [];
   const view = await new DeploymentFollower(session, { owner, dseq }, before).until(async (now) => {
@@ -126,9 +162,10 @@ async function followUpdate(
     setbacks = await watch.look(now);
     return setbacks.length > 0 || isSettled(now, deployment) || now.height - limit.since >= limit.timeoutBlocks;
   }, limit);
-  if (view === undefined) return { done: false, endpoints: [], revision, setbacks };
+  const rotate = await marksOf(session, deployment, view ?? before);
+  if (view === undefined) return { done: false, endpoints: [], revision, setbacks, rotate };
   const done = setbacks.length === 0 && isSettled(view, deployment);
-  return { done, endpoints: delivery.endpoints(view), revision, setbacks };
+  return { done, endpoints: delivery.endpoints(view), revision, setbacks, rotate };
 }
 
 function setbackText({ lease, provider, revision, reason, isRolledBack }: Setback, dseq: bigint): string {

@@ -48,17 +48,12 @@ export async function viewDeployment(client: ChainClient, owner: string, dseq: b
 export const isLive = (lease: Lease): boolean =>
   lease.state === LeaseState.LEASE_STATE_ACTIVE || lease.state === LeaseState.LEASE_STATE_OUT_OF_FUNDS;
 
-/** The live lease that answers, for each infrastructure that has one. */
+/**
+ * The live lease that answers, for each infrastructure that has one: its provider says that all of it runs. One without
+ * anything public, or without anything to run, has no endpoints and answers all the same.
+ */
 export function answering(view: DeploymentView): Lease[] {
-  return view.leases.filter(
-    (lease) =>
-      isLive(lease) && lease.endpoints.length > 0 && lease.manifestState === ManifestState.MANIFEST_STATE_RUNNING,
-  );
-}
-
-/** Live leases whose provider lacks the manifest of this revision. */
-export function lackingManifest(view: DeploymentView, revision: bigint): Lease[] {
-  return view.leases.filter((lease) => isLive(lease) && lease.manifestRevision < revision);
+  return view.leases.filter((lease) => isLive(lease) && lease.manifestState === ManifestState.MANIFEST_STATE_RUNNING);
 }
 
 /** What is new in a view since the one before. Pure. */
