@@ -1,6 +1,8 @@
 /** Connections between infrastructures: who may call whom, from either end. */
 import { describe, expect, test } from '@jest/globals';
 import type { ManifestHead } from '@mu/client/manifest/head';
+import { build, twoPlaces } from '../../../client/test/manifest/fixture.ts';
+import { read, sample } from '../../../client/test/stack/sample.ts';
 import { bothOf, farConnections, maxFarWays } from '../../src/leases/far-connections.ts';
 import { planOf } from '../../src/leases/plan.ts';
 import { headOf, tcp, workload } from './far-fixture.ts';
@@ -134,4 +136,26 @@ test('while either of two plans may run the ways of both are open, the newer one
     offers(behind(tcp('sql', 5432, { from: ['web'] }))),
   );
   expect(both.farOffers.map(({ callers }) => callers.map(({ workload: name }) => name))).toEqual([['web'], ['job']]);
+});
+
+test('a stack file says it, and its manifest carries it', () => {
+  const text = `${sample}  - { type: Workload, name: web, container: web, compute: { cpu: 1, memory: 256MiB } }
+  - type: Workload
+    name: db
+    container: db
+    compute: { cpu: 1, memory: 1GiB }
+    connections:
+      - { name: sql, port: 5432, protocol: tcp, scope: workload, from: [web] }
+      - { name: stats, port: 9187, protocol: http, scope: datacenter }
+`;
+  const { head } = build({
+    stack: read(text).stack,
+    placements: [
+      { ...twoPlaces[0]!, services: ['web'] },
+      { ...twoPlaces[1]!, services: ['db'] },
+    ],
+    images: new Map(['web', 'db'].map((name) => [name, `${name}@sha256:${'a'.repeat(64)}`])),
+  });
+  expect(callsOf(head, 'main')).toEqual(['web>db/sql:5432/tcp@spare', 'web>db/stats:9187/tcp@spare']);
+  expect(offersOf(head, 'spare')).toEqual(['main/web>db/sql:5432/tcp', 'main/web>db/stats:9187/tcp']);
 });
