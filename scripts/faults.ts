@@ -4,10 +4,11 @@
  */
 import { parseArgs } from 'node:util';
 import { allOutages, allPoints, choose, choosePoints } from '@mu/e2e/faults/choose';
+import type { KillPoint } from '@mu/e2e/faults/kill-points';
 import { type KillFigures, runKillPoint } from '@mu/e2e/faults/kill-run';
 import { type Outage, type OutageFigures, outages, runOutage } from '@mu/e2e/faults/outages';
 import { World } from '@mu/e2e/faults/world';
-import { type FaultPoint, faultPoints } from '@mu/provider-daemon/faults/fault-points';
+import { faultPoints } from '@mu/provider-daemon/faults/fault-points';
 import { killTable, outageTable } from './faults/tables.ts';
 
 const help = `npm run faults -- [--points a,b] [--outages a,b] [--seed N --kills N --outs N] [--seconds N] [--verbose]
@@ -18,9 +19,7 @@ const help = `npm run faults -- [--points a,b] [--outages a,b] [--seed N --kills
   --verbose  what the programs say
 
 kill points:
-${Object.entries(faultPoints)
-  .map(([point, what]) => `  ${point.padEnd(22)}  ${what}`)
-  .join('\n')}
+${allPoints.map((point) => `  ${point.padEnd(22)}  ${faultPoints[point]}`).join('\n')}
 
 outages:
 ${Object.entries(outages)
@@ -74,7 +73,7 @@ async function attempt<T>(what: string, run: () => Promise<T>): Promise<T | unde
   }
 }
 
-async function killAll(points: readonly FaultPoint[]): Promise<KillFigures[]> {
+async function killAll(points: readonly KillPoint[]): Promise<KillFigures[]> {
   const figures: KillFigures[] = [];
   let world: World | undefined;
   try {

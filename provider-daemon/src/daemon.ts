@@ -175,6 +175,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     folder: join(config.node.dataFolder, 'manifests'),
     index: journal.manifests,
     random,
+    onRunnable: (record) => keeper.manifest(record),
   });
   const links = linkKeeper(of, plane);
   const runner = new LeaseRunner({
@@ -218,6 +219,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     runner,
     usage,
     rules: { confirmEveryBlocks: config.bidding.confirmEveryBlocks },
+    serveGraceBlocks: config.manifests.serveGraceBlocks,
     takeSealed: (owner, dseq) =>
       takeSealed(
         { client: views.newest, facts, provider, encryptionKeys: () => encryptionKeysOf(identity.folder), manifests },

@@ -5,12 +5,15 @@ import { leafPrefix, RunningRoot } from '@mu/lib/merkle';
 /** Root over pieces of a fixed size, as `merkleRoot(splitPieces(bytes))` gives it; hashing is native. */
 export class PieceHasher {
   readonly #pieceBytes: number;
+  readonly #onPiece: (hash: Uint8Array) => void;
   readonly #root = new RunningRoot();
   #piece: Hash | undefined;
   #filled = 0;
 
-  constructor(pieceBytes: number) {
+  /** @param onPiece told of each piece's hash, SHA-256(0x00 ‖ piece), in their order */
+  constructor(pieceBytes: number, onPiece: (hash: Uint8Array) => void = () => undefined) {
     this.#pieceBytes = pieceBytes;
+    this.#onPiece = onPiece;
   }
 
   update(chunk: Uint8Array): void {
@@ -33,7 +36,9 @@ export class PieceHasher {
 
   #closePiece(): void {
     if (this.#piece === undefined) return;
-    this.#root.add(new Uint8Array(this.#piece.digest()));
+    const hash = new Uint8Array(this.#piece.digest());
+    this.#root.add(hash);
+    this.#onPiece(hash);
     this.#piece = undefined;
     this.#filled = 0;
   }

@@ -1,10 +1,9 @@
 /** Which faults a run has: all, named ones, or a seeded choice that a second run has again. */
-import { type FaultPoint, faultPoints } from '@mu/provider-daemon/faults/fault-points';
 import { seeded } from '../../../scripts/lib/perturb/random.ts';
-import { type Phase, phaseOf } from './kill-points.ts';
+import { type KillPoint, type Phase, phaseOf } from './kill-points.ts';
 import { type Outage, outages } from './outages.ts';
 
-export const allPoints = Object.keys(faultPoints) as FaultPoint[];
+export const allPoints = Object.keys(phaseOf) as KillPoint[];
 export const allOutages = Object.keys(outages) as Outage[];
 
 /** So many of them, in the order of the whole. */
@@ -20,7 +19,7 @@ export function choose<T>(seed: number, all: readonly T[], count: number): T[] {
 }
 
 /** Kill points that are spread over the phases of a lease, so that no choice is of one phase alone. */
-export function choosePoints(seed: number, count: number): FaultPoint[] {
+export function choosePoints(seed: number, count: number): KillPoint[] {
   const phases = [...new Set(Object.values(phaseOf))] as Phase[];
   const first = choose(seed, phases, count).flatMap((phase, at) =>
     choose(

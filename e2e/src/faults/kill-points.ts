@@ -1,5 +1,5 @@
 /** In which part of a lease's life each fault point is met. */
-import type { FaultPoint } from '@mu/provider-daemon/faults/fault-points';
+import type { FaultPoint, PeerPoint } from '@mu/provider-daemon/faults/fault-points';
 
 /** What the tenant is about when the process dies. */
 export type Phase =
@@ -14,7 +14,10 @@ export type Phase =
   | 'resume'
   | 'end';
 
-export const phaseOf: Readonly<Record<FaultPoint, Phase>> = {
+/** Points that one provider meets by itself; provider-daemon/test/manifests tries the others. */
+export type KillPoint = Exclude<FaultPoint, PeerPoint>;
+
+export const phaseOf: Readonly<Record<KillPoint, Phase>> = {
   'order.heard': 'deploy',
   'bid.decided': 'deploy',
   'bid.sending': 'deploy',

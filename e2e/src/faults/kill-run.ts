@@ -3,7 +3,7 @@
  * again, and checks that nothing was lost, doubled or left behind.
  */
 import { LeaseState } from '@mu/proto/market';
-import { dataPlanePoints, type FaultPoint } from '@mu/provider-daemon/faults/fault-points';
+import { dataPlanePoints } from '@mu/provider-daemon/faults/fault-points';
 import { type Asked, ConstantAsker } from '../../../scripts/lib/constant-asker.ts';
 import { eventually } from '../process.ts';
 import {
@@ -18,13 +18,13 @@ import {
   untilAnswered,
 } from './checks.ts';
 import { cancel, create, type Deployed, deposit, untilState, update } from './deployments.ts';
-import { type Phase, phaseOf } from './kill-points.ts';
+import { type KillPoint, type Phase, phaseOf } from './kill-points.ts';
 import { writeShop, writeSmall } from './shop.ts';
 import type { World } from './world.ts';
 
 /** What a kill was like. */
 export interface KillFigures {
-  readonly point: FaultPoint;
+  readonly point: KillPoint;
   readonly phase: Phase;
   /** until the daemon was up again, after it was started; 0 where it was the data plane that died */
   readonly upMs: number;
@@ -52,7 +52,7 @@ interface Restart {
 const nobodyAsked: Asked = { answered: 0, failed: 0, firstFailure: '' };
 
 /** @throws Error that says what was wrong after the kill */
-export async function runKillPoint(world: World, point: FaultPoint): Promise<KillFigures> {
+export async function runKillPoint(world: World, point: KillPoint): Promise<KillFigures> {
   const phase = phaseOf[point];
   const starts = await world.engine.watchStarts(world.provider.owner);
   try {
@@ -66,7 +66,7 @@ export async function runKillPoint(world: World, point: FaultPoint): Promise<Kil
   }
 }
 
-const phases: Readonly<Record<Phase, (world: World, point: FaultPoint) => Promise<Restart>>> = {
+const phases: Readonly<Record<Phase, (world: World, point: KillPoint) => Promise<Restart>>> = {
   deploy: duringDeploy,
   sealed: duringSealed,
   serve: (world, point) => duringService(world, point, { act: async () => {}, untouched: shopContainers() }),
@@ -96,7 +96,7 @@ const phases: Readonly<Record<Phase, (world: World, point: FaultPoint) => Promis
 };
 
 /** Waits for the death, then starts the daemon as anybody would. @returns milliseconds until it was ready */
-async function bringBack(world: World, point: FaultPoint): Promise<number> {
+async function bringBack(world: World, point: KillPoint): Promise<number> {
   const { daemon } = world;
   await eventually(`the fault point ${point}`, () => (daemon.isRunning ? undefined : true), strikeMs);
   if (!world.hasStruck) throw new Error(`the daemon ended elsewhere:\n${daemon.lastLines.join('\n')}`);
@@ -104,7 +104,7 @@ async function bringBack(world: World, point: FaultPoint): Promise<number> {
 }
 
 /** Has the daemon run with a fault; the data plane serves on. */
-async function arm(world: World, point: FaultPoint): Promise<void> {
+async function arm(world: World, point: KillPoint): Promise<void> {
   const isPlanes = dataPlanePoints.has(point);
   await world.stopDaemon(isPlanes ? 'end' : 'leave');
   await world.startDaemon({ point });
@@ -119,7 +119,7 @@ async function finish(world: World, deployed: Deployed, lost = 0): Promise<void>
   await checkWholeBill(world, deployed, lost);
 }
 
-async function duringDeploy(world: World, point: FaultPoint): Promise<Restart> {
+async function duringDeploy(world: World, point: KillPoint): Promise<Restart> {
   await arm(world, point);
   const creating = create(world, writeShop(world));
   // Whoever waits for it learns of a failure; until then others may fail first.
@@ -134,7 +134,7 @@ async function duringDeploy(world: World, point: FaultPoint): Promise<Restart> {
   return { upMs, answersMs, asked: nobodyAsked };
 }
 
-async function duringSealed(world: World, point: FaultPoint): Promise<Restart> {
+async function duringSealed(world: World, point: KillPoint): Promise<Restart> {
   await arm(world, point);
   const creating = create(world, writeSmall(world), '--seal');
   creating.catch(() => {});
@@ -159,7 +159,7 @@ interface Service {
 }
 
 /** Something that serves all the while. */
-async function duringService(world: World, point: FaultPoint, service: Service): Promise<Restart> {
+async function duringService(world: World, point: KillPoint, service: Service): Promise<Restart> {
   const { before = 1, act, untouched, wanted = { greeting: 'welcome', count: 1 } } = service;
   const deployed = await create(world, writeShop(world, { count: before }));
   const { visitor } = deployed;
@@ -184,7 +184,7 @@ async function duringService(world: World, point: FaultPoint, service: Service):
 }
 
 /** The data plane dies; the daemon has to notice. */
-async function duringPlane(world: World, point: FaultPoint): Promise<Restart> {
+async function duringPlane(world: World, point: KillPoint): Promise<Restart> {
   await arm(world, point);
   const creating = create(world, writeShop(world));
   creating.catch(() => {});
@@ -206,7 +206,7 @@ async function duringPlane(world: World, point: FaultPoint): Promise<Restart> {
 }
 
 /** A lease runs out of funds, and goes on. */
-async function duringPause(world: World, point: FaultPoint): Promise<Restart> {
+async function duringPause(world: World, point: KillPoint): Promise<Restart> {
   const deployed = await create(world, writeShop(world, { freeUsage: true }), '--deposit', String(scarceUmu));
   const { visitor } = deployed;
   await untilAnswered(visitor, () => visitor.both());
@@ -226,7 +226,7 @@ async function duringPause(world: World, point: FaultPoint): Promise<Restart> {
   return { upMs, answersMs, asked: nobodyAsked };
 }
 
-async function duringEnd(world: World, point: FaultPoint): Promise<Restart> {
+async function duringEnd(world: World, point: KillPoint): Promise<Restart> {
   const deployed = await create(world, writeShop(world));
   const { visitor } = deployed;
   await untilAnswered(visitor, () => visitor.both());

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { apiProtocol } from '@mu/client/provider/provider-tls';
 import { createNonceSet } from '@mu/client/tenant/nonces';
 import { listenAlone, listenAtPath } from '../network/listen.ts';
+import { watchBody } from './body-watch.ts';
 import { ApiError, toApiError } from './errors.ts';
 import { type ExecContext, execSessionLimits, serveExec } from './exec-sessions.ts';
 import { type ApiContext, answer, handle } from './handlers.ts';
@@ -57,8 +58,8 @@ export interface TlsCredentials {
 const defaultRecheckMs = 10_000;
 /** A refused body is read on for so long, so that the answer arrives before the connection breaks. */
 const lingerMs = 5_000;
-/** The longest that a request, its body included, may take to come. */
-const requestTimeoutMs = 10 * 60_000;
+/** The headers of a request must have come by then. */
+const headersTimeoutMs = 60_000;
 const maxConnections = 1_024;
 /** All connections that are left are cut so long after the close began, those too that have asked nothing yet. */
 const closeGraceMs = 2_000;
@@ -88,7 +89,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     sessions: new Map(),
   };
   const tls = { minVersion: 'TLSv1.3', ALPNProtocols: [apiProtocol, 'http/1.1'] } as const;
-  const server = createServer({ ...tls, ...options.credentials, requestTimeout: requestTimeoutMs });
+  const server = createServer({ ...tls, ...options.credentials, requestTimeout: 0, headersTimeout: headersTimeoutMs });
   server.maxConnections = maxConnections;
   server.on('request', (request, response) => void serve(request, response, context, logger));
   server.on('upgrade', (request, socket, head) => void upgrade({ request, socket, head }, context, logger));
@@ -137,6 +138,7 @@ async function serve(
   // A connection that breaks shows in the body's iteration; here it would end the process.
   request.on('error', () => undefined);
   response.on('error', () => undefined);
+  watchBody(request);
   try {
     const route = findRoute(request.method ?? '', target);
     await handle(route, request, response, context);

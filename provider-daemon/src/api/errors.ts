@@ -47,7 +47,7 @@ const meanings: Readonly<Record<ApiErrorCode, readonly [status: number, hint: st
   wrong_hash: [409, sendAgain],
   wrong_deployment: [403, 'send the manifest of this deployment, under a delegation for it'],
   wrong_revision: [409, sendAgain],
-  too_large: [413, 'make the manifest or its files smaller'],
+  too_large: [413, 'make the manifest or its files smaller, or choose a provider with more room'],
   invalid: [422, 'make the manifest with a `mucli` of this network’s version'],
   missing_key: [422, sendAgain],
   wrong_key: [422, sendAgain],

@@ -89,7 +89,9 @@ async function takeManifest(
       context.sources.manifests,
     );
     context.sources.onManifest(record);
-    return { revision: String(record.revision), infrastructures: record.infrastructures };
+    const held = new Set(facts.held.map(({ infrastructure }) => infrastructure));
+    const infrastructures = record.infrastructures.filter((infrastructure) => held.has(infrastructure));
+    return { revision: String(record.revision), infrastructures };
   } finally {
     leave();
   }

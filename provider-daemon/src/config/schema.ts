@@ -289,6 +289,16 @@ export const schema = {
       scriptJobs: setting(kind.whole(1, 64), 4, 'How many of these programs run at a time.'),
     },
   },
+  manifests: {
+    doc: 'Manifests of deployments that are, or were, served here.',
+    settings: {
+      serveGraceBlocks: setting(
+        kind.count(0n),
+        100n,
+        'Blocks for which a manifest is kept after its last lease here has ended normally, so that its other participants can take it; 0: it is erased at once.',
+      ),
+    },
+  },
   usage: {
     doc: 'What is asked for usage, and how often it is reported.',
     settings: {

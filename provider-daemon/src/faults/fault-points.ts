@@ -22,6 +22,10 @@ export const faultPoints = {
   'manifest.whole': 'all of the manifest has come and is right, nothing names it yet',
   'manifest.placed': 'the manifest’s folder has its name, the journal has no entry of it',
   'manifest.entered': 'the journal has the entry, the tenant has no answer',
+  'manifest.merged': 'files of a second delivery stand beside what was held, they do not count yet',
+  'manifest.adopted': 'the folder of a manifest from peers has its name, the journal has no entry of it',
+  'manifest.piece': 'a piece from a peer is on the disk, nothing says so',
+  'manifest.claimed': 'a file has come whole, the journal does not know what can be started now',
   'manifest.unsealed': 'a manifest that stood sealed on the chain has been opened, it is not stored',
   'lease.starting': 'the workloads of a lease are about to be started',
   'network.making': 'the rules of a workload’s network stand, the network does not',
@@ -66,6 +70,15 @@ export const faultPoints = {
 } as const;
 
 export type FaultPoint = keyof typeof faultPoints;
+
+/** Points that only a provider with peers comes to, or one that a manifest is handed to twice. */
+export const peerPoints = [
+  'manifest.merged',
+  'manifest.adopted',
+  'manifest.piece',
+  'manifest.claimed',
+] as const satisfies readonly FaultPoint[];
+export type PeerPoint = (typeof peerPoints)[number];
 
 /** Points in the data plane's process; all others are in the daemon's. */
 export const dataPlanePoints: ReadonlySet<FaultPoint> = new Set(['totals.flushing', 'totals.flushed', 'routes.set']);

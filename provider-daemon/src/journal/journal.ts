@@ -27,8 +27,10 @@ export interface ManifestRecord extends ManifestKey {
   readonly folder: string;
   /** 32 bytes, as on the chain. */
   readonly version: Uint8Array;
-  /** Infrastructures whose keys and files are held. */
+  /** Infrastructures whose keys and files are held: what can be started here. Of the others pieces may be missing. */
   readonly infrastructures: readonly string[];
+  /** All leases here are over: it is erased at this height, and kept for its peers until then. */
+  readonly eraseAt?: bigint;
 }
 
 /** What was started for a lease. */
@@ -125,20 +127,25 @@ const manifestSchema = z.strictObject({
   folder: z.string().regex(/^[0-9a-f]{32}$/),
   version: base64,
   infrastructures: z.array(z.string()),
+  erase_at: integer.transform(BigInt).optional(),
 });
 
 const manifestForm: TableForm<ManifestKey, ManifestRecord> = {
   name: 'manifests',
   key: ({ owner, dseq, revision }) => `${owner}/${numberKey(dseq)}/${numberKey(revision)}`,
-  write: ({ owner, dseq, revision, folder, version, infrastructures }) => ({
+  write: ({ owner, dseq, revision, folder, version, infrastructures, eraseAt }) => ({
     owner,
     dseq: String(dseq),
     revision: String(revision),
     folder,
     version: toBase64(version),
     infrastructures,
+    ...(eraseAt === undefined ? {} : { erase_at: String(eraseAt) }),
   }),
-  read: (value) => manifestSchema.parse(value),
+  read: (value) => {
+    const { erase_at: eraseAt, ...record } = manifestSchema.parse(value);
+    return eraseAt === undefined ? record : { ...record, eraseAt };
+  },
 };
 
 const quantities = z.array(

@@ -6,7 +6,6 @@ import type { ChainClient } from '@mu/client/chain/chain-client';
 import { unlessMissing } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import type { Sender } from '@mu/client/chain/sender';
-import { DeploymentState } from '@mu/proto/deployment';
 import {
   type Confirmation,
   type Lease,
@@ -35,6 +34,7 @@ import {
   wantedRevision,
 } from './lease-machine.ts';
 import type { LeasePlace, LeaseRunner } from './lease-runner.ts';
+import { ManifestEnds } from './manifest-ends.ts';
 
 export interface LeaseKeeperOptions {
   /** this provider, by its owner */
@@ -46,6 +46,8 @@ export interface LeaseKeeperOptions {
   readonly runner: LeaseRunner;
   readonly usage: UsageReporter;
   readonly rules: LeaseRules;
+  /** A manifest is kept for peers so many blocks after the last lease here has ended normally. */
+  readonly serveGraceBlocks: bigint;
   readonly onEnd: (lease: bigint) => void;
   /** Takes a manifest that stands sealed on the chain, where there is one for this provider that is not held yet. */
   readonly takeSealed: (owner: string, dseq: bigint) => Promise<ManifestRecord | undefined>;
@@ -85,6 +87,7 @@ interface Entry {
 
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
+  readonly #ends: ManifestEnds;
   readonly #entries = new Map<bigint, Entry>();
   readonly #looks: Promise<void>[] = Array.from({ length: maxLooks }, () => Promise.resolve());
   #nextLook = 0;
@@ -92,6 +95,10 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    const { client, journal, manifests, serveGraceBlocks: graceBlocks, log } = options;
+    const endOf = (lease: bigint) => this.#endOf(lease);
+    const serves = (of: { readonly owner: string; readonly dseq: bigint }) => this.#serves(of);
+    this.#ends = new ManifestEnds({ client, journal, manifests, graceBlocks, serves, endOf, log });
   }
 
   leases(): Lease[] {
@@ -126,6 +133,7 @@ export class LeaseKeeper {
     if (life === undefined) return;
     const entry: Entry = { life, place: await this.#placeOf(lease), isOver: false, turn: Promise.resolve() };
     this.#entries.set(lease.number, entry);
+    this.#ends.wanted(entry.place);
     reach('lease.heard');
     this.#options.log.info(
       { lease: lease.number.toString(), owner: lease.order?.owner, dseq: lease.order?.dseq.toString() },
@@ -162,7 +170,7 @@ export class LeaseKeeper {
     }
   }
 
-  /** A manifest has come and is stored. */
+  /** A manifest has come, or what some infrastructure here still needed of it. */
   manifest(record: ManifestRecord): void {
     for (const entry of this.#entries.values()) {
       const { owner, dseq, infrastructure } = entry.place;
@@ -176,6 +184,7 @@ export class LeaseKeeper {
   /** A block: confirms what is due, reports what is due. */
   async height(height: bigint): Promise<void> {
     this.#height = height;
+    this.#ends.height(height);
     const { runner, usage } = this.#options;
     await this.#whereverPossible(() => runner.poll());
     const due: Entry[] = [];
@@ -212,28 +221,7 @@ export class LeaseKeeper {
       if (work.at === 'paused' && !entry.isOver) this.#enqueue(entry, { type: 'pause', lease });
     }
     await runner.sweep((lease) => this.#isOver(lease), new Set(usage.owing()));
-    await this.#sweepManifests();
-  }
-
-  /**
-   * A manifest goes when each lease that was started from it is over; one of which nothing was started may still be for a
-   * lease to come, and goes with its deployment.
-   */
-  async #sweepManifests(): Promise<void> {
-    const { manifests, journal, log } = this.#options;
-    const started = journal.leases.all();
-    const over = new Set<bigint>();
-    for (const { lease } of started) if (await this.#isOver(lease)) over.add(lease);
-    for (const record of manifests.list()) {
-      if (this.#serves(record)) continue;
-      const { owner, dseq } = record;
-      const own = started.filter((one) => one.owner === owner && one.dseq === dseq);
-      if (own.some(({ lease }) => !over.has(lease))) continue;
-      if (own.length === 0 && !(await this.#isClosed(record))) continue;
-      manifests.remove(record);
-      log.info({ owner, dseq: dseq.toString() }, 'manifest erased, its leases are over');
-    }
-    for (const lease of over) journal.leases.delete(lease);
+    await this.#ends.sweep();
   }
 
   /** All leases that are known here, and those of some others that live all the same: a list may have left them out. */
@@ -243,17 +231,17 @@ export class LeaseKeeper {
     return live;
   }
 
-  /** Nothing is ended for want of a lease in a list: the record itself is asked for, since only that is proved. */
   async #isOver(number: bigint): Promise<boolean> {
-    if (this.#entries.has(number)) return false;
-    const { client, provider } = this.#options;
-    const lease = (await unlessMissing(client.market.lease({ number })))?.lease;
-    return lease === undefined || lease.provider !== provider || !isLive(lease);
+    return (await this.#endOf(number)) !== undefined;
   }
 
-  async #isClosed({ owner, dseq }: Pick<ManifestRecord, 'owner' | 'dseq'>): Promise<boolean> {
-    const found = await unlessMissing(this.#options.client.deployment.deployment({ owner, dseq }));
-    return found?.deployment?.state !== DeploymentState.DEPLOYMENT_STATE_ACTIVE;
+  /** Nothing is ended for want of a lease in a list: the record itself is asked for, since only that is proved. */
+  async #endOf(number: bigint): Promise<{ readonly lease: Lease | undefined } | undefined> {
+    if (this.#entries.has(number)) return undefined;
+    const { client, provider } = this.#options;
+    const lease = (await unlessMissing(client.market.lease({ number })))?.lease;
+    if (lease?.provider !== provider) return { lease: undefined };
+    return isLive(lease) ? undefined : { lease };
   }
 
   /** Whether a lease of the deployment lives here. */
@@ -346,19 +334,11 @@ export class LeaseKeeper {
     await runner.erase(entry.place);
     reach('end.erased');
     this.#entries.delete(lease.number);
-    this.#forgetManifests(entry.place);
+    this.#ends.ended(entry.place, lease);
     reach('end.forgotten');
     journal.leases.delete(lease.number);
     onEnd(lease.number);
     log.info({ lease: lease.number.toString(), state: lease.state, reason: lease.closeReason }, 'lease is over');
-  }
-
-  /** A manifest is kept as long as any lease of its deployment lives here. */
-  #forgetManifests(place: LeasePlace): void {
-    if (this.#serves(place)) return;
-    for (const record of this.#options.manifests.list()) {
-      if (record.owner === place.owner && record.dseq === place.dseq) this.#options.manifests.remove(record);
-    }
   }
 
   /**

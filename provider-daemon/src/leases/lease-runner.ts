@@ -1,9 +1,10 @@
 /** Runs what a lease's manifest describes: containers here, functions and doors at the data plane; and counts what they use. */
+import { filesFor } from '@mu/client/manifest/bundle';
 import { openSection } from '@mu/client/manifest/sections';
 import type { Lease } from '@mu/proto/market';
 import type { Plane, ServedWays } from '../data-plane/plane.ts';
 import { reach } from '../faults/fault-points.ts';
-import type { ManifestKey, ManifestStore, StoredManifest } from '../manifests/manifest-store.ts';
+import type { HeldFile, ManifestKey, ManifestStore, StoredManifest } from '../manifests/manifest-store.ts';
 import { Troubles } from '../troubles.ts';
 import type { Quantity } from '../usage/counters.ts';
 import { type ContainerSpec, type ServingWorkload, WorkloadError } from '../workloads/driver.ts';
@@ -76,7 +77,7 @@ export class LeaseRunner {
     lease: Pick<Lease, 'resources'>,
     at: { readonly revision: bigint; readonly height: bigint },
   ): Promise<readonly string[]> {
-    const plan = this.#planOf(place, at.revision);
+    const plan = await this.#planOf(place, at.revision);
     checkRoom(plan.containers, lease);
     const doors = this.#doors.of(place.lease, plan);
     const before = this.#running.get(place.lease);
@@ -254,12 +255,16 @@ export class LeaseRunner {
     this.#totals.delete(lease.toString());
   }
 
-  #planOf(place: LeasePlace, revision: bigint): LeasePlan {
+  /** The files that the plan names are right: they were read whole, or nobody has written to them since they were. */
+  async #planOf(place: LeasePlace, revision: bigint): Promise<LeasePlan> {
     const key: ManifestKey = { owner: place.owner, dseq: place.dseq, revision };
     const manifest = this.#options.manifests.load(key);
     if (manifest === undefined) throw new Error(`the manifest of revision ${revision} is not held`);
     const secrets = secretsOf(manifest, place.infrastructure);
-    return planOf({ place, head: manifest.head, secrets, fileOf: (path) => manifest.fileOf(path) });
+    const files = new Map<string, HeldFile>();
+    for (const { path } of filesFor(manifest.head, [place.infrastructure]))
+      files.set(path, await manifest.fileOf(path));
+    return planOf({ place, head: manifest.head, secrets, fileOf: (path) => files.get(path) as HeldFile });
   }
 
   #containerSet(lease: bigint, { containers }: LeasePlan): WorkloadSet<ContainerSpec, ServingWorkload> | undefined {

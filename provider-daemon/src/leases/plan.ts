@@ -48,7 +48,7 @@ export interface PlanInput {
   readonly place: LeasePlace;
   readonly head: ManifestHead;
   readonly secrets: SectionContent;
-  /** A file of the manifest. @throws Refusal where the disk has changed it */
+  /** A file that the infrastructure's services use. */
   readonly fileOf: (path: string) => HeldFile;
 }
 

@@ -38,7 +38,8 @@ export interface CarriedManifests {
   carried(key: ManifestKey): Promise<Carried | undefined>;
   /**
    * Takes up a manifest of which the head has come, with no pieces yet.
-   * @throws ManifestError where it is not the head of that key and version
+   * @throws ManifestError where it is not the head of that key and version, or has more pieces than are exchanged; Refusal
+   * `too_large` where its files do not fit the disk
    */
   adopt(
     key: ManifestKey & { readonly chainId: string; readonly version: Uint8Array },

@@ -1,39 +1,38 @@
 /**
  * The manifests that are held, by (deployment, revision). Each stands in a folder with a random name; the journal's entry
- * is what makes it count. So a manifest is there whole or not at all, and a newer delivery replaces an older one at once;
- * the older one's files stay until the manifest goes, or the daemon starts again, since they may be in use.
+ * is what makes it count. Head and keys are there whole or not at all; files may come piece by piece, from the user or from
+ * peers, and `infrastructures` of the entry says what can be started. What is right is never replaced: it may be in use.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ManifestFile } from '@mu/client/manifest/head';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
-import { PieceHasher } from '@mu/client/manifest/piece-hasher';
-import { equalBytes, fromHex, toHex } from '@mu/lib/bytes';
-import { sha256 } from '@mu/lib/hashes';
+import { toHex } from '@mu/lib/bytes';
 import { reach } from '../faults/fault-points.ts';
-import { syncFolder, writeNewFile } from '../identity/files.ts';
+import { syncFolder } from '../identity/files.ts';
 import type { ManifestKey, ManifestRecord, Table } from '../journal/journal.ts';
-import { Refusal } from './refusal.ts';
+import type { Carried, CarriedManifests } from './carried.ts';
+import { checkRoom, keepFreeBytes } from './disk-room.ts';
+import { Grace, textOf } from './grace.ts';
+import { type HeldFile, HeldManifest } from './held-manifest.ts';
+import { type IncomingManifest, incomingManifest } from './incoming-manifest.ts';
+import { checkPieces, ManifestFolder, maxPieceBytes, type SectionKeys } from './manifest-folder.ts';
+import { PieceBuffers } from './piece-buffers.ts';
+import { Turns } from './turns.ts';
 import type { AcceptedDelivery } from './verify-delivery.ts';
 
 export type { ManifestKey, ManifestRecord } from '../journal/journal.ts';
+export type { HeldFile } from './held-manifest.ts';
+export type { IncomingManifest } from './incoming-manifest.ts';
 
 /** A manifest as it stands on disk, checked again. */
 export interface StoredManifest extends Manifest {
   readonly infrastructures: readonly string[];
   /** Section keys by infrastructure: secret. */
-  readonly keys: ReadonlyMap<string, Uint8Array>;
-  /** A file that the infrastructures here use, where it lies. @throws Refusal `wrong_file` when the disk has changed it */
-  fileOf(path: string): HeldFile;
-}
-
-/** A file of a manifest on this machine. */
-export interface HeldFile {
-  /** Absolute. */
-  readonly path: string;
-  /** SHA-256, hex. */
-  readonly sha256: string;
+  readonly keys: SectionKeys;
+  /** A file that has come whole, where it lies. @throws Refusal `wrong_file` when the disk has changed it */
+  fileOf(path: string): Promise<HeldFile>;
 }
 
 export interface ManifestStoreOptions {
@@ -41,37 +40,43 @@ export interface ManifestStoreOptions {
   /** The journal's table: its entries decide what is held. */
   readonly index: Table<ManifestKey, ManifestRecord>;
   readonly random: (length: number) => Uint8Array;
+  /** Pieces or keys from peers have made something startable. Not told of what `commit` gives back. */
+  readonly onRunnable?: (record: ManifestRecord) => void;
+  /** Bytes that stay free on the disk; `keepFreeBytes` where absent. */
+  readonly keepFree?: number;
+  /** Memory for checks; where absent, of its own. */
+  readonly buffers?: PieceBuffers;
 }
 
-/** A delivery on its way to the disk. Either `commit` or `discard` ends it. */
-export interface IncomingManifest {
-  /** Writes one of the accepted files, chunk by chunk. @throws Refusal `wrong_file` */
-  file(entry: ManifestFile, chunks: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Makes it count; all accepted files must have been written. */
-  commit(): Promise<ManifestRecord>;
-  discard(): Promise<void>;
-}
+/** Files that are checked at the same time. */
+const maxChecks = 4;
+/** Of the turn in which room is looked for and taken. */
+const roomTurn = '';
 
-const headName = 'head.json';
-const keysName = 'keys.json';
-
-export class ManifestStore {
+export class ManifestStore implements CarriedManifests {
   readonly #folder: string;
   readonly #index: ManifestStoreOptions['index'];
-  readonly #random: ManifestStoreOptions['random'];
-  /** Folders that another has taken the place of, by the one that counts: what runs was told of their files. */
-  readonly #replaced = new Map<string, readonly string[]>();
+  readonly #options: ManifestStoreOptions;
+  readonly #buffers: PieceBuffers;
+  readonly #turns = new Turns();
+  readonly #open = new Map<string, HeldManifest>();
+  /** Folders whose delivery is being entered: who delivers hears of it by `commit`. */
+  readonly #entering = new Set<string>();
+  readonly #grace: Grace;
 
   /** Opens the store, and removes what a crash has left unfinished. */
-  constructor({ folder, index, random }: ManifestStoreOptions) {
+  constructor(options: ManifestStoreOptions) {
+    const { folder, index } = options;
+    this.#options = options;
     this.#folder = folder;
     this.#index = index;
-    this.#random = random;
+    this.#buffers = options.buffers ?? new PieceBuffers(maxChecks, maxPieceBytes);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const known = new Set(index.all().map((record) => record.folder));
-    for (const name of readdirSync(folder)) {
-      if (!known.has(name)) rmSync(join(folder, name), { recursive: true, force: true });
-    }
+    const records = index.all();
+    const known = new Set(records.map((record) => record.folder));
+    for (const name of readdirSync(folder)) if (!known.has(name)) this.#erase(name);
+    for (const record of records) this.#catchUp(record);
+    this.#grace = new Grace(index);
   }
 
   /** True when the manifest is held, with what the infrastructure needs where one is named. */
@@ -85,19 +90,46 @@ export class ManifestStore {
     return this.#index.all();
   }
 
-  /** The manifest; undefined where it is not held. @throws ManifestError when the disk has changed it */
+  /** The manifest; undefined where it is not held. @throws ManifestError when the disk has changed its head */
   load(key: ManifestKey): StoredManifest | undefined {
     const record = this.#index.get(key);
     if (record === undefined) return undefined;
-    const folder = join(this.#folder, record.folder);
-    const manifest = parseManifest(new Uint8Array(readFileSync(join(folder, headName))), record);
-    const keys = JSON.parse(readFileSync(join(folder, keysName), 'utf8')) as Record<string, string>;
+    const folder = this.#folderOf(record);
     return {
-      ...manifest,
+      ...folder.readHead(record),
       infrastructures: record.infrastructures,
-      keys: new Map(Object.entries(keys).map(([infrastructure, hex]) => [infrastructure, fromHex(hex)])),
-      fileOf: (path) => checkedFile(manifest, folder, path),
+      keys: folder.readKeys(),
+      fileOf: (path) => this.#held(record).file(path),
     };
+  }
+
+  async carried(key: ManifestKey): Promise<Carried | undefined> {
+    const record = this.#index.get(key);
+    if (record === undefined) return undefined;
+    const held = this.#held(record);
+    await held.verified();
+    return held;
+  }
+
+  async adopt(
+    key: ManifestKey & { readonly chainId: string; readonly version: Uint8Array },
+    headBytes: Uint8Array,
+  ): Promise<Carried> {
+    const manifest = parseManifest(headBytes, key);
+    checkPieces(manifest.head);
+    return this.#turns.take(textOf(key), async () => {
+      const known = await this.carried(key);
+      if (known !== undefined) return known;
+      const { name, folder } = await this.#reserve(manifest, manifest.head.files);
+      try {
+        this.#place({ manifest, keys: new Map() }, { name, folder, written: [] });
+        reach('manifest.adopted');
+        return this.#held(this.#enter(manifest, name));
+      } catch (error) {
+        await rm(folder.path, { recursive: true, force: true });
+        throw error;
+      }
+    });
   }
 
   /** Forgets a manifest and erases its files. */
@@ -105,63 +137,158 @@ export class ManifestStore {
     const record = this.#index.get(key);
     if (record === undefined) return;
     this.#index.delete(key);
-    for (const name of [record.folder, ...(this.#replaced.get(record.folder) ?? [])]) this.#erase(name);
-    this.#replaced.delete(record.folder);
+    this.#open.get(record.folder)?.leave();
+    this.#open.delete(record.folder);
+    this.#grace.forget(key);
+    this.#erase(record.folder);
   }
 
-  /** Takes up a delivery whose head and keys are right. */
+  /** Keeps a manifest for its peers after the last lease here, up to a height; undefined: as long as it is wanted. */
+  keepUntil(key: ManifestKey, eraseAt: bigint | undefined): void {
+    this.#grace.keepUntil(key, eraseAt);
+  }
+
+  /** Manifests whose leases here are over, kept up to `eraseAt`: for participants only. */
+  inGrace(): ManifestRecord[] {
+    return this.#grace.list();
+  }
+
+  /** Takes up a delivery whose head and keys are right. @throws Refusal `too_large` where the disk has no room for it */
   async begin(accepted: AcceptedDelivery): Promise<IncomingManifest> {
-    const name = toHex(this.#random(16));
-    const fresh = join(this.#folder, `${name}.incoming`);
-    await mkdir(fresh, { mode: 0o700 });
-    const { manifest, keys, files } = accepted;
-    const written = new Set<string>();
-    return {
-      file: async (entry, chunks) => {
-        await writeFileChecked(join(fresh, fileName(manifest, entry.path)), entry, chunks);
-        written.add(entry.path);
-      },
-      commit: async () => {
-        const missing = files.find(({ path }) => !written.has(path));
-        if (missing !== undefined) throw new Refusal('incomplete', `${missing.path} did not come`);
-        writeNewFile(join(fresh, headName), manifest.headBytes);
-        writeNewFile(
-          join(fresh, keysName),
-          JSON.stringify(Object.fromEntries([...keys].map(([at, key]) => [at, toHex(key)]))),
-        );
-        syncFolder(fresh);
-        renameSync(fresh, join(this.#folder, name));
-        syncFolder(this.#folder);
-        reach('manifest.placed');
-        return this.#enter(accepted, name);
-      },
-      discard: () => rm(fresh, { recursive: true, force: true }),
-    };
+    const { manifest, files } = accepted;
+    const key = keyOf(manifest);
+    const record = this.#index.get(key);
+    const held = record === undefined ? undefined : this.#held(record);
+    const whole = new Set(files.map(({ path }) => path).filter((path) => held?.isWhole(path) === true));
+    // Of a manifest that is held already the rest has its room.
+    const wanted = held === undefined ? manifest.head.files : files.filter(({ path }) => !whole.has(path));
+    const { name, folder } = await this.#reserve(manifest, wanted);
+    return incomingManifest({
+      accepted,
+      folder,
+      held: whole,
+      commit: (written) => this.#turns.take(textOf(key), () => this.#commit(accepted, { name, folder, written })),
+    });
   }
 
-  #enter({ manifest, infrastructures }: AcceptedDelivery, folder: string): ManifestRecord {
-    const { head, version } = manifest;
-    const key = { owner: head.owner, dseq: BigInt(head.dseq), revision: BigInt(head.revision) };
-    const before = this.#index.get(key);
-    if (before !== undefined && infrastructures.every((one) => before.infrastructures.includes(one))) {
-      // The same again: what stands may be in use.
-      this.#erase(folder);
-      return before;
-    }
-    const record: ManifestRecord = { ...key, folder, version, infrastructures };
+  async #commit(accepted: AcceptedDelivery, of: Placed): Promise<ManifestRecord> {
+    const record = this.#index.get(keyOf(accepted.manifest));
+    if (record !== undefined) return this.#merge(accepted, { ...of, record });
+    this.#place(accepted, of);
+    reach('manifest.placed');
+    const entered = this.#enter(accepted.manifest, of.name);
+    // They were verified on their way to the disk.
+    this.#held(entered).filesCame(of.written);
+    return entered;
+  }
+
+  /** A delivery of what is held in part, or whole: what is missing is added. */
+  async #merge(
+    { manifest, keys }: AcceptedDelivery,
+    { folder, written, record }: Placed & { readonly record: ManifestRecord },
+  ): Promise<ManifestRecord> {
+    const held = this.#held(record);
+    const fresh = written.filter((path) => !held.isWhole(path));
+    const into = this.#folderOf(record);
+    this.#entering.add(record.folder);
     try {
-      this.#index.put(key, record);
+      for (const path of fresh) {
+        const at = manifest.head.files.findIndex((file) => file.path === path);
+        renameSync(folder.treeAt(at), into.treeAt(at));
+        renameSync(folder.fileAt(at), into.fileAt(at));
+      }
+      syncFolder(into.path);
+      reach('manifest.merged');
+      held.filesCame(fresh);
+      held.mergeKeys(keys);
+      this.#settle(held);
+      return this.#index.get(record) ?? record;
+    } finally {
+      this.#entering.delete(record.folder);
+      await rm(folder.path, { recursive: true, force: true });
+    }
+  }
+
+  /** Looks for room, and takes it. @throws Refusal `too_large` */
+  #reserve({ head }: Manifest, wanted: readonly ManifestFile[]): Promise<Pick<Placed, 'name' | 'folder'>> {
+    return this.#turns.take(roomTurn, async () => {
+      await checkRoom(this.#folder, wanted, this.#options.keepFree ?? keepFreeBytes);
+      const name = toHex(this.#options.random(16));
+      const folder = await ManifestFolder.make(join(this.#folder, `${name}.incoming`), head, wanted);
+      return { name, folder };
+    });
+  }
+
+  /** Gives a folder all that it lacks, and its name. */
+  #place({ manifest, keys }: Pick<AcceptedDelivery, 'manifest' | 'keys'>, { name, folder, written }: Placed): void {
+    folder.finish(manifest, keys, written);
+    renameSync(folder.path, join(this.#folder, name));
+    syncFolder(this.#folder);
+  }
+
+  #enter(manifest: Manifest, folder: string): ManifestRecord {
+    const key = keyOf(manifest);
+    const record: ManifestRecord = { ...key, folder, version: manifest.version, infrastructures: [] };
+    try {
+      const entered = { ...record, infrastructures: this.#held(record).runnable() };
+      this.#index.put(key, entered);
+      reach('manifest.entered');
+      return entered;
     } catch (error) {
       // It counts for nothing, and holds secrets.
+      this.#open.delete(folder);
       this.#erase(folder);
       throw error;
     }
-    reach('manifest.entered');
-    if (before !== undefined) {
-      this.#replaced.set(folder, [before.folder, ...(this.#replaced.get(before.folder) ?? [])]);
-      this.#replaced.delete(before.folder);
+  }
+
+  /** The journal says what can be started. */
+  #settle(held: HeldManifest): void {
+    const record = this.#index.get(held.key);
+    if (record === undefined) return;
+    const infrastructures = held.runnable();
+    const isMore = infrastructures.some((one) => !record.infrastructures.includes(one));
+    if (!isMore && infrastructures.length === record.infrastructures.length) return;
+    const next = { ...record, infrastructures };
+    this.#index.put(held.key, next);
+    if (isMore && !this.#entering.has(record.folder)) this.#options.onRunnable?.(next);
+  }
+
+  /** A crash may have come between the last piece, or a key, and the journal's entry. */
+  #catchUp(record: ManifestRecord): void {
+    try {
+      const infrastructures = this.#openFolder(record).runnable();
+      const isMore = infrastructures.some((one) => !record.infrastructures.includes(one));
+      if (isMore) this.#index.put(record, { ...record, infrastructures });
+    } catch {
+      // A head that the disk has changed is told of when it is needed; it must not keep the others from being served.
     }
-    return record;
+  }
+
+  #held(record: ManifestRecord): HeldManifest {
+    const known = this.#open.get(record.folder);
+    if (known !== undefined) return known;
+    const held = this.#openFolder(record);
+    this.#open.set(record.folder, held);
+    return held;
+  }
+
+  #openFolder(record: ManifestRecord): HeldManifest {
+    const folder = this.#folderOf(record);
+    const { owner, dseq, revision } = record;
+    return new HeldManifest({
+      key: { owner, dseq, revision },
+      manifest: folder.readHead(record),
+      keys: folder.readKeys(),
+      folder,
+      buffers: this.#buffers,
+      suffix: () => toHex(this.#options.random(8)),
+      onChange: (held) => this.#settle(held),
+    });
+  }
+
+  #folderOf({ folder }: Pick<ManifestRecord, 'folder'>): ManifestFolder {
+    return new ManifestFolder(join(this.#folder, folder));
   }
 
   #erase(name: string): void {
@@ -169,38 +296,15 @@ export class ManifestStore {
   }
 }
 
-/** Files are named by their place in the head: no name that a tenant chose comes near the file system. */
-function fileName({ head }: Manifest, path: string): string {
-  return `file-${head.files.findIndex((file) => file.path === path)}`;
+/** A folder that is filled, before it counts. */
+interface Placed {
+  /** That it gets. */
+  readonly name: string;
+  readonly folder: ManifestFolder;
+  /** Paths of the files that stand in it, whole and verified. */
+  readonly written: readonly string[];
 }
 
-async function writeFileChecked(file: string, entry: ManifestFile, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const hasher = new PieceHasher(entry.piece_size);
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    for await (const chunk of chunks) {
-      hasher.update(chunk);
-      await handle.writeFile(chunk);
-    }
-    checkRoot(entry, hasher);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function checkedFile(manifest: Manifest, folder: string, path: string): HeldFile {
-  const entry = manifest.head.files.find((file) => file.path === path);
-  if (entry === undefined) throw new Refusal('wrong_file', `the manifest has no file ${path}`);
-  const file = join(folder, fileName(manifest, path));
-  const bytes = new Uint8Array(readFileSync(file));
-  const hasher = new PieceHasher(entry.piece_size);
-  hasher.update(bytes);
-  checkRoot(entry, hasher);
-  return { path: file, sha256: toHex(sha256(bytes)) };
-}
-
-function checkRoot(entry: ManifestFile, hasher: PieceHasher): void {
-  if (equalBytes(hasher.root(), fromHex(entry.merkle_root))) return;
-  throw new Refusal('wrong_file', `${entry.path} is not the file that the manifest names`);
+function keyOf({ head }: Manifest): ManifestKey {
+  return { owner: head.owner, dseq: BigInt(head.dseq), revision: BigInt(head.revision) };
 }

@@ -9,10 +9,11 @@ export type RefusalCode =
   | 'wrong_deployment'
   /** The head is for another revision than the chain's. */
   | 'wrong_revision'
+  /** More than is taken of anybody, or than this provider's disk has room for. */
   | 'too_large'
   /** The head is not of the form, or contradicts itself or the chain. */
   | 'invalid'
-  /** A key that a held infrastructure needs did not come. */
+  /** No key came, and what is held here cannot be started without one. */
   | 'missing_key'
   /** A key came that opens nothing, or that this provider must not hold. */
   | 'wrong_key'

@@ -17,11 +17,11 @@ export interface SealedSources {
   readonly provider: string;
   /** X25519: all that manifests may be sealed to, the likeliest first */
   readonly encryptionKeys: () => readonly KeyObject[];
-  readonly manifests: Pick<ManifestStore, 'begin' | 'list'>;
+  readonly manifests: Pick<ManifestStore, 'begin' | 'have'>;
 }
 
 /**
- * Takes the sealed manifest of a deployment, where there is one for this provider that is not held yet.
+ * Takes the sealed manifest of a deployment, where there is one for this provider and something of it is missing here.
  * @returns undefined where there is none
  * @throws ManifestError when it does not open, Refusal when it is not the one that the chain names; nothing is stored then
  */
@@ -30,13 +30,11 @@ export async function takeSealed(of: SealedSources, owner: string, dseq: bigint)
   const sealed = deployment?.sealedManifest;
   if (deployment === undefined || sealed?.provider !== of.provider) return undefined;
   const { revision } = deployment;
-  const isHeld = of.manifests
-    .list()
-    .some((record) => record.owner === owner && record.dseq === dseq && record.revision === revision);
-  if (isHeld) return undefined;
   const facts = await of.facts.deployment(owner, dseq);
   // Without a lease there is nothing to serve: a bid that has not won opens nothing.
   if (facts === undefined || facts.held.length === 0) return undefined;
+  const key = { owner, dseq, revision };
+  if (facts.held.every(({ infrastructure }) => of.manifests.have(key, infrastructure))) return undefined;
   const place = { chainId: of.client.chainId, owner, dseq, revision, keyId: sealed.keyId };
   const body = await openWithAny(sealed, of.encryptionKeys(), place);
   reach('manifest.unsealed');

@@ -1,11 +1,11 @@
 /** Whether a manifest is the one that the chain names, and is for this provider: a pure check, before any file is read. */
-import { filesFor } from '@mu/client/manifest/bundle';
 import { ManifestError } from '@mu/client/manifest/errors';
 import { type ManifestFile, manifestLimits } from '@mu/client/manifest/head';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
 import { openSection } from '@mu/client/manifest/sections';
 import { equalBytes } from '@mu/lib/bytes';
 import { manifestVersion } from '@mu/lib/manifest-hash';
+import { checkPieces } from './manifest-folder.ts';
 import { Refusal } from './refusal.ts';
 
 /** What the chain says of a deployment, and of this provider in it. */
@@ -25,15 +25,15 @@ export interface DeliveredHead {
   readonly headBytes: Uint8Array;
   /** Section keys by infrastructure. */
   readonly keys: ReadonlyMap<string, Uint8Array>;
+  /** Paths of the files that follow. */
+  readonly files: readonly string[];
 }
 
 /** What is right with a delivery, and what must still come. */
 export interface AcceptedDelivery {
   readonly manifest: Manifest;
   readonly keys: ReadonlyMap<string, Uint8Array>;
-  /** The infrastructures that are served here. */
-  readonly infrastructures: readonly string[];
-  /** The files that must follow, in this order. */
+  /** The files that must follow, in this order; the others come from peers. */
   readonly files: readonly ManifestFile[];
 }
 
@@ -70,7 +70,7 @@ export function fromManifestError(error: ManifestError): Refusal {
   }
 }
 
-function accept({ headBytes, keys }: DeliveredHead, facts: DeploymentFacts): AcceptedDelivery {
+function accept({ headBytes, keys, files }: DeliveredHead, facts: DeploymentFacts): AcceptedDelivery {
   const infrastructures = [...new Set(facts.held.map(({ infrastructure }) => infrastructure))];
   if (infrastructures.length === 0) {
     throw new Refusal('not_my_lease', `no live lease of ${facts.owner}/${facts.dseq} is held here`);
@@ -83,8 +83,9 @@ function accept({ headBytes, keys }: DeliveredHead, facts: DeploymentFacts): Acc
   }
   const manifest = parseManifest(headBytes);
   checkIdentity(manifest, facts);
+  checkPieces(manifest.head);
   checkKeys(manifest, keys, infrastructures);
-  return { manifest, keys, infrastructures, files: filesFor(manifest.head, infrastructures) };
+  return { manifest, keys, files: namedFiles(manifest, files) };
 }
 
 /** The hash binds the head to the deployment's version; that the head names the deployment too stops a re-use elsewhere. */
@@ -100,17 +101,39 @@ function checkIdentity({ head }: Manifest, facts: DeploymentFacts): void {
   }
 }
 
-/** A key for every infrastructure that is served here, none that must not be known here, and each opens its section. */
+/**
+ * The files that follow, any of the head's in its order.
+ * @throws Refusal `invalid` for one that is unknown, named twice or out of order
+ */
+function namedFiles({ head }: Manifest, paths: readonly string[]): ManifestFile[] {
+  let last = -1;
+  return paths.map((path) => {
+    const at = head.files.findIndex((file) => file.path === path);
+    const entry = head.files[at];
+    if (entry === undefined) throw new Refusal('invalid', 'the delivery names a file that the manifest does not have');
+    if (at <= last) throw new Refusal('invalid', `${path} is named twice, or not in the order of the manifest`);
+    last = at;
+    return entry;
+  });
+}
+
+/**
+ * No key that must not be known here, and each opens its section. Keys of infrastructures that are served here may be
+ * missing where peers may give them; a delivery without any serves nobody where only its user has them.
+ */
 function checkKeys({ head }: Manifest, keys: DeliveredHead['keys'], infrastructures: readonly string[]): void {
   for (const infrastructure of infrastructures) {
     if (!head.workloads.some((one) => one.infrastructure === infrastructure)) {
       throw new Refusal('invalid', `the manifest has no infrastructure ${infrastructure}, which the chain has`);
     }
-    if (!keys.has(infrastructure)) throw new Refusal('missing_key', `the key of ${infrastructure} did not come`);
   }
+  const isShared = (of: string): boolean =>
+    head.sections.some(({ infrastructure, share }) => infrastructure === of && share === 'all');
+  const needing = infrastructures.find((infrastructure) => !isShared(infrastructure));
+  if (keys.size === 0 && needing !== undefined)
+    throw new Refusal('missing_key', `no key came, and ${needing} cannot be started without its own`);
   for (const [infrastructure, key] of keys) {
-    const shared = head.sections.some((one) => one.infrastructure === infrastructure && one.share === 'all');
-    if (!shared && !infrastructures.includes(infrastructure)) {
+    if (!isShared(infrastructure) && !infrastructures.includes(infrastructure)) {
       throw new Refusal('wrong_key', `the key of ${infrastructure} is not for this provider: it holds no lease of it`);
     }
     openSection(head, infrastructure, key);

@@ -57,7 +57,7 @@ describe('a manifest over TLS', () => {
     expect(await send()).toEqual({ revision: 1n, infrastructures: ['main'] });
     expect(world.taken).toMatchObject([{ owner: world.owner, dseq: 17n, revision: 1n }]);
     const stored = world.store.load({ owner: world.owner, dseq: 17n, revision: 1n });
-    expect(moduleOf(stored)).toEqual(module);
+    expect(await moduleOf(stored)).toEqual(module);
   });
 
   it('is refused where this provider has no live lease, or the deployment does not exist', async () => {

@@ -8,8 +8,8 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { HostListener, type HostListenerLimits } from '../../src/data-plane/host-listener.ts';
-import { credentials, endOf, makeProvider } from '../overlay/support/providers.ts';
 import { eventually } from '../network/support/eventually.ts';
+import { credentials, endOf, makeProvider } from '../overlay/support/providers.ts';
 import { counted } from '../support/surroundings.ts';
 
 let folder: string;
@@ -108,7 +108,10 @@ test('a handshake that comes in pieces is carried on whole', async () => {
 test('a client that ends first is answered all the same, and what is no TLS comes to the API as it is', async () => {
   const { listener } = await world();
   await listening(
-    createServer({ allowHalfOpen: true }, (socket) => void text(socket).then((all) => socket.end(`${all.length} bytes`))),
+    createServer(
+      { allowHalfOpen: true },
+      (socket) => void text(socket).then((all) => socket.end(`${all.length} bytes`)),
+    ),
     join(folder, 'api'),
   );
   const socket = connect({ port: listener.at.port, host: '127.0.0.1', allowHalfOpen: true });

@@ -4,6 +4,7 @@ import { ChainError } from '@mu/client/chain/errors';
 import type { Sender } from '@mu/client/chain/sender';
 import { DeploymentState } from '@mu/proto/deployment';
 import {
+  CloseReason,
   Lease,
   LeaseState,
   ManifestState,
@@ -125,6 +126,11 @@ beforeEach(() => {
     remove(one: ManifestRecord) {
       held = held.filter((other) => other !== one);
     },
+    keepUntil(one: ManifestRecord, eraseAt: bigint | undefined) {
+      const { eraseAt: _before, ...rest } = one;
+      held = held.map((other) => (other === one ? { ...rest, ...(eraseAt === undefined ? {} : { eraseAt }) } : other));
+    },
+    inGrace: () => held.filter(({ eraseAt }) => eraseAt !== undefined),
   };
   keeper = new LeaseKeeper({
     provider,
@@ -144,6 +150,7 @@ beforeEach(() => {
     runner: runner as unknown as LeaseRunner,
     usage: usage as unknown as UsageReporter,
     rules: { confirmEveryBlocks: 10n },
+    serveGraceBlocks: 100n,
     onEnd: (number) => ran.push(`end ${number}`),
     takeSealed(_owner, dseq) {
       asked.push(dseq);
@@ -284,6 +291,58 @@ test('a pause that failed is not made up for when there are funds again', async 
   await keeper.height(9n);
   await settle();
   expect(ran).toEqual(['start 1/1', 'stop 1', 'start 1/1']);
+});
+
+const ended = (number: bigint, reason: CloseReason, state: LeaseState = LeaseState.LEASE_STATE_CLOSED): Lease =>
+  lease(number, { state, closeReason: reason, closedHeight: 8n });
+
+test('a manifest whose last lease has ended normally is kept for its peers, up to a height', async () => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n));
+  await keeper.lease(ended(1n, CloseReason.CLOSE_REASON_BY_USER));
+  await settle();
+  expect(ran).toEqual(['start 1/1', 'stop 1', 'end 1']);
+  expect(held).toMatchObject([{ dseq: 1n, eraseAt: 108n }]);
+  await keeper.height(107n);
+  expect(held).toHaveLength(1);
+  await keeper.height(108n);
+  expect(held).toEqual([]);
+});
+
+test.each<[string, Lease]>([
+  ['broken', ended(1n, CloseReason.CLOSE_REASON_NOT_CONFIRMED, LeaseState.LEASE_STATE_BROKEN)],
+  ['closed for want of a manifest', ended(1n, CloseReason.CLOSE_REASON_MANIFEST_MISSING)],
+  ['closed for a wrong manifest', ended(1n, CloseReason.CLOSE_REASON_MANIFEST_INVALID)],
+  ['closed with its deployment', ended(1n, CloseReason.CLOSE_REASON_DEPLOYMENT_CANCELED)],
+])('the manifest of a lease that was %s goes at once', async (_what, end) => {
+  held = [record(1n)];
+  await keeper.lease(lease(1n));
+  await keeper.lease(end);
+  await settle();
+  expect(held).toEqual([]);
+});
+
+test('a new lease of the deployment has a manifest stay that was to go', async () => {
+  held = [{ ...record(1n), eraseAt: 50n }];
+  await keeper.lease(lease(1n));
+  await keeper.height(60n);
+  await settle();
+  expect(held).toEqual([record(1n)]);
+  expect(ran).toEqual(['start 1/1']);
+});
+
+test('a sweep keeps a manifest for as long as its last lease says, and does not make that longer', async () => {
+  held = [record(2n), { ...record(3n), eraseAt: 50n }];
+  started = [2n, 3n].map((number) => ({
+    ...{ lease: number, owner: 'mu1owner', dseq: number, revision: 1n, endpoints: [] },
+  }));
+  onChain = [2n, 3n].map((number) => ended(number, CloseReason.CLOSE_REASON_BY_USER));
+  await keeper.sweep();
+  expect(held.map(({ dseq, eraseAt }) => [dseq, eraseAt])).toEqual([
+    [2n, 108n],
+    [3n, 50n],
+  ]);
+  expect(started).toEqual([]);
 });
 
 test('a sweep erases manifests of leases that ended while the daemon was away, and no others', async () => {

@@ -4,9 +4,29 @@ import { readFileSync } from 'node:fs';
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import { bundleFor, type DeliveryBundle, encodeDelivery } from '@mu/client/manifest/bundle';
 import type { BytesSource } from '@mu/client/manifest/file-source';
-import { concatBytes, u32be } from '@mu/lib/bytes';
+import { concatBytes, toHex, u32be } from '@mu/lib/bytes';
+import { build, seeded } from '../../../client/test/manifest/fixture.ts';
+import { read } from '../../../client/test/stack/sample.ts';
 import type { StoredManifest } from '../../src/manifests/manifest-store.ts';
 import type { DeploymentFacts } from '../../src/manifests/verify-delivery.ts';
+
+/** A manifest of two functions: `first` in main, of three pieces; `second` in spare, whose section is shared with all, of five. */
+export const twoFiles: BuiltManifest = build({
+  stack: read(`name: Two
+version: 0.1
+services:
+  - { type: MuFunction, name: first, binary: https://a/1.wasm, runtime: wasi1.0 }
+  - { type: MuFunction, name: second, binary: https://a/2.wasm, runtime: wasi1.0 }
+`).stack,
+  placements: [
+    { infrastructure: 'main', share: 'lease', services: ['first'] },
+    { infrastructure: 'spare', share: 'all', services: ['second'] },
+  ],
+  binaries: new Map([
+    ['first', seeded('first')(600_000)],
+    ['second', seeded('second')(1_100_000)],
+  ]),
+});
 
 export function factsOf(built: BuiltManifest, change: Partial<DeploymentFacts> = {}): DeploymentFacts {
   const { chain_id, owner, dseq, revision } = built.head;
@@ -26,10 +46,15 @@ export type DeliveryChange = Partial<Omit<DeliveryBundle, 'files'>> & {
   readonly files?: ReadonlyMap<string, Uint8Array>;
 };
 
+/** The files of a manifest, which tests have in memory. */
+export function filesOf({ files }: Pick<BuiltManifest, 'files'>): ReadonlyMap<string, Uint8Array> {
+  return new Map([...files].map(([path, source]) => [path, (source as BytesSource).bytes]));
+}
+
 /** The whole body of a delivery. */
 export function bodyOf(built: BuiltManifest, { files, ...change }: DeliveryChange = {}): Uint8Array {
   const bundle = { ...bundleFor(built, ['main']), ...change };
-  const given = files ?? new Map([...bundle.files].map(([path, source]) => [path, (source as BytesSource).bytes]));
+  const given = files ?? filesOf(bundle);
   const paths = built.head.files.map(({ path }) => path).filter((path) => given.has(path));
   const message = encodeDelivery({ ...bundle, files: paths });
   return concatBytes(u32be(message.length), message, ...paths.map((path) => given.get(path) as Uint8Array));
@@ -51,8 +76,9 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 }
 
 /** The module of the sample's function, as it lies on the disk. */
-export function moduleOf(stored: StoredManifest | undefined): Uint8Array | undefined {
-  return stored === undefined
-    ? undefined
-    : new Uint8Array(readFileSync(stored.fileOf('functions/simple_backend.wasm').path));
+export async function moduleOf(stored: StoredManifest | undefined): Promise<Uint8Array | undefined> {
+  if (stored === undefined) return undefined;
+  const { path, sha256: hash } = await stored.fileOf('functions/simple_backend.wasm');
+  const bytes = new Uint8Array(readFileSync(path));
+  return toHex(sha256(bytes)) === hash ? bytes : undefined;
 }

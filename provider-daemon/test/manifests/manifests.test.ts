@@ -14,7 +14,7 @@ import { receiveDelivery } from '../../src/manifests/receive.ts';
 import { Refusal } from '../../src/manifests/refusal.ts';
 import { type DeliveredHead, type DeploymentFacts, verifyDelivery } from '../../src/manifests/verify-delivery.ts';
 import { counted } from '../support/surroundings.ts';
-import { arriving, bodyOf, factsOf, moduleOf } from './fixture.ts';
+import { arriving, bodyOf, factsOf, filesOf, moduleOf, twoFiles } from './fixture.ts';
 
 const built = build();
 const bundle = bundleFor(built, ['main']);
@@ -23,7 +23,7 @@ const key = { owner, dseq: 17n, revision: 1n };
 describe('the check of head and keys', () => {
   const check = (delivered: Partial<DeliveredHead>, facts: Partial<DeploymentFacts> = {}) => {
     const result = verifyDelivery(
-      { headBytes: built.headBytes, keys: bundle.keys, ...delivered },
+      { headBytes: built.headBytes, keys: bundle.keys, files: [...bundle.files.keys()], ...delivered },
       factsOf(built, facts),
     );
     return result.ok ? result.accepted.files.map(({ path }) => path) : result.refusal.code;
@@ -32,6 +32,20 @@ describe('the check of head and keys', () => {
   it('takes what the chain names, and knows which files must follow', () => {
     expect(check({})).toEqual(['functions/simple_backend.wasm']);
     expect(check({ keys: built.sectionKeys })).toEqual(['functions/simple_backend.wasm']);
+    expect(check({ files: [] })).toEqual([]);
+  });
+
+  it('refuses files that the head does not have, that come twice or out of its order', () => {
+    const path = 'functions/simple_backend.wasm';
+    expect(check({ files: [path, path] })).toBe('invalid');
+    expect(check({ files: ['functions/other.wasm'] })).toBe('invalid');
+    const facts = factsOf(twoFiles);
+    const paths = twoFiles.head.files.map((file) => file.path);
+    const delivered = { headBytes: twoFiles.headBytes, keys: twoFiles.sectionKeys };
+    const refusal = verifyDelivery({ ...delivered, files: paths.toReversed() }, facts);
+    expect(refusal).toMatchObject({ ok: false, refusal: { code: 'invalid' } });
+    const second = verifyDelivery({ ...delivered, files: paths.slice(1) }, facts);
+    expect(second).toMatchObject({ ok: true, accepted: { files: twoFiles.head.files.slice(1) } });
   });
 
   it('refuses what is not for this provider, or not what the chain names', () => {
@@ -119,13 +133,13 @@ describe('a delivery', () => {
 
   it('is stored whole, and there again after a restart', async () => {
     await receive(arriving(bodyOf(built)));
-    expect([store.have(key), store.have(key, 'main'), store.have(key, 'spare')]).toEqual([true, true, false]);
+    expect([store.have(key), store.have(key, 'main'), store.have(key, 'spare')]).toEqual([true, true, true]);
     expect(store.have({ ...key, revision: 2n })).toBe(false);
     store = openStore();
     const stored = store.load(key)!;
     expect(stored.head).toEqual(built.head);
     expect(stored.keys).toEqual(bundle.keys);
-    expect(moduleOf(stored)).toEqual(module);
+    expect(await moduleOf(stored)).toEqual(module);
     const [name = ''] = readdirSync(folder);
     for (const file of readdirSync(join(folder, name))) {
       expect(statSync(join(folder, name, file)).mode & 0o777).toBe(0o600);
@@ -134,7 +148,7 @@ describe('a delivery', () => {
 
   it('may come in any chunks', async () => {
     await receive(arriving(bodyOf(built), { chunk: 1009 }));
-    expect(moduleOf(store.load(key))).toEqual(module);
+    expect(await moduleOf(store.load(key))).toEqual(module);
   });
 
   it('is refused with nothing stored when head or lease are wrong', async () => {
@@ -151,7 +165,8 @@ describe('a delivery', () => {
     const other = module.slice();
     other[599_999]! ^= 1;
     expect(await refused(arriving(bodyOf(built, { files: new Map([[path, other]]) })))).toBe('wrong_file');
-    expect(await refused(arriving(bodyOf(built, { files: new Map() })))).toBe('incomplete');
+    const named = bodyOf(built);
+    expect(await refused(arriving(named.subarray(0, named.length - module.length)))).toBe('incomplete');
     expect(await refused(arriving(concatBytes(bodyOf(built), utf8('x'))))).toBe('incomplete');
   });
 
@@ -166,31 +181,43 @@ describe('a delivery', () => {
     expect(await refused(arriving(bodyOf(built), { sha256: new Uint8Array(32) }))).toBe('incomplete');
   });
 
-  it('takes the place of one with less, and leaves one with as much alone', async () => {
-    await receive(arriving(bodyOf(built)));
-    const [first] = readdirSync(folder);
-    await receive(arriving(bodyOf(built)));
-    expect(readdirSync(folder)).toEqual([first]);
-    const both = [
-      { lease: 7n, infrastructure: 'main' },
-      { lease: 8n, infrastructure: 'spare' },
-    ];
-    const inUse = store.load(key)!.fileOf('functions/simple_backend.wasm');
-    await receive(arriving(bodyOf(built)), { held: both });
-    expect(store.list().map((record) => record.folder)).not.toEqual([first]);
-    expect(store.have(key, 'spare')).toBe(true);
-    // What runs by the one before may be started again, by the data plane alone.
-    expect(new Uint8Array(readFileSync(inUse.path))).toEqual(module);
+  it('comes in parts: what is missing is added, and what is right stays as it is', async () => {
+    const facts = factsOf(twoFiles);
+    const [first, second] = ['functions/first.wasm', 'functions/second.wasm'].map(
+      (path) => [path, filesOf(twoFiles).get(path)!] as const,
+    ) as [readonly [string, Uint8Array], readonly [string, Uint8Array]];
+    const deliver = (files: readonly (readonly [string, Uint8Array])[], keys: readonly string[]) => {
+      const wanted = new Map([...twoFiles.sectionKeys].filter(([name]) => keys.includes(name)));
+      return receiveDelivery(arriving(bodyOf(twoFiles, { files: new Map(files), keys: wanted })), facts, store);
+    };
+    expect((await deliver([], ['main'])).infrastructures).toEqual([]);
+    expect((await deliver([second], ['main'])).infrastructures).toEqual([]);
+    const { folder: name, infrastructures } = await deliver([first], ['main']);
+    expect(infrastructures).toEqual(['main']);
+    const inUse = await store.load(key)!.fileOf(first[0]);
+    const { ino } = statSync(inUse.path);
+    expect((await deliver([first, second], ['main', 'spare'])).infrastructures).toEqual(['main', 'spare']);
+    expect(statSync(inUse.path).ino).toBe(ino);
+    expect(readdirSync(folder)).toEqual([name]);
+    expect(new Uint8Array(readFileSync((await store.load(key)!.fileOf(second[0])).path))).toEqual(second[1]);
     store.remove(key);
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('lets go of the one before with the next start', async () => {
+  it('is checked where it brings a file that is held already', async () => {
     await receive(arriving(bodyOf(built)));
-    const held = ['main', 'spare'].map((infrastructure, at) => ({ lease: BigInt(at + 7), infrastructure }));
-    await receive(arriving(bodyOf(built)), { held });
-    store = openStore();
-    expect(readdirSync(folder)).toEqual(store.list().map((record) => record.folder));
+    const other = module.slice();
+    other[0]! ^= 1;
+    const again = receive(arriving(bodyOf(built, { files: new Map([['functions/simple_backend.wasm', other]]) })));
+    await expect(again).rejects.toMatchObject({ code: 'wrong_file' });
+    expect(await moduleOf(store.load(key))).toEqual(module);
+    expect(readdirSync(folder)).toEqual([store.list()[0]?.folder]);
+  });
+
+  it('is refused with figures where the disk has no room for all files, also those that come from others', async () => {
+    store = new ManifestStore({ folder, index: journal.manifests, random: around.random, keepFree: 2 ** 52 });
+    expect(await refused(arriving(bodyOf(built, { files: new Map() })))).toBe('too_large');
+    await expect(receive(arriving(bodyOf(built)))).rejects.toThrow(/600000 bytes; on this provider’s disk 0 are free/);
   });
 
   it('removes what a crash left, and what is to be forgotten', async () => {
@@ -209,7 +236,8 @@ describe('a delivery', () => {
     const bytes = readFileSync(at('file-0'));
     bytes[5]! ^= 1;
     writeFileSync(at('file-0'), bytes);
-    expect(() => moduleOf(store.load(key))).toThrow(Refusal);
+    await expect(moduleOf(store.load(key))).rejects.toThrow(Refusal);
+    expect(store.have(key, 'main')).toBe(false);
     writeFileSync(at('head.json'), '{}');
     expect(() => store.load(key)).toThrow(/hash/);
   });

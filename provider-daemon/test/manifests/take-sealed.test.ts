@@ -70,7 +70,9 @@ async function sources(
 
 test('a manifest that is sealed to this provider is taken once, as if it had been delivered', async () => {
   const from = await sources();
-  expect(await takeSealed(from, owner, dseq)).toMatchObject({ owner, dseq, revision, infrastructures: ['main'] });
+  expect(await takeSealed(from, owner, dseq)).toMatchObject({
+    ...{ owner, dseq, revision, infrastructures: ['main', 'spare'] },
+  });
   expect(manifests.load({ owner, dseq, revision })?.head).toEqual(built.head);
   expect(await takeSealed(from, owner, dseq)).toBeUndefined();
 });

@@ -93,7 +93,10 @@ describe('the first message of a TLS client', () => {
     ['a name that is none', record(message([sni('a\nb')]))],
     ['no protocols', record(message([alpn()]))],
     ['a protocol without a name', record(message([alpn('')]))],
-    ['bytes behind the protocols', record(message([extension(16, vector(2, vector(1, Buffer.from('a'))), number(0, 1))]))],
+    [
+      'bytes behind the protocols',
+      record(message([extension(16, vector(2, vector(1, Buffer.from('a'))), number(0, 1))])),
+    ],
   ];
   it.each(wrong)('%s is something else', (_what, bytes) => {
     expect(read([bytes])).toBe('other');

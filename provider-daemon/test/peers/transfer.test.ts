@@ -17,7 +17,9 @@ test('a peer takes head, pieces and its keys from the one that the user handed t
   expect(second.log).toContainEqual(
     `took the manifest of mu1owner00000000/7 revision 1 from ${first.provider} (12 pieces)`,
   );
-  const { length } = world.manifest.pieces.reduce((all, { length }) => ({ length: all.length + length }), { length: 0 });
+  const { length } = world.manifest.pieces.reduce((all, { length }) => ({ length: all.length + length }), {
+    length: 0,
+  });
   expect(first.exchange.figures()).toMatchObject({ sentBytes: length, connections: 1, downloads: 0 });
   expect(second.exchange.figures()).toMatchObject({ receivedBytes: length, taken: 1, dropped: {}, refused: {} });
 });

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { concatBytes } from '@mu/lib/bytes';
 import fc from 'fast-check';
 import { swarmLimits } from '../../src/swarm/limits.ts';
-import type { WireMessage } from '../../src/swarm/messages.ts';
 import { MessageReader } from '../../src/swarm/message-reader.ts';
+import type { WireMessage } from '../../src/swarm/messages.ts';
 import { encodeMessage, WireError, wireLimits } from '../../src/swarm/wire.ts';
 
 const bytesOf = (length: number, value = 7): Uint8Array => new Uint8Array(length).fill(value);

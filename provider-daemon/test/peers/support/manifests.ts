@@ -1,7 +1,8 @@
 /** A manifest with a file of so many pieces, and holders of it in memory. */
+
+import { ManifestError } from '@mu/client/manifest/errors';
 import type { ManifestHead } from '@mu/client/manifest/head';
 import { manifestLimits } from '@mu/client/manifest/head';
-import { ManifestError } from '@mu/client/manifest/errors';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
 import { openSection, sealSection } from '@mu/client/manifest/sections';
 import { fromHex, toHex, utf8 } from '@mu/lib/bytes';
@@ -114,7 +115,11 @@ export class MemoryCarried implements Carried {
   }
 
   /** As if its user had handed it over. */
-  give(all: TestManifest, pieces: Iterable<number> = all.pieces.keys(), keys: readonly string[] = [...all.keys.keys()]) {
+  give(
+    all: TestManifest,
+    pieces: Iterable<number> = all.pieces.keys(),
+    keys: readonly string[] = [...all.keys.keys()],
+  ) {
     for (const piece of pieces) this.#held.set(piece, all.pieces[piece] as Uint8Array);
     for (const name of keys) this.keys.set(name, all.keys.get(name) as Uint8Array);
     return this;

@@ -7,7 +7,7 @@ import { realTimers } from '../../../src/overlay/timers.ts';
 import { PeerExchange, type PeerExchangeOptions, type PeerRules } from '../../../src/peers/peer-exchange.ts';
 import { chainId, makeProvider, owner, type TestProvider } from '../../overlay/support/providers.ts';
 import { counted } from '../../support/surroundings.ts';
-import { makeManifest, MemoryStore, type TestManifest } from './manifests.ts';
+import { MemoryStore, makeManifest, type TestManifest } from './manifests.ts';
 
 export const around = counted();
 
@@ -91,7 +91,8 @@ export class World {
     const peer = { ...provider, store, exchange, log, taken, port };
     this.register(provider, port);
     const infrastructures = settings.infrastructures ?? ['web'];
-    if (settings.lease !== false) this.lease(provider.provider, { infrastructure: infrastructures[0] ?? 'web', ...settings.lease });
+    if (settings.lease !== false)
+      this.lease(provider.provider, { infrastructure: infrastructures[0] ?? 'web', ...settings.lease });
     this.#infrastructures.set(peer, infrastructures);
     this.peers.push(peer);
     return peer;
