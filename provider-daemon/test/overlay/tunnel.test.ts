@@ -207,4 +207,87 @@ describe('the end', () => {
     expect(await text(stream)).toBe('still');
     await eventually('its end', () => caller.sessions.length === 0 && callee.sessions.length === 0);
   });
+
+  it('is dialled by the patient side where the other finds no way, and renewed by the one that has dialled', async () => {
+    const timers = new ManualTimers();
+    const dials = { caller: 0, callee: 0 };
+    const limits = { pingMs: 1000 * hourMs, silentMs: 1000 * hourMs };
+    const common = { timers, limits, random: () => 1, log: () => {} };
+    const noWay = async (): Promise<AdmittedSocket> => {
+      dials.caller += 1;
+      throw new Error('no way there');
+    };
+    const caller = new Tunnel({ ...common, name: 'caller', role: 'caller', dial: noWay });
+    const dial = async (): Promise<AdmittedSocket> => {
+      dials.callee += 1;
+      const [near, far] = duplexPair();
+      const times = { renewAtMs: timers.now() + 12 * hourMs, notAfterMs: timers.now() + 24 * hourMs };
+      caller.accept({ socket: far, chain: [], ...times });
+      return { socket: near, chain: [], ...times };
+    };
+    const callee = new Tunnel({ ...common, name: 'callee', role: 'callee', patienceMs: 20_000, dial });
+    undo.push(() => {
+      for (const one of [caller, callee]) one.cut(closeCodes.shutdown, 'the test is over');
+    });
+    timers.advance(19_999);
+    await turn();
+    expect(dials.callee).toBe(0);
+    timers.advance(1);
+    await eventually('the tunnel', () => caller.isUp && callee.isUp);
+    const tried = dials.caller;
+    timers.advance(12 * hourMs);
+    await eventually('the renewal', () => dials.callee === 2 && callee.sessions.length === 1 && callee.isUp);
+    // While a session of the peer's stands, the caller does not dial.
+    expect(dials.caller).toBe(tried);
+    caller.sessions[0]!.cut(closeCodes.breach, 'a break');
+    await eventually('the break', () => !callee.isUp);
+    timers.advance(19_999);
+    await turn();
+    expect(dials.callee).toBe(2);
+    timers.advance(1);
+    await eventually('the next one', () => caller.isUp && callee.isUp);
+    expect(dials.caller).toBeGreaterThan(tried);
+  });
+
+  it('cuts the sessions whose peer may not go on, and dials at once when it is told to', async () => {
+    const { caller, callee, timers, dials } = await up();
+    const stream = await caller.open(never);
+    const broken = once(stream, 'error');
+    caller.review(() => undefined);
+    expect(caller.isUp).toBe(true);
+    caller.review(() => ({ code: closeCodes.revoked, text: 'the node is gone' }));
+    await broken;
+    await eventually('the cut', () => !callee.isUp);
+    caller.hurry();
+    await eventually('the next one', () => caller.isUp && callee.isUp);
+    expect(dials).toHaveLength(2);
+    caller.hurry();
+    await turn();
+    expect(dials).toHaveLength(2);
+    expect(timers.now()).toBe(new ManualTimers().now());
+  });
+
+  it('counts over all its sessions, and never less than before', async () => {
+    const { caller, callee, timers } = await up();
+    expect(await ask(caller, 'four')).toBe('four');
+    caller.sessions[0]!.cut(closeCodes.breach, 'a break');
+    await eventually('the break', () => !callee.isUp);
+    const counted = { open: 0, opened: 1, failed: 0, sentBytes: 4n, receivedBytes: 4n };
+    expect([caller.counters(), callee.counters()]).toMatchObject([counted, counted]);
+    timers.advance(500);
+    await eventually('the next one', () => caller.isUp && callee.isUp);
+    expect(await ask(caller, 'again')).toBe('again');
+    expect(caller.counters()).toMatchObject({ opened: 2, sentBytes: 9n, receivedBytes: 9n });
+  });
+
+  it('is waited for, as long as streams wait', async () => {
+    const { caller, timers } = await up();
+    await caller.whenUp(never);
+    caller.cut(closeCodes.shutdown, 'over');
+    await expect(caller.whenUp(never)).rejects.toThrow(/down: over/);
+    const patient = new Tunnel({ ...{ timers, random: () => 1, log: () => {} }, name: 'patient', role: 'caller' });
+    const late = expect(patient.whenUp(never)).rejects.toThrow(/down for 5000 ms/);
+    timers.advance(5000);
+    await late;
+  });
 });
