@@ -100,6 +100,11 @@ export class HeldManifest implements Carried {
     return this.#verifying;
   }
 
+  /** Waits until nobody verifies: what comes by another way meanwhile must not be taken for what was there before. */
+  async quiet(): Promise<void> {
+    await this.#verifying?.catch(() => undefined);
+  }
+
   async read(piece: number): Promise<CarriedPiece | undefined> {
     if (this.#isGone || !this.#have.has(piece)) return undefined;
     const { file, index } = this.pieces.placeOf(piece);
@@ -158,9 +163,11 @@ export class HeldManifest implements Carried {
     const at = this.#fileOf(path);
     const file = this.#files[at];
     if (file === undefined) throw new Refusal('wrong_file', `the manifest has no file ${path}`);
+    const missing = this.#missing[at] as number;
+    if (missing > 0) throw new Refusal('wrong_file', `${path} is not whole here: ${missing} of its pieces are missing`);
     const sha256 = await file.check(this.#options.buffers);
     if (sha256 !== undefined) {
-      this.#gain(this.#piecesOf((one) => one === at).filter((piece) => !this.#have.has(piece)));
+      for (const piece of this.#claimedOf(at)) this.#have.add(piece);
       return { path: file.path, sha256 };
     }
     this.#lose(await this.#wrongOf(at));

@@ -188,6 +188,7 @@ export class ManifestStore implements CarriedManifests {
     { folder, written, record }: Placed & { readonly record: ManifestRecord },
   ): Promise<ManifestRecord> {
     const held = this.#held(record);
+    await held.quiet();
     const fresh = written.filter((path) => !held.isWhole(path));
     const into = this.#folderOf(record);
     this.#entering.add(record.folder);

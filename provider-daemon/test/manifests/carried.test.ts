@@ -209,6 +209,7 @@ test('a start finds what the disk changed, although the file was right before; o
   writeFileSync(before.path, bytes);
   await expect(stored.fileOf('functions/second.wasm')).rejects.toMatchObject({ code: 'wrong_file' });
   expect(had(carried)).toEqual([0, 1, 2, 3, 4, 6, 7]);
+  await expect(stored.fileOf('functions/second.wasm')).rejects.toThrow('1 of its pieces are missing');
   await take(carried, [5]);
   expect(await stored.fileOf('functions/second.wasm')).toEqual(before);
 });

@@ -135,7 +135,7 @@ export const dataFolderCheck: Check = {
     }
     const free = await probes.freeBytes(dataFolder);
     const text = `${free / (1n << 20n)} MiB are free at ${dataFolder}`;
-    if (free < leastDiskBytes) return fail(text, 'make room: below 1 GiB manifests are refused and counts may be lost');
+    if (free < leastDiskBytes) return fail(text, 'make room: large manifests are refused, and counts may be lost');
     return free < lowDiskBytes ? warn(text, 'make room, or offer less disk with capacity.disk') : ok(text);
   },
 };
