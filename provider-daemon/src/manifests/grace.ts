@@ -1,4 +1,5 @@
 /** Manifests whose leases here are over, and how long each is kept for its peers all the same. */
+import type { Manifest } from '@mu/client/manifest/parse';
 import type { ManifestKey, ManifestRecord, Table } from '../journal/journal.ts';
 
 export class Grace {
@@ -36,4 +37,9 @@ export class Grace {
 /** One text for each manifest. */
 export function textOf({ owner, dseq, revision }: ManifestKey): string {
   return `${owner}/${dseq}/${revision}`;
+}
+
+/** What a manifest is held by. */
+export function keyOf({ head }: Manifest): ManifestKey {
+  return { owner: head.owner, dseq: BigInt(head.dseq), revision: BigInt(head.revision) };
 }

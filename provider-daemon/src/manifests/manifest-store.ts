@@ -6,47 +6,28 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ManifestError } from '@mu/client/manifest/errors';
 import type { ManifestFile } from '@mu/client/manifest/head';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
 import { toHex } from '@mu/lib/bytes';
 import { reach } from '../faults/fault-points.ts';
 import { syncFolder } from '../identity/files.ts';
-import type { ManifestKey, ManifestRecord, Table } from '../journal/journal.ts';
+import type { ManifestKey, ManifestRecord } from '../journal/journal.ts';
 import type { Carried, CarriedManifests } from './carried.ts';
 import { checkRoom, keepFreeBytes } from './disk-room.ts';
-import { Grace, textOf } from './grace.ts';
-import { type HeldFile, HeldManifest } from './held-manifest.ts';
+import { Grace, keyOf, textOf } from './grace.ts';
+import { HeldManifest } from './held-manifest.ts';
 import { type IncomingManifest, incomingManifest } from './incoming-manifest.ts';
-import { checkPieces, ManifestFolder, maxPieceBytes, type SectionKeys } from './manifest-folder.ts';
+import { checkPieces, ManifestFolder, maxPieceBytes } from './manifest-folder.ts';
 import { PieceBuffers } from './piece-buffers.ts';
+import type { ManifestStoreOptions, StoredManifest } from './store-options.ts';
 import { Turns } from './turns.ts';
 import type { AcceptedDelivery } from './verify-delivery.ts';
 
 export type { ManifestKey, ManifestRecord } from '../journal/journal.ts';
 export type { HeldFile } from './held-manifest.ts';
 export type { IncomingManifest } from './incoming-manifest.ts';
-
-/** A manifest as it stands on disk, checked again. */
-export interface StoredManifest extends Manifest {
-  readonly infrastructures: readonly string[];
-  /** Section keys by infrastructure: secret. */
-  readonly keys: SectionKeys;
-  /** A file that has come whole, where it lies. @throws Refusal `wrong_file` when the disk has changed it */
-  fileOf(path: string): Promise<HeldFile>;
-}
-
-export interface ManifestStoreOptions {
-  readonly folder: string;
-  /** The journal's table: its entries decide what is held. */
-  readonly index: Table<ManifestKey, ManifestRecord>;
-  readonly random: (length: number) => Uint8Array;
-  /** Pieces or keys from peers have made something startable. Not told of what `commit` gives back. */
-  readonly onRunnable?: (record: ManifestRecord) => void;
-  /** Bytes that stay free on the disk; `keepFreeBytes` where absent. */
-  readonly keepFree?: number;
-  /** Memory for checks; where absent, of its own. */
-  readonly buffers?: PieceBuffers;
-}
+export type { ManifestStoreOptions, StoredManifest } from './store-options.ts';
 
 /** Files that are checked at the same time. */
 const maxChecks = 4;
@@ -104,10 +85,8 @@ export class ManifestStore implements CarriedManifests {
   }
 
   async carried(key: ManifestKey): Promise<Carried | undefined> {
-    const record = this.#index.get(key);
-    if (record === undefined) return undefined;
-    const held = this.#held(record);
-    await held.verified();
+    const held = this.#usable(key);
+    await held?.verified();
     return held;
   }
 
@@ -157,8 +136,7 @@ export class ManifestStore implements CarriedManifests {
   async begin(accepted: AcceptedDelivery): Promise<IncomingManifest> {
     const { manifest, files } = accepted;
     const key = keyOf(manifest);
-    const record = this.#index.get(key);
-    const held = record === undefined ? undefined : this.#held(record);
+    const held = this.#usable(key);
     const whole = new Set(files.map(({ path }) => path).filter((path) => held?.isWhole(path) === true));
     // Of a manifest that is held already the rest has its room.
     const wanted = held === undefined ? manifest.head.files : files.filter(({ path }) => !whole.has(path));
@@ -172,7 +150,8 @@ export class ManifestStore implements CarriedManifests {
   }
 
   async #commit(accepted: AcceptedDelivery, of: Placed): Promise<ManifestRecord> {
-    const record = this.#index.get(keyOf(accepted.manifest));
+    const key = keyOf(accepted.manifest);
+    const record = this.#usable(key) === undefined ? undefined : this.#index.get(key);
     if (record !== undefined) return this.#merge(accepted, { ...of, record });
     this.#place(accepted, of);
     reach('manifest.placed');
@@ -266,6 +245,20 @@ export class ManifestStore implements CarriedManifests {
     }
   }
 
+  /** What is held; what the disk has lost or changed so that it cannot be added to goes, and may come anew. */
+  #usable(key: ManifestKey): HeldManifest | undefined {
+    const record = this.#index.get(key);
+    if (record === undefined) return undefined;
+    try {
+      return this.#held(record);
+    } catch (error) {
+      const isLost = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (!isLost && !(error instanceof ManifestError) && !(error instanceof SyntaxError)) throw error;
+      this.remove(record);
+      return undefined;
+    }
+  }
+
   #held(record: ManifestRecord): HeldManifest {
     const known = this.#open.get(record.folder);
     if (known !== undefined) return known;
@@ -304,8 +297,4 @@ interface Placed {
   readonly folder: ManifestFolder;
   /** Paths of the files that stand in it, whole and verified. */
   readonly written: readonly string[];
-}
-
-function keyOf({ head }: Manifest): ManifestKey {
-  return { owner: head.owner, dseq: BigInt(head.dseq), revision: BigInt(head.revision) };
 }

@@ -256,6 +256,24 @@ test('what goes while it is exchanged is read and written no more', async () => 
   expect([readdirSync(folder()), told]).toEqual([[], []]);
 });
 
+test.each<[string, () => void]>([
+  ['folder is gone', () => rmSync(join(folder(), journal.manifests.get(key)!.folder), { recursive: true })],
+  ['head is another', () => writeFileSync(fileAt('head.json'), '{}')],
+  ['keys cannot be read', () => writeFileSync(fileAt('keys.json'), '{')],
+])('one whose %s comes anew, from peers or from its user', async (_what, lose) => {
+  for (const anew of [
+    () => store.adopt(expected, headBytes),
+    () => receiveDelivery(arriving(bodyOf(twoFiles, { files: new Map() })), factsOf(twoFiles), store),
+  ]) {
+    await store.adopt(expected, headBytes);
+    lose();
+    store = openStore();
+    await anew();
+    await take((await store.carried(key))!, all);
+    expect([store.list().length, readdirSync(folder()).length]).toEqual([1, 1]);
+  }
+});
+
 test('how long it is kept after its leases is known after a restart', async () => {
   await store.adopt(expected, headBytes);
   store.keepUntil(key, 120n);
