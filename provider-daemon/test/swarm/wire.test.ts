@@ -19,7 +19,11 @@ const messages: fc.Arbitrary<WireMessage> = fc.oneof(
     ...{ type: fc.constant('hello' as const), protocol: fc.integer({ min: 0, max: 65_535 }) },
     ...{ chainId: plain(50), owner: plain(128), dseq: u64, revision: u64, version: hash },
   }),
-  fc.constantFrom<WireMessage>({ type: 'get-head' }, { type: 'done' }),
+  fc.constantFrom<WireMessage>({ type: 'get-head' }, { type: 'done' }, { type: 'get-keys' }),
+  fc.record({
+    type: fc.constant('keys' as const),
+    keys: fc.array(fc.record({ infrastructure: plain(64), key: hash }), { maxLength: 4 }),
+  }),
   fc.record({ type: fc.constant('head' as const), bytes: fc.uint8Array({ maxLength: 100 }) }),
   fc.integer({ min: 0, max: 500 }).chain((count) =>
     fc.record({
@@ -118,6 +122,7 @@ describe('a reader refuses', () => {
     ['too many hashes in a path', frame(13, 0, 0, 0, 1, 33), /33 hashes/],
     ['a piece of more than a mebibyte, by its length alone', Uint8Array.from([0, 0x20, 0, 0, 13]), /kind 13 with/],
     ['a head of more than a mebibyte, by its length alone', Uint8Array.from([0, 0x10, 0, 2, 3]), /kind 3 with/],
+    ['more keys than a manifest has sections', frame(15, 17), /17 keys/],
     ['a text with blanks', frame(1, 0, 1, 1, 32, 1, 97, ...bytesOf(48)), /not plain/],
   ];
   test.each(wrong)('%s', (_, bytes, message) => {
@@ -138,6 +143,7 @@ test('the largest of each kind passes, one byte more is not written', () => {
     { type: 'head', bytes: bytesOf(wireLimits.head) },
     { type: 'pieces', count: swarmLimits.pieces, have: bytesOf(swarmLimits.pieces / 8) },
     { type: 'piece', piece: 2 ** 32 - 1, aunts, bytes: bytesOf(wireLimits.piece) },
+    { type: 'keys', keys: Array.from({ length: 16 }, () => ({ infrastructure: 'a'.repeat(64), key: bytesOf(32) })) },
   ];
   expect(read(concatBytes(...largest.map(encodeMessage)), [16_384])).toEqual(largest);
   const beyond: WireMessage[] = [
@@ -148,6 +154,8 @@ test('the largest of each kind passes, one byte more is not written', () => {
     { type: 'piece', piece: 0, aunts: [bytesOf(31)], bytes: bytesOf(1) },
     { type: 'pieces', count: 8, have: bytesOf(2) },
     { type: 'have', piece: -1 },
+    { type: 'keys', keys: Array.from({ length: 17 }, () => ({ infrastructure: 'a', key: bytesOf(32) })) },
+    { type: 'keys', keys: [{ infrastructure: 'a', key: bytesOf(31) }] },
   ];
   for (const message of beyond) expect(() => encodeMessage(message)).toThrow(WireError);
 });
@@ -166,4 +174,7 @@ test('the bytes of each kind are those of docs/MANIFESTS.md', () => {
   expect(hex({ type: 'cancel', piece: 1 })).toBe('000000050b00000001');
   expect(hex({ type: 'refuse', piece: 1, lost: true })).toBe('000000060c0100000001');
   expect(hex({ type: 'piece', piece: 1, aunts: [], bytes: Uint8Array.from([255]) })).toBe('000000070d0000000100ff');
+  expect(hex({ type: 'get-keys' })).toBe('000000010e');
+  const keys = [{ infrastructure: 'db', key: bytesOf(32) }];
+  expect(hex({ type: 'keys', keys })).toBe(`000000250f01026462${'07'.repeat(32)}`);
 });

@@ -65,7 +65,7 @@ export class World {
       if (of !== owner || (dseq !== 7n && dseq !== 8n)) return undefined;
       const { revision, manifest } = this;
       const participants = dseq === 7n ? this.participants : this.others;
-      return { chainId, owner, dseq, revision, version: manifest.version, participants };
+      return { chainId, owner, dseq, revision, version: manifest.version, participants: [...participants] };
     },
     provider: async (provider) => this.providers.get(provider),
   };
