@@ -14,6 +14,7 @@ import { type Choices, type DerivedDeployment, DeriveError } from '@mu/client/st
 import { loadImages } from '@mu/client/stack/images';
 import { readStackFile } from '@mu/client/stack/parse';
 import { StackError } from '@mu/client/stack/problems';
+import { withRoomForFiles } from '@mu/client/stack/standby';
 import { equalBytes } from '@mu/lib/bytes';
 import { type Deployment, MsgSubmitDeployment, MsgUpdateDeployment } from '@mu/proto/deployment';
 import { usageError } from './errors.ts';
@@ -129,7 +130,10 @@ async function readAll(session: Session, { stackFile, choices }: Wanted): Promis
         return pinned;
       },
     });
-    return { file, binaries, images, derived };
+    const loaded = [...binaries.values()].map(({ bytes }) => bytes.length);
+    const archives = [...images.values()].flatMap((image) => (typeof image === 'string' ? [] : [image.hash.size]));
+    const bytes = [...loaded, ...archives].reduce((sum, size) => sum + size, 0);
+    return { file, binaries, images, derived: withRoomForFiles(derived, bytes) };
   } catch (error) {
     if (error instanceof StackError || error instanceof DeriveError) throw usageError(error.message);
     throw error;

@@ -25,7 +25,7 @@ const headOf = (of: readonly Name[], revision = 1): ManifestHead =>
   }) as unknown as ManifestHead;
 const head = headOf(names);
 
-const orderOf = (name: Name, state = OrderState.ORDER_STATE_MATCHED): Order =>
+const orderOf = (name: Name, state: OrderState = OrderState.ORDER_STATE_MATCHED): Order =>
   Order.fromPartial({ id: { infrastructure: names.indexOf(name), round: 1 }, spec: { name }, state });
 const leaseOf = (number: number, provider: string, name: Name, manifestRevision = 0): Lease =>
   Lease.fromPartial({

@@ -21,6 +21,7 @@ import {
   type StackInfrastructure,
   serviceKinds,
 } from './schema.ts';
+import { standbyPlacements, standbysOf } from './standby.ts';
 import { greaterOf } from './units.ts';
 import { limitPerBlock, medianUsageLimits } from './usage-limits.ts';
 
@@ -58,7 +59,7 @@ export function deriveDeployment(
         'the stack names its prices in `infrastructure`: leave --max-price out, or change them there',
       );
     }
-    infrastructure = stack.infrastructure.map((one) => fromStack(one, stack, { market, collateral }));
+    infrastructure = fromStackWithStandbys(stack.infrastructure, stack, { market, collateral, note });
   }
   const pricePerBlock = infrastructure.reduce((sum, one) => sum.add(priceOf(one)), Dec.fromInt(0n));
   const reserve = reserveOf(infrastructure, market);
@@ -212,6 +213,21 @@ function kindsOf(services: readonly Service[]): string[] {
   return [...new Set(services.map(({ type }): string => serviceKinds[type]))].sort((a, b) => (a < b ? -1 : 1));
 }
 
+/** The infrastructures that the stack names, and after them their standbys. */
+function fromStackWithStandbys(
+  named: readonly StackInfrastructure[],
+  stack: Stack,
+  context: Context & { note: Note },
+): DeploymentInfrastructure[] {
+  const own = named.map((one) => ({ one, ordered: fromStack(one, stack, context) }));
+  const standbys = own.flatMap(({ one, ordered }) => standbysOf(one, ordered, context.collateral));
+  for (const { name, resources } of standbys) {
+    const price = Dec.fromAtomics(resources[0]?.price ?? '0').toPlain();
+    context.note(name, `at most ${price} umu per block; holds the manifest and runs nothing`, 'standby');
+  }
+  return [...own.map(({ ordered }) => ordered), ...standbys];
+}
+
 /** An infrastructure that the stack names, as it stands there. What is not limited is free of charge (design §5). */
 function fromStack(one: StackInfrastructure, stack: Stack, context: Context): DeploymentInfrastructure {
   if (!context.market.regions.includes(one.region)) {
@@ -326,11 +342,12 @@ function placementsOf(stack: Stack, chosen: { flags: Choices; config: Choices })
   const homes = stack.infrastructure?.map((one) => ({ name: one.name, share: one.share ?? share })) ?? [
     { name: 'main', share },
   ];
-  return homes.map((home) => ({
+  const own = homes.map((home) => ({
     infrastructure: home.name,
     share: home.share,
     services: servicesIn(stack, home.name).map(({ name }) => name),
   }));
+  return [...own, ...(stack.infrastructure ?? []).flatMap(standbyPlacements)];
 }
 
 function priceOf(one: DeploymentInfrastructure): Dec {

@@ -54,3 +54,12 @@ export function unsay(text: string): { message: string; allowed: string } {
   if (at < 0) return { message: text, allowed: 'see docs, "The stack file"' };
   return { message: text.slice(0, at), allowed: text.slice(at + 1) };
 }
+
+/** A broken rule at a path of the file. */
+export interface Breach {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly allowed: string;
+  /** The place is the key, not the value. */
+  readonly key?: boolean;
+}

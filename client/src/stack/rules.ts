@@ -4,8 +4,9 @@
  * anyway, so that one run shows every mistake.
  */
 import { sizeText } from './fields.ts';
-import { shown } from './problems.ts';
+import { type Breach, shown } from './problems.ts';
 import { type ServiceType, serviceKinds } from './schema.ts';
+import { standbyBreaches } from './standby-rules.ts';
 import { parseSize } from './units.ts';
 import type { YamlValue } from './yaml-tree.ts';
 
@@ -17,15 +18,6 @@ export interface StackKnowledge {
   readonly services?: readonly string[];
   /** Names of x/provider's `metrics`. */
   readonly metrics?: readonly string[];
-}
-
-/** A broken rule at a path of the file. */
-export interface Breach {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly allowed: string;
-  /** The place is the key, not the value. */
-  readonly key?: boolean;
 }
 
 type Fields = { readonly [key: string]: YamlValue };
@@ -42,6 +34,7 @@ export function breaches(value: YamlValue, known: StackKnowledge): Breach[] {
     ...repeatedHosts(services),
     ...services.flatMap((service, i) => serviceBreaches(service, ['services', i], services, infrastructure)),
     ...infrastructure.flatMap((one, i) => infrastructureBreaches(one, ['infrastructure', i], services, known)),
+    ...standbyBreaches(infrastructure),
     ...idleInfrastructure(infrastructure, services),
   ];
 }

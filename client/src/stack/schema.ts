@@ -284,6 +284,9 @@ export function diskOf(service: z.infer<typeof workload>): bigint {
 const metric = () => text('a metric', 'a name like function-invocations', /^[a-z][a-z0-9-]{0,63}$/);
 const address = (what: string) => text(what, 'a bech32 address', /^[a-z][a-z0-9]{0,82}1[02-9ac-hj-np-z]{38,90}$/);
 
+/** Standbys of one infrastructure, at most. */
+export const maxStandbys = 4;
+
 const resource = record('a resource', {
   compute,
   price: price('a price per block'),
@@ -298,6 +301,10 @@ const infrastructure = record('an infrastructure', {
   excluded_providers: list('excluded providers', address('a provider'), 64).optional(),
   persist: flag('persist').optional(),
   share: oneOf('whom the key of the secrets is shared with', ['lease', 'all']).optional(),
+  /** Further leases that hold the manifest and run nothing (standby.ts). */
+  standby: count('a number of standbys', 0, maxStandbys).optional(),
+  /** Of each of them; a tenth of the infrastructure's where it is left out. */
+  standby_price: price('a price per block').optional(),
   services: list(
     'the services of an infrastructure',
     text('a type of service', Object.values(serviceKinds).join(', '), /^[a-z][a-z0-9-]{0,63}$/),

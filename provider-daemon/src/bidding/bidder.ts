@@ -18,7 +18,9 @@ import {
 import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import type { Logger } from 'pino';
 import { reach } from '../faults/fault-points.ts';
+import { OrderNames } from '../leases/order-names.ts';
 import { orderKey } from '../watch/order-key.ts';
+import { ownPlaces } from './apart.ts';
 import { askPrices } from './ask-prices.ts';
 import { inBatches, post, type Sendable } from './batches.ts';
 import {
@@ -80,9 +82,11 @@ export class Bidder {
   /** all that stands is to be compared with the chain */
   #compare = false;
   readonly #posts = new Set<Promise<void>>();
+  readonly #names: OrderNames;
 
   constructor(options: BidderOptions) {
     this.#options = options;
+    this.#names = new OrderNames(options.client);
   }
 
   /** Learns which bids stand, so that nothing is bid twice after a restart. @throws ChainError */
@@ -192,13 +196,14 @@ export class Bidder {
     const fit = this.#fitting(offer);
     if (fit.length === 0) return;
     const candidates = await this.#priced(fit, offer);
+    const own = await ownPlaces(fit, { leases: this.#options.leases(), bids: this.#state }, this.#names);
     const balance = await client.balance(sender.address, denom);
     // Meanwhile orders may have gone, and bids been made.
     const waiting = undecided(this.#state);
     const still = candidates.filter(({ order }) => waiting.has(orderKey(order.id as OrderId)));
     // What no block holds yet is still in the balance.
     const funds = balance - lockedOnTheWay(this.#state) - feeReserve;
-    const decisions = plan(still, offer, { ...this.#holders(), funds });
+    const decisions = plan(still, offer, { ...this.#holders(), funds, own });
     this.#skip(decisions.filter((decision) => !decision.bid));
     this.#bid(decisions.filter((decision) => decision.bid));
   }

@@ -4,11 +4,12 @@
  * The best goes first. Best is what asks most for each share of the machine that it takes: its price per block, divided by
  * the largest part that it takes of any kind of resource (a replica with half of the memory and a tenth of the cores takes
  * half of the machine, as nothing else of that size fits beside it). Among equals: the higher price, the older order, the
- * lower id.
+ * lower id. Standbys come after all others (apart.ts).
  */
 import { parseAmount } from '@mu/lib/amounts';
 import type { Order, OrderId, ResourceOffer } from '@mu/proto/market';
 import { orderKey } from '../watch/order-key.ts';
+import { type OwnPlace, standbysLast, whyApart } from './apart.ts';
 import { type Offer, type Priced, whyTooDear } from './decide.ts';
 import { matches } from './gpus.ts';
 import {
@@ -27,6 +28,8 @@ import {
 export interface Standing extends Holders {
   /** umu that the sender can lock */
   readonly funds: bigint;
+  /** leases and bids of the orders' deployments; none where it is left out */
+  readonly own?: readonly OwnPlace[];
 }
 
 export type Decision =
@@ -56,15 +59,21 @@ interface Left {
   /** umu that are locked in all */
   readonly locked: bigint;
   readonly funds: bigint;
+  readonly own: readonly OwnPlace[];
 }
 
 /** One decision for each candidate, the best first. */
-export function plan(candidates: readonly Priced[], offer: Offer, { funds, ...holders }: Standing): Decision[] {
+export function plan(
+  candidates: readonly Priced[],
+  offer: Offer,
+  { funds, own = [], ...holders }: Standing,
+): Decision[] {
   let left: Left = {
     room: roomOf(offer.capacity, holders),
     openBids: holders.bids.length,
     locked: collateralOf(holders.leases) + collateralOf(holders.bids),
     funds,
+    own,
   };
   const empty = roomOf(offer.capacity, { leases: [], bids: [] });
   return ranked(candidates, offer).map((candidate) => {
@@ -72,17 +81,20 @@ export function plan(candidates: readonly Priced[], offer: Offer, { funds, ...ho
     const collateral = groups.reduce((sum, group) => sum + parseAmount(group.collateral) * BigInt(group.count), 0n);
     const never = whyNever(candidate, collateral, offer, empty);
     if (never !== undefined) return { bid: false, order: candidate.order, reason: never, lasting: 'ever' };
-    const reason = whyNoRoom(candidate.order, collateral, offer, left);
+    const reason = whyApart(candidate.order, left.own) ?? whyNoRoom(candidate.order, collateral, offer, left);
     if (reason !== undefined) return { bid: false, order: candidate.order, reason, lasting: 'room' };
     left = {
       room: without(left.room, groups),
       openBids: left.openBids + 1,
       locked: left.locked + collateral,
       funds: left.funds - collateral,
+      own: [...left.own, placeOf(candidate.order)],
     };
     return bidFor(candidate, collateral, offer);
   });
 }
+
+const placeOf = ({ id, spec }: Order): OwnPlace => ({ order: id as OrderId, infrastructure: spec?.name ?? '' });
 
 function bidFor({ order, prices }: Priced, collateral: bigint, { priceList }: Offer): Decision {
   const resources = (order.spec?.resources ?? []).map(({ compute, collateral: each, count }, at) => ({
@@ -126,6 +138,7 @@ function ranked(candidates: readonly Priced[], offer: Offer): Priced[] {
   return judged
     .sort(
       (a, b) =>
+        standbysLast(a.candidate.order, b.candidate.order) ||
         compare(b.worth, a.worth) ||
         compare(b.price, a.price) ||
         compare(a.candidate.order.createdHeight, b.candidate.order.createdHeight) ||

@@ -11,6 +11,7 @@ import {
   type MsgCancelFulfillment,
   type MsgSubmitFulfillment,
   MsgSubmitFulfillmentResponse,
+  type Order,
   type OrderId,
 } from '@mu/proto/market';
 import { type Attestation, PriceList } from '@mu/proto/provider';
@@ -22,6 +23,8 @@ type Bid = EncodeObject & { readonly value: MsgSubmitFulfillment | MsgCancelFulf
 export class FakeMarket {
   readonly bids: Fulfillment[] = [];
   readonly leases: Lease[] = [];
+  /** what the chain says of orders, by key */
+  readonly orders = new Map<string, Order>();
   attestations: Attestation[] = [];
   priceList: PriceList | undefined = PriceList.fromPartial({ version: 3n });
   balance = 1_000_000n;
@@ -61,6 +64,7 @@ export class FakeMarket {
           this.#reached({ fulfillment: this.bids.find((bid) => bid.number === number) }),
         leases: async () =>
           this.#reached({ leases: this.leases.filter(({ state }) => state === LeaseState.LEASE_STATE_ACTIVE) }),
+        order: async (id: OrderId) => this.#reached({ order: this.orders.get(orderKey(id)) }),
       },
       provider: {
         attestations: async () => this.#reached({ attestations: this.attestations }),

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { build, owner } from '../../../client/test/manifest/fixture.ts';
+import { bundleFor } from '@mu/client/manifest/bundle';
+import { build, owner, twoPlaces } from '../../../client/test/manifest/fixture.ts';
 import { DataPlane } from '../../src/data-plane/data-plane.ts';
 import { Totals } from '../../src/data-plane/totals.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
@@ -97,6 +98,23 @@ test('a manifest that is held answers at an address that any restart gives again
   await runner.stop(place.lease);
   expect((await login(endpoint)).status).toBe(404);
   expect(await start(1n, 101n)).toEqual([endpoint]);
+});
+
+test('a lease with nothing to run starts, has no address, and stops', async () => {
+  const standby = { infrastructure: 'main-standby-1', share: 'all', services: [] } as const;
+  const built = build({ revision: 2n, placements: [...twoPlaces, standby] });
+  const facts = factsOf(built, { held: [{ lease: 9n, infrastructure: 'main-standby-1' }] });
+  const { keys, files } = bundleFor(built, ['main-standby-1'], 'none');
+  const { chunks, sha256 } = arriving(bodyOf(built, { keys, files: new Map() }));
+  expect(files.size).toBe(0);
+  await receiveDelivery({ chunks, sha256 }, facts, options.manifests);
+  const idle = { ...place, lease: 9n, infrastructure: 'main-standby-1' };
+  expect(await runner.start(idle, { resources: [] }, { revision: 2n, height: 100n })).toEqual([]);
+  expect(runner.view(9n)?.plan).toMatchObject({ functions: [], containers: [], gateways: [], databases: [] });
+  await runner.poll();
+  expect([runner.totals(9n), runner.takeUsage(9n, 200n)]).toEqual([[], []]);
+  await runner.stop(9n);
+  expect(runner.view(9n)).toBeUndefined();
 });
 
 test('what is used adds up: calls, running time, requests, bytes, and stored bytes by block', async () => {
