@@ -2,11 +2,13 @@
 import type { CommittedTx } from '@mu/client/chain/chain-client';
 import type { DeploymentView } from '@mu/client/deployment/follow';
 import type { BuiltManifest } from '@mu/client/manifest/build';
+import type { ManifestHead } from '@mu/client/manifest/head';
 import type { Choices, DerivedDeployment } from '@mu/client/stack/derive-types';
 import { Delivery } from '../delivery.ts';
 import { CliError, exitCodes, usageError } from '../errors.ts';
 import { DeploymentFollower } from '../follower.ts';
 import { handOver, handoverText, requireWhole } from '../handover.ts';
+import { replacementWords } from '../plan-words.ts';
 import type { Prepared } from '../prepare.ts';
 import { ProviderWatch } from '../provider-watch.ts';
 import { marksOf, rotateText } from '../rotate.ts';
@@ -45,7 +47,7 @@ export async function createDeployment(session: Session, stackFile: string, opti
     seals: options.seal === true,
     choices: await choicesOf(session, options),
   });
-  showPlan(session, prepared.derived);
+  showPlan(session, prepared.derived, prepared.built.head);
   if (options.yes !== true && process.stdin.isTTY && !output.json) await confirm();
   const startedAtMs = performance.now();
   const { built, tx } = await submit(session, prepared, owner);
@@ -233,11 +235,12 @@ export async function choicesOf(
   };
 }
 
-/** Says what will be ordered and where each choice comes from. */
-export function showPlan(session: Session, derived: DerivedDeployment): void {
+/** Says what will be ordered, where each choice comes from, and what becomes of it when a provider goes. */
+export function showPlan(session: Session, derived: DerivedDeployment, head: ManifestHead): void {
   session.output.step('This is what will be ordered:');
   for (const { what, value, from } of derived.choices) session.output.step(`  ${what}: ${value} (${from})`);
   session.output.step(`  in all at most ${derived.pricePerBlock.toPlain()} ${session.config.denom} per block`);
+  for (const words of replacementWords(derived, head)) session.output.step(words);
 }
 
 /** @throws CliError when the user says no */

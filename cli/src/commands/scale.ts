@@ -55,7 +55,11 @@ async function prepareScale(
     deployment,
     derived: {
       infrastructure,
-      placements: [],
+      placements: next.head.sections.map(({ infrastructure: name, share }) => ({
+        infrastructure: name,
+        share,
+        services: [],
+      })),
       pricePerBlock,
       reserve: reserveOf(infrastructure, facts),
       deposit: 0n,

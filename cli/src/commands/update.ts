@@ -89,7 +89,8 @@ async function planUpdate(session: Session, prepared: PreparedUpdate): Promise<P
   const changes = changesOf(deployment, derived.infrastructure, holdersOf(deployment, before), waiting);
   await checkReserve(session, prepared, changes);
   // No deposit is asked for: what the escrow lacks was said above.
-  showPlan(session, { ...derived, choices: derived.choices.filter(({ what }) => what !== 'deposit') });
+  const choices = derived.choices.filter(({ what }) => what !== 'deposit');
+  showPlan(session, { ...derived, choices }, prepared.built.head);
   showChanges(session, changes, prepared);
   return { owner, dseq, prepared, before, changes };
 }
