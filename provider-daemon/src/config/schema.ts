@@ -111,7 +111,7 @@ export const schema = {
     },
   },
   host: {
-    doc: 'The provider’s own listener (TLS 1.3): here users hand over manifests and read logs.',
+    doc: 'The provider’s own listener (TLS 1.3): here users hand over manifests and read logs, and other providers open tunnels.',
     settings: {
       address: setting(kind.listenAddress, '0.0.0.0', 'Address to listen on.'),
       port: setting(kind.whole(0, 65_535), 8443, 'Port to listen on; 0 takes any free one.'),

@@ -1,21 +1,22 @@
-/** Brings usage to the disk again and again, whether the disk takes it or not. */
+/** Brings to the disk again and again what is kept in memory too, whether the disk takes it or not. */
 import pino, { type Logger } from 'pino';
 import { lossyDestination } from '../setup/lossy-destination.ts';
 
 /**
+ * @param what is counted, for the log: one thing
  * @returns counts once; never throws. What the disk does not take stays in memory and is written with a later count, and is
  *   told once.
  */
-export function countingOf(count: () => void, log: Pick<Logger, 'error' | 'info'>): () => void {
+export function countingOf(count: () => void, log: Pick<Logger, 'error' | 'info'>, what = 'usage'): () => void {
   let isLate = false;
   return () => {
     try {
       count();
-      if (isLate) log.info({}, 'usage is written again');
+      if (isLate) log.info({}, `${what} is written again`);
       isLate = false;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (!isLate) log.error({ reason }, 'usage cannot be written: it is kept in memory');
+      if (!isLate) log.error({ reason }, `${what} cannot be written: it is kept in memory`);
       isLate = true;
     }
   };

@@ -65,12 +65,11 @@ export async function runDataPlane(folder: string): Promise<void> {
   const path = join(folder, planeFiles.socket);
   server = new PlaneServer({ plane, path, greeting, onStop: async () => ended.resolve() });
   await server.listen();
-  const count = countingOf(() => {
-    plane.count();
-    known.flush();
-  }, report);
+  const count = countingOf(() => plane.count(), report);
+  const remember = countingOf(() => known.flush(), report, 'the list of known tunnels');
   const watch = setInterval(() => {
     count();
+    remember();
     if (!existsSync(path) || (server?.aloneMs() ?? 0) > settings.orphanMs) ended.resolve();
   }, countEveryMs);
   const hostWatch = setInterval(() => void plane.checkHosts(), hostsEveryMs);
@@ -89,6 +88,7 @@ export async function runDataPlane(folder: string): Promise<void> {
   plane.cutTunnels();
   await listener.close();
   count();
+  remember();
   await server.close();
   await driver.close();
   await totals.close().catch((error: unknown) => report.error({ reason: String(error) }, 'the last usage is lost'));

@@ -68,7 +68,13 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function createWorld(limits: { readonly execIdleMs?: number } = {}): Promise<World> {
+export interface WorldOptions {
+  readonly execIdleMs?: number;
+  /** Where the API listens; absent: a port of its own. */
+  readonly path?: string;
+}
+
+export async function createWorld({ path, ...limits }: WorldOptions = {}): Promise<World> {
   const base = mkdtempSync(join(tmpdir(), 'mu-api-'));
   const identity = await initIdentity(join(base, 'identity'), name, counted());
   const journal: Journal = openJournal(join(base, 'journal'), name);
@@ -102,7 +108,7 @@ export async function createWorld(limits: { readonly execIdleMs?: number } = {})
   const taken: ManifestRecord[] = [];
   const ask = <T>(value: T): Promise<T> => (chain.down ? Promise.reject(new Error('down')) : Promise.resolve(value));
   const server = await startApiServer({
-    listen: { address: '127.0.0.1', port: 0 },
+    listen: path === undefined ? { address: '127.0.0.1', port: 0 } : { path },
     ...name,
     credentials: tlsCredentials(identity),
     now,

@@ -1,14 +1,17 @@
 /** The data plane as the daemon starts it: a process of its own, with real sandboxes. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { ServedLease } from '../../src/data-plane/plane.ts';
 import { PlaneClient } from '../../src/data-plane/plane-client.ts';
 import { type PlaneSettings, planeFiles } from '../../src/data-plane/settings.ts';
 import { PlaneSupervisor } from '../../src/data-plane/supervisor.ts';
+import { listenAtPath } from '../../src/network/listen.ts';
 import { echo } from '../workloads/modules.ts';
 import { allowSeconds } from '../workloads/patience.ts';
 
@@ -18,7 +21,10 @@ const folder = mkdtempSync(join(tmpdir(), 'mu-plane-'));
 const settings: PlaneSettings = {
   folder: join(folder, 'plane'),
   gateway: { listen: { host: '127.0.0.1', port: 0 }, domain: '', limits: {} },
-  host: { address: '127.0.0.1', port: 0, api: '/nowhere/api', peer: '/nowhere/peer', allowPrivatePeers: true },
+  host: {
+    ...{ address: '127.0.0.1', port: 0, allowPrivatePeers: true },
+    ...{ api: join(folder, 'api'), peer: join(folder, 'peer') },
+  },
   hosts: { nameServers: [], reserved: [] },
   resolvers: [],
   functions: { maxInstances: 2 },
@@ -86,11 +92,12 @@ test('it serves a lease, and goes on without the daemon: the next one finds it a
   await supervisor.serve(served());
   expect(await call('one')).toBe('one');
   const before = await pid();
-  const at = supervisor.gateway;
+  const at = [supervisor.gateway, supervisor.host];
   await supervisor.leave();
   expect(await call('two')).toBe('two');
   supervisor = await start();
-  expect([supervisor.gateway, await pid(), await supervisor.served()]).toEqual([at, before, ['7']]);
+  expect([supervisor.gateway, supervisor.host]).toEqual(at);
+  expect([await pid(), await supervisor.served()]).toEqual([before, ['7']]);
   expect(await requests()).toBe(2n);
   expect(lines.filter((line) => line.startsWith('request'))).toHaveLength(2);
 });
@@ -107,6 +114,23 @@ test('it tells its operator how it stands', async () => {
   expect(relays).toMatchObject({ relays: 0, accepted: 0 });
   expect(sandboxes).toBeGreaterThan(0);
   await supervisor.withdraw('7');
+});
+
+test('it holds the provider’s listener: connections come to whichever daemon is there, and end where none is', async () => {
+  const { host, port } = supervisor.host;
+  const asked = (): Promise<string> =>
+    text(
+      connect(port, host)
+        .on('error', () => {})
+        .end('GET / HTTP/1.1\r\n\r\n'),
+    );
+  expect(await asked()).toBe('');
+  for (const daemon of ['one', 'the next one']) {
+    const server = createServer({ allowHalfOpen: true }, (socket) => socket.end(daemon).resume());
+    await listenAtPath(server, settings.host.api);
+    expect(await asked()).toBe(daemon);
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 test('killed, it is started again, serves what it served, and no request is counted twice', async () => {

@@ -28,6 +28,16 @@ describe('what a config says to the data plane', () => {
     expect(digest(tls)).not.toBe(digest(''));
   });
 
+  test('the listener’s settings go too, with the daemon’s sockets in the data plane’s folder', () => {
+    const { folder, host } = planeSettings(
+      config('[host]\naddress = "::1"\nport = 0\n[network]\nallow_private_peers = true'),
+    );
+    expect(host).toEqual({
+      ...{ address: '::1', port: 0, allowPrivatePeers: true },
+      ...{ api: `${folder}/api`, peer: `${folder}/peer` },
+    });
+  });
+
   test('names of the provider’s own are no tenant’s', () => {
     expect(planeSettings(config('')).hosts.reserved).toEqual([]);
     const settings = planeSettings(config('uri = "https://gw.dc1.example:8443"\ndomain = "mu.example"'));

@@ -19,6 +19,8 @@ let settings: PlaneSettings;
 const connections = new Set<Socket>();
 /** Leases that were served, and what is done with the next one. */
 let served: string[];
+/** What else was told, in its order. */
+let told: unknown[];
 let next: 'answer' | 'die';
 
 const server = () =>
@@ -30,6 +32,7 @@ const server = () =>
     socket.on('data', (chunk) => {
       for (const { id, method, params } of reader.push(chunk as Buffer) as Request[]) {
         if (method === 'serve') served.push((params[0] as ServedLease).lease);
+        if (method === 'link' || method === 'view') told.push([method, ...params]);
         if (method === 'serve' && next === 'die') {
           next = 'answer';
           socket.destroy();
@@ -59,7 +62,7 @@ beforeEach(async () => {
     functions: { maxInstances: 1 },
     orphanMs: 60_000,
   };
-  [served, next] = [[], 'answer'];
+  [served, told, next] = [[], [], 'answer'];
   plane = server();
   await new Promise<void>((resolve) => plane.listen(join(folder, planeFiles.socket), resolve));
 });
@@ -70,8 +73,8 @@ afterEach(async () => {
 });
 
 test('one that dies while it is told again what to serve is replaced once', async () => {
-  const told: string[] = [];
-  const say = (_: unknown, message: string) => void told.push(message);
+  const said: string[] = [];
+  const say = (_: unknown, message: string) => void said.push(message);
   const log = { info: say, warn: say, error: say };
   const supervisor = await PlaneSupervisor.start({ settings, onLog: () => {}, log: log as never });
   await supervisor.serve(lease);
@@ -80,7 +83,35 @@ test('one that dies while it is told again what to serve is replaced once', asyn
   await eventually('it has died again', () => served.length === 2);
   await supervisor.withdraw('8');
   expect(served).toEqual(['7', '7', '7']);
-  expect(told.filter((message) => message.includes('is gone'))).toHaveLength(1);
+  expect(said.filter((message) => message.includes('is gone'))).toHaveLength(1);
   expect(connections.size).toBe(1);
+  await supervisor.leave();
+});
+
+test('the next one is told the view of the chain and all links again, and none of a lease that is over', async () => {
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const supervisor = await PlaneSupervisor.start({ settings, onLog: () => {}, log: log as never });
+  const links = { tunnels: [], neighbours: [{ far: 'db/main', lease: '8', service: 'db', port: 5432 }] };
+  const view = { height: '100', verifiedAtMs: 1000 };
+  expect(supervisor.host).toEqual({ host: '', port: 2 });
+  for (const one of ['7', '8']) {
+    await supervisor.serve({ ...lease, lease: one });
+    await supervisor.link(one, { ...links, tunnels: [] });
+  }
+  await supervisor.link('7', links);
+  await supervisor.view({ ...view, height: '99' });
+  await supervisor.view(view);
+  await supervisor.withdraw('8');
+  [served, told] = [[], []];
+  for (const socket of connections) socket.destroy();
+  await eventually('it is told again', () => told.length === 2);
+  await supervisor.served();
+  expect([served, told]).toEqual([
+    ['7'],
+    [
+      ['view', view],
+      ['link', '7', links],
+    ],
+  ]);
   await supervisor.leave();
 });

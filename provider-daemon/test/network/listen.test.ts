@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from '@jest/globals';
-import { listenAlone, listenBeside } from '../../src/network/listen.ts';
+import { listenAlone, listenAtPath, listenBeside } from '../../src/network/listen.ts';
 import { listenTcp } from '../../src/network/relay.ts';
 
 const open: Server[] = [];
@@ -60,4 +64,17 @@ test('two that must each be alone are not at one address', async () => {
     code: 'EADDRINUSE',
   });
   open.pop();
+});
+
+test('at a path one takes the place of what a process that is gone has left there; only its user may connect', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mu-listen-'));
+  const path = join(folder, 'socket');
+  writeFileSync(path, '');
+  await listenAtPath(saying('here'), path);
+  expect(await text(connect(path))).toBe('here');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  await expect(listenAtPath(saying('nowhere'), join(folder, 'none', 'socket'))).rejects.toMatchObject({
+    code: 'EACCES',
+  });
+  rmSync(folder, { recursive: true });
 });
