@@ -33,7 +33,7 @@ import { Containers } from './leases/container-host.ts';
 import { Databases } from './leases/databases.ts';
 import { drainedBy } from './leases/instances.ts';
 import { LeaseKeeper } from './leases/lease-keeper.ts';
-import { leaseListener } from './leases/lease-listener.ts';
+import { type LeaseListenerOptions, leaseListener } from './leases/lease-listener.ts';
 import { LeaseRunner } from './leases/lease-runner.ts';
 import { LinkKeeper } from './leases/link-keeper.ts';
 import { Participants } from './leases/participants.ts';
@@ -45,6 +45,8 @@ import { type OperatorParts, refuseSecond, startOperators } from './operators/op
 import { openIdentity } from './operators/renewal.ts';
 import { Tallies } from './operators/tallies.ts';
 import { realTimers } from './overlay/timers.ts';
+import { openPeers, peersWatch } from './peers/open-peers.ts';
+import type { PeerExchange } from './peers/peer-exchange.ts';
 import { connectChain, openViews, senderOf } from './setup/connect.ts';
 import { holdFolder } from './setup/hold-folder.ts';
 import { gatewayUri, identityFolder } from './setup/places.ts';
@@ -102,6 +104,7 @@ async function open(config: ProviderConfig, log: Logger, release: () => Promise<
       await operators.close();
       await Promise.all([parts.orders.stop(), parts.watch.stop()]);
       await parts.links.close();
+      await parts.peers.close();
       await parts.keeper.settled();
       await parts.api.close();
       await parts.count();
@@ -136,6 +139,7 @@ interface Parts {
   readonly sender: Sender;
   readonly keeper: LeaseKeeper;
   readonly links: LinkKeeper;
+  readonly peers: PeerExchange;
   readonly desk: TenantDesk;
   readonly bidder: Bidder;
   /** orders to bid for */
@@ -177,7 +181,8 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     random,
     onRunnable: (record) => keeper.manifest(record),
   });
-  const links = linkKeeper(of, plane);
+  const participants = new Participants(views.settled, around.now);
+  const links = linkKeeper(of, plane, participants);
   const runner = new LeaseRunner({
     plane,
     links,
@@ -196,20 +201,14 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   });
   const sender = await senderOf(config, client, 'operator');
   tallies.watch({ runner, sender, client });
-  const usage = new UsageReporter({
-    client,
-    sender,
-    journal,
-    nodeId: identity.name.nodeId,
-    sign: (report) => signUsageReport(identity, report),
-    takeLogRoot: (lease) => desk.takeLogRoot(lease),
-    onReported: (report) => desk.reported(report),
-    takeUsage: (lease, height) => runner.takeUsage(lease, height),
-    totals: (lease) => runner.totals(lease),
-    reportEveryBlocks: config.usage.reportEveryBlocks,
-    log: log.child({ part: 'usage' }),
-  });
+  const usage = usageReporter(config, of, { sender, desk, runner });
   const facts = new ChainFacts(views.newest, provider);
+  const peers = openPeers(config, {
+    identity,
+    facts: participants,
+    store: manifests,
+    log: log.child({ part: 'peers' }),
+  });
   const keeper = new LeaseKeeper({
     provider,
     client: views.settled,
@@ -226,6 +225,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
         owner,
         dseq,
       ),
+    manifestFrom: ({ owner, dseq, revision }) => peers.manifestFrom(owner, dseq, revision),
     onEnd: (lease) => void desk.forget(lease),
     observer: desk.teller,
     log: log.child({ part: 'leases' }),
@@ -234,8 +234,10 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
   const bidder = bidderOf(config, of, { sender, machine, containers, leases: () => keeper.leases() });
   const seen = { height: 0n };
   const orders = orderWatch(watchOptions(config, client, provider, log), bidder);
-  const watch = marketWatch(config, { client: views.settled, provider, keeper, links, desk, bidder, seen, log });
-  const api = await startApi(config, { identity, journal, facts, manifests, desk, runner, keeper, seen, log });
+  await peers.listen({ path: planeSettings(config).host.peer });
+  const told = { keeper, links, peers: peersWatch(peers, { keeper, manifests }), desk, bidder, seen, log };
+  const watch = marketWatch(config, { client: views.settled, provider, ...told });
+  const api = await startApi(config, { identity, journal, facts, manifests, desk, runner, keeper, peers, seen, log });
   const count = async (): Promise<void> => {
     try {
       await runner.poll();
@@ -244,8 +246,8 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
       log.warn({ reason: reasonOf(error) }, 'usage cannot be counted now, it will be counted later');
     }
   };
-  const shown = { sender, keeper, runner, links, bidder, plane, api, containers, tallies, machine, seen, onLog };
-  return { plane, containers, databases, sender, keeper, links, desk, bidder, orders, watch, api, count, shown };
+  const shown = { sender, keeper, runner, links, bidder, peers, plane, api, containers, tallies, machine, seen, onLog };
+  return { plane, containers, databases, sender, keeper, links, peers, desk, bidder, orders, watch, api, count, shown };
 }
 
 function bidderOf(
@@ -277,16 +279,37 @@ function bidderOf(
 
 /** What other datacenters' workloads are linked by. */
 function linkKeeper(
-  { identity, views, log }: Pick<Foundation, 'identity' | 'views' | 'log'>,
+  { identity, log }: Pick<Foundation, 'identity' | 'log'>,
   plane: Plane,
+  participants: Participants,
 ): LinkKeeper {
   return new LinkKeeper({
-    participants: new Participants(views.settled, around.now),
+    participants,
     plane,
     node: identity.name,
     certificates: new TunnelCertificates(identity, around),
     timers: realTimers,
     log: log.child({ part: 'links' }),
+  });
+}
+
+function usageReporter(
+  config: ProviderConfig,
+  { client, journal, identity, log }: Foundation,
+  { sender, desk, runner }: Pick<Parts, 'sender' | 'desk'> & { readonly runner: LeaseRunner },
+): UsageReporter {
+  return new UsageReporter({
+    client,
+    sender,
+    journal,
+    nodeId: identity.name.nodeId,
+    sign: (report) => signUsageReport(identity, report),
+    takeLogRoot: (lease) => desk.takeLogRoot(lease),
+    onReported: (report) => desk.reported(report),
+    takeUsage: (lease, height) => runner.takeUsage(lease, height),
+    totals: (lease) => runner.totals(lease),
+    reportEveryBlocks: config.usage.reportEveryBlocks,
+    log: log.child({ part: 'usage' }),
   });
 }
 
@@ -315,10 +338,11 @@ function startApi(
     readonly desk: TenantDesk;
     readonly runner: LeaseRunner;
     readonly keeper: LeaseKeeper;
+    readonly peers: PeerExchange;
     readonly seen: { readonly height: bigint };
   },
 ): Promise<ApiServer> {
-  const { identity, journal, facts, manifests, desk, runner, keeper, seen, log } = of;
+  const { identity, journal, facts, manifests, desk, runner, keeper, peers, seen, log } = of;
   const { provider, nodeId } = identity.name;
   return startApiServer({
     listen: { path: planeSettings(config).host.api },
@@ -340,7 +364,11 @@ function startApi(
         regions: config.offer.regions,
       }),
       leaseStatus: (lease) => keeper.status(lease),
-      onManifest: (record) => keeper.manifest(record),
+      onManifest(record) {
+        keeper.manifest(record);
+        // What its user has handed over need not come from peers, and can be handed on.
+        peers.changed(record.owner, record.dseq);
+      },
     },
     now: Date.now,
     logger: log.child({ part: 'api' }),
@@ -371,6 +399,7 @@ function marketWatch(
     provider: string;
     keeper: LeaseKeeper;
     links: LinkKeeper;
+    peers: LeaseListenerOptions['peers'];
     desk: TenantDesk;
     bidder: Bidder;
     seen: { height: bigint };

@@ -7,8 +7,9 @@ import { readStackFile, type StackFile } from '../../src/stack/parse.ts';
 import { build } from '../manifest/fixture.ts';
 
 const folder = join(import.meta.dirname, '../../../examples');
-const regions = ['region-a', 'region-b'];
-const example = (name: string, known = {}): Promise<StackFile> => readStackFile(join(folder, name, 'stack.yaml'), known);
+const regions = ['east', 'west'];
+const example = (name: string, known = {}): Promise<StackFile> =>
+  readStackFile(join(folder, name, 'stack.yaml'), known);
 
 test.each(['login', 'shop', 'photon'])('examples/%s', async (name) => {
   expect((await example(name)).stack.services.length).toBeGreaterThan(0);
@@ -36,11 +37,11 @@ test('examples/photon has its tiers in two regions, and one way between them', a
     },
   );
   expect(infrastructure.map(({ name, region, persist, services }) => [name, region, persist, services])).toEqual([
-    ['front', 'region-a', false, ['mu-gateway', 'mu-workload']],
-    ['data', 'region-b', true, ['mu-workload']],
+    ['front', 'east', false, ['mu-workload']],
+    ['data', 'west', true, ['mu-workload']],
   ]);
   expect(placements).toEqual([
-    { infrastructure: 'front', share: 'lease', services: ['web', 'public'] },
+    { infrastructure: 'front', share: 'lease', services: ['web'] },
     { infrastructure: 'data', share: 'all', services: ['db'] },
   ]);
   const images = new Map(['web', 'db'].map((name) => [name, hashedBytes(new Uint8Array([1]))]));
@@ -49,7 +50,7 @@ test('examples/photon has its tiers in two regions, and one way between them', a
     services.flatMap((one) => (one.type === 'Workload' ? one.connections : [])),
   );
   expect(ways).toEqual([
-    { name: 'http', port: 8080, protocol: 'http', scope: 'workload' },
+    { name: 'http', port: 8080, protocol: 'http', scope: 'global' },
     { name: 'redis', port: 6379, protocol: 'tcp', scope: 'workload', from: ['web'] },
   ]);
   expect(head.files.map(({ path }) => path)).toEqual(['images/db.tar', 'images/web.tar']);

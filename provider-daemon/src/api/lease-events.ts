@@ -11,7 +11,12 @@ export interface InstanceEnd {
 
 export type LeaseEvent =
   /** A manifest has come, was checked against the chain, and is stored. */
-  | { readonly type: 'manifest-received'; readonly revision: string }
+  | {
+      readonly type: 'manifest-received';
+      readonly revision: string;
+      /** Providers that handed it on; absent where its user did. */
+      readonly from?: readonly string[];
+    }
   | { readonly type: 'image-pulled'; readonly service: string; readonly image: string }
   /** The workloads run and answer, for the first time or after a pause or a restart of the provider. */
   | { readonly type: 'started'; readonly revision: string; readonly endpoints: readonly string[] }

@@ -30,8 +30,9 @@ export class LeaseTeller implements LeaseObserver {
     this.#options = options;
   }
 
-  received(lease: bigint, revision: bigint): void {
-    this.#options.emit(lease, { type: 'manifest-received', revision: revision.toString() });
+  received(lease: bigint, revision: bigint, from: readonly string[] = []): void {
+    const given = from.length === 0 ? {} : { from };
+    this.#options.emit(lease, { type: 'manifest-received', revision: revision.toString(), ...given });
   }
 
   stepped(

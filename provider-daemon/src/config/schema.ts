@@ -202,6 +202,27 @@ export const schema = {
       ),
     },
   },
+  manifests: {
+    doc: 'Manifests of deployments that are, or were, served here, and how they are shared with the other participants.',
+    settings: {
+      uploadRateBytes: setting(
+        kind.whole(0, 1_000_000_000_000),
+        0,
+        'Bytes a second that are sent to other participants, of all manifests together; 0: no limit.',
+      ),
+      downloadRateBytes: setting(
+        kind.whole(0, 1_000_000_000_000),
+        0,
+        'Bytes a second that are taken from other participants, of all manifests together; 0: no limit.',
+      ),
+      maxPeers: setting(kind.whole(1, 10_000), 256, 'Connections with other participants at a time, of all manifests.'),
+      serveGraceBlocks: setting(
+        kind.count(0n),
+        100n,
+        'Blocks for which a manifest is kept after its last lease here has ended normally, so that its other participants can take it; 0: it is erased at once.',
+      ),
+    },
+  },
   network: {
     doc: 'With whom the daemon speaks.',
     settings: {
@@ -287,16 +308,6 @@ export const schema = {
       ),
       scriptTimeoutMs: setting(kind.whole(10, 60_000), 2_000, 'Longest run of the program, in milliseconds.'),
       scriptJobs: setting(kind.whole(1, 64), 4, 'How many of these programs run at a time.'),
-    },
-  },
-  manifests: {
-    doc: 'Manifests of deployments that are, or were, served here.',
-    settings: {
-      serveGraceBlocks: setting(
-        kind.count(0n),
-        100n,
-        'Blocks for which a manifest is kept after its last lease here has ended normally, so that its other participants can take it; 0: it is erased at once.',
-      ),
     },
   },
   usage: {

@@ -51,6 +51,8 @@ export interface LeaseKeeperOptions {
   readonly onEnd: (lease: bigint) => void;
   /** Takes a manifest that stands sealed on the chain, where there is one for this provider that is not held yet. */
   readonly takeSealed: (owner: string, dseq: bigint) => Promise<ManifestRecord | undefined>;
+  /** Providers that a manifest was handed on by; none where its user did. */
+  readonly manifestFrom?: (record: ManifestRecord) => readonly string[];
   /** Told of every step, and of every manifest that has come. */
   readonly observer?: LeaseObserver;
   readonly log: Logger;
@@ -58,7 +60,8 @@ export interface LeaseKeeperOptions {
 
 /** Looks on at what becomes of the leases. */
 export interface LeaseObserver {
-  received(lease: bigint, revision: bigint): void;
+  /** @param from providers that handed the manifest on; none where its user did */
+  received(lease: bigint, revision: bigint, from: readonly string[]): void;
   /** @param before as the lease stood, `after` as the event has left it */
   stepped(
     lease: bigint,
@@ -176,7 +179,8 @@ export class LeaseKeeper {
       const { owner, dseq, infrastructure } = entry.place;
       if (entry.isOver) continue;
       if (owner !== record.owner || dseq !== record.dseq || !record.infrastructures.includes(infrastructure)) continue;
-      this.#options.observer?.received(entry.place.lease, record.revision);
+      const from = this.#options.manifestFrom?.(record) ?? [];
+      this.#options.observer?.received(entry.place.lease, record.revision, from);
       this.#play(entry, { type: 'manifest', revision: record.revision });
     }
   }

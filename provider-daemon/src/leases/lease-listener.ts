@@ -11,6 +11,8 @@ import type { LinkKeeper } from './link-keeper.ts';
 export interface LeaseListenerOptions {
   readonly keeper: Pick<LeaseKeeper, 'lease' | 'deployment' | 'height' | 'sweep' | 'living'>;
   readonly links: Pick<LinkKeeper, 'deployment' | 'provider' | 'height'>;
+  /** the exchange of manifests: told of updates, and of blocks once leases are known */
+  readonly peers: { deployment(owner: string, dseq: bigint): void; height(height: bigint): void };
   readonly desk: Pick<TenantDesk, 'leases' | 'keepOnly'>;
   readonly bidder: Pick<Bidder, 'leasesTold'>;
   /** the last block that the watch has told of */
@@ -18,7 +20,7 @@ export interface LeaseListenerOptions {
   readonly log: Logger;
 }
 
-export function leaseListener({ keeper, links, desk, bidder, seen, log }: LeaseListenerOptions): MarketListener {
+export function leaseListener({ keeper, links, peers, desk, bidder, seen, log }: LeaseListenerOptions): MarketListener {
   const arrivals = new Arrivals();
   let isSwept = true;
   const sweep = async (): Promise<void> => {
@@ -34,7 +36,10 @@ export function leaseListener({ keeper, links, desk, bidder, seen, log }: LeaseL
   };
   return {
     lease: (lease) => arrivals.add(() => keeper.lease(lease)),
-    deployment: ({ owner, dseq }) => arrivals.add(() => keeper.deployment(owner, dseq)),
+    deployment: ({ owner, dseq }) => {
+      peers.deployment(owner, dseq);
+      return arrivals.add(() => keeper.deployment(owner, dseq));
+    },
     participants: (id) => links.deployment(id),
     provider: (owner) => links.provider(owner),
     async height(height, complete) {
@@ -43,6 +48,8 @@ export function leaseListener({ keeper, links, desk, bidder, seen, log }: LeaseL
       links.height(complete);
       const troubles = new Troubles();
       await troubles.keep(arrivals.taken());
+      // Nobody waits for it.
+      peers.height(height);
       // One that cannot be taken up keeps no other from being confirmed.
       await keeper.height(height);
       // The bidder must not hear that all leases are known where one is not: what it holds would be sold again.

@@ -93,6 +93,37 @@ export const metricTable = [
     help: 'Container instances by state: starting, ready, unhealthy, backing_off or ended',
     labels: ['state'],
   },
+  { name: 'mu_provider_manifest_peers', type: 'gauge', help: 'Connections with other participants', labels: [] },
+  {
+    name: 'mu_provider_manifest_downloads',
+    type: 'gauge',
+    help: 'Manifests of which something is being taken from other participants',
+    labels: [],
+  },
+  {
+    name: 'mu_provider_manifests_taken_total',
+    type: 'counter',
+    help: 'Manifests that came from other participants, whole or in part',
+    labels: [],
+  },
+  {
+    name: 'mu_provider_manifest_piece_bytes_total',
+    type: 'counter',
+    help: 'Bytes of pieces that were sent to and received from other participants, by direction',
+    labels: ['direction'],
+  },
+  {
+    name: 'mu_provider_manifest_peers_dropped_total',
+    type: 'counter',
+    help: 'Participants that were dropped, by reason: false-piece, flood, timeouts, not-admitted, …',
+    labels: ['reason'],
+  },
+  {
+    name: 'mu_provider_manifest_peers_refused_total',
+    type: 'counter',
+    help: 'Who asked for manifests and was not let in, by reason: no_lease, other_root, expired, …',
+    labels: ['reason'],
+  },
   {
     name: 'mu_provider_instance_restarts_total',
     type: 'counter',

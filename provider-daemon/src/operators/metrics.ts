@@ -2,6 +2,7 @@
 import { LeaseState } from '@mu/proto/market';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Inventory, Resources } from '../bidding/inventory.ts';
+import type { PeerFigures } from '../peers/figures.ts';
 import type { PlaneFacts } from './facts.ts';
 import { type MetricName, type MetricRow, metricTable } from './metric-table.ts';
 import type { OperatorSources } from './sources.ts';
@@ -60,6 +61,7 @@ function samplesOf(sources: OperatorSources): Samples {
     ...ofInventory(sources),
     ...ofChain(sources),
     ...ofWork(sources),
+    ...ofManifests(sources.peers()),
     ...ofPlane(sources.facts.get('plane')),
     ...ofLimits(sources),
   };
@@ -177,6 +179,22 @@ function ofPlane(plane: PlaneFacts | undefined) {
     ),
     mu_provider_tunnel_refused_peers_total: known(tunnels?.refusedPeers),
     mu_provider_sandboxes: known(sandboxes),
+  };
+}
+
+function ofManifests({ connections, downloads, taken, sentBytes, receivedBytes, dropped, refused }: PeerFigures) {
+  const by = (reasons: Readonly<Record<string, number>>): Sample[] =>
+    Object.entries(reasons).map(([reason, count]) => [count, { reason }]);
+  return {
+    mu_provider_manifest_peers: known(connections),
+    mu_provider_manifest_downloads: known(downloads),
+    mu_provider_manifests_taken_total: known(taken),
+    mu_provider_manifest_piece_bytes_total: [
+      [sentBytes, { direction: 'sent' }],
+      [receivedBytes, { direction: 'received' }],
+    ] as const,
+    mu_provider_manifest_peers_dropped_total: by(dropped),
+    mu_provider_manifest_peers_refused_total: by(refused),
   };
 }
 

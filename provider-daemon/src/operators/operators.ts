@@ -15,6 +15,7 @@ import type { Containers } from '../leases/container-host.ts';
 import type { LeaseKeeper } from '../leases/lease-keeper.ts';
 import type { LeaseRunner } from '../leases/lease-runner.ts';
 import type { LinkKeeper } from '../leases/link-keeper.ts';
+import type { PeerExchange } from '../peers/peer-exchange.ts';
 import type { WorkloadLog } from '../workloads/driver.ts';
 import { askIfThere } from './admin-client.ts';
 import { askingOf } from './asking.ts';
@@ -38,6 +39,7 @@ export interface OperatorParts {
   readonly runner: LeaseRunner;
   readonly links: LinkKeeper;
   readonly bidder: Bidder;
+  readonly peers: PeerExchange;
   readonly plane: PlaneSupervisor;
   readonly api: ApiServer;
   /** undefined where no containers are offered */
@@ -69,7 +71,7 @@ export async function refuseSecond({ node }: ProviderConfig): Promise<void> {
 
 /** @throws Error where a door cannot be opened */
 export async function startOperators(parts: OperatorParts): Promise<Operators> {
-  const { config, identity, around, client, views, sender, api, links, onLog, log } = parts;
+  const { config, identity, around, client, views, sender, api, links, peers, onLog, log } = parts;
   const { provider, nodeId } = identity.name;
   const asking = askingOf({ config, client, views, provider, nodeId, operator: sender.address, onLog });
   const facts = new FactsKeeper({ asking, now: around.now });
@@ -81,6 +83,7 @@ export async function startOperators(parts: OperatorParts): Promise<Operators> {
     onRenewed: (renewed) => {
       api.renew(tlsCredentials(renewed));
       links.renew(renewed);
+      peers.renew(tlsCredentials(renewed));
     },
     log: log.child({ part: 'certificates' }),
   });
@@ -119,6 +122,7 @@ function sourcesOf(parts: OperatorParts, facts: FactsKeeper, identity: () => Ide
     totals: (lease) => runner.totals(lease),
     machine: parts.machine,
     inventory: () => bidder.inventory(),
+    peers: () => parts.peers.figures(),
     running: (lease) => runner.view(lease),
     links: (lease) => links.links(lease),
     served: () => plane.served(),

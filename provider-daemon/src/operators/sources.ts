@@ -6,6 +6,7 @@ import type { ProviderConfig } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { RunningView } from '../leases/lease-runner.ts';
 import type { LinkReport } from '../leases/link-keeper.ts';
+import type { PeerFigures } from '../peers/figures.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { UsageState } from '../usage/report.ts';
 import type { WorkloadName } from '../workloads/driver.ts';
@@ -52,5 +53,7 @@ export interface OperatorSources {
   readonly foundContainers: () => Promise<readonly WorkloadName[]>;
   /** last block up to which the deployment's leases are funded. @throws ChainError */
   readonly fundedTo: (lease: Lease) => Promise<bigint>;
+  /** manifests among participants */
+  readonly peers: () => PeerFigures;
   readonly isDraining: () => boolean;
 }

@@ -110,12 +110,12 @@ export class Dialler {
   }
 
   async #connect(exchange: Exchange, provider: string): Promise<void> {
-    const { options, facts } = this.#exchanges;
+    const { options, facts, credentials } = this.#exchanges;
     const { owner, dseq } = exchange.name;
     const known = await facts.peer({ owner, dseq, provider });
     const hostUri = known.provider?.hostUri;
     if (hostUri === undefined) throw new Error('the chain has no such provider');
-    const { credentials, timers, rules, limits = {} } = options;
+    const { timers, rules, limits = {} } = options;
     const { allowPrivatePeers } = rules;
     const socket = await dialPeer({ hostUri, credentials, allowPrivatePeers, timers }, this.#closing.signal);
     const chain = peerChain(socket);

@@ -9,12 +9,15 @@ import { Line } from './line.ts';
 import type { Link } from './link.ts';
 import type { PeerExchangeOptions, WantedDeployment } from './peer-exchange-options.ts';
 import { PeerFacts } from './peer-facts.ts';
+import type { PeerCredentials } from './tls.ts';
 
 export const deploymentKey = ({ owner, dseq }: { readonly owner: string; readonly dseq: bigint }): string =>
   `${owner}/${dseq}`;
 
 export class Exchanges {
   readonly options: PeerExchangeOptions;
+  /** What is shown to peers from now on. */
+  credentials: PeerCredentials;
   readonly facts: PeerFacts;
   readonly tally = new PeerTally();
   readonly wanted = new Map<string, WantedDeployment>();
@@ -26,6 +29,7 @@ export class Exchanges {
 
   constructor(options: PeerExchangeOptions, onLeft: (exchange: Exchange, link: Link, why: string) => void) {
     this.options = options;
+    this.credentials = options.credentials;
     this.facts = new PeerFacts(options.facts);
     const { rules, timers } = options;
     this.#lines = { up: new Line(rules.uploadRate, timers), down: new Line(rules.downloadRate, timers) };
@@ -123,7 +127,7 @@ export class Exchanges {
     const givers = [...from].map(([provider, pieces]) => `${provider} (${pieces} piece${pieces === 1 ? '' : 's'})`);
     const text = `took the manifest of ${owner}/${dseq} revision ${revision} from ${givers.join(' and ')}`;
     this.options.log.info({ ...fieldsOf(name), from: [...from.keys()] }, text);
-    this.options.onTaken({ owner, dseq, revision }, from);
+    this.options.onTaken?.({ owner, dseq, revision }, from);
   }
 
   #dropped(name: ManifestName, { provider }: Link, reason: PeerDropReason): void {

@@ -17,7 +17,7 @@ import { awaitHello, type Hello, helloOf } from './hello.ts';
 import { peerLimits } from './limits.ts';
 import type { PeerPlace } from './peer-exchange-options.ts';
 import type { FactsOfPeer } from './peer-facts.ts';
-import { peerListenOptions, peerProtocol, withoutDelay } from './tls.ts';
+import { type PeerCredentials, peerListenOptions, peerProtocol, withoutDelay } from './tls.ts';
 
 /** Why a peer was not let in. */
 class NotLetIn extends Error {
@@ -37,9 +37,9 @@ export class PeerListener {
 
   constructor(exchanges: Exchanges) {
     this.#exchanges = exchanges;
-    const { credentials, rules } = exchanges.options;
+    const { credentials, options } = exchanges;
     this.#server = createServer(peerListenOptions(credentials), (socket) => this.#came(socket));
-    this.#server.maxConnections = rules.maxPeers + peerLimits.strangers;
+    this.#server.maxConnections = options.rules.maxPeers + peerLimits.strangers;
     // Who does not shake hands is nobody.
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
@@ -54,6 +54,11 @@ export class PeerListener {
     if ('path' in place) chmodSync(place.path, 0o600);
     const address = this.#server.address();
     return address === null || typeof address === 'string' ? 0 : address.port;
+  }
+
+  /** A renewed certificate, for connections from now on. */
+  renew({ key, cert }: PeerCredentials): void {
+    this.#server.setSecureContext(peerListenOptions({ key, cert }));
   }
 
   async close(): Promise<void> {

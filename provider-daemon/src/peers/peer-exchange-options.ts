@@ -45,7 +45,7 @@ export interface PeerExchangeOptions {
   readonly random: Random;
   readonly log: PeerLog;
   /** A manifest is here: head, all pieces, and the keys that may be had; something of it came from these providers. */
-  readonly onTaken: (key: ManifestKey, from: TakenFrom) => void;
+  readonly onTaken?: (key: ManifestKey, from: TakenFrom) => void;
   readonly limits?: Partial<PeerLimits>;
 }
 

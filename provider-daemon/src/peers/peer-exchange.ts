@@ -10,6 +10,7 @@ import { deploymentKey, Exchanges } from './exchanges.ts';
 import type { PeerFigures } from './figures.ts';
 import { PeerListener } from './listener.ts';
 import type { PeerExchangeOptions, PeerPlace, WantedDeployment } from './peer-exchange-options.ts';
+import type { PeerCredentials } from './tls.ts';
 
 export type { PeerExchangeOptions, PeerPlace, PeerRules, WantedDeployment } from './peer-exchange-options.ts';
 
@@ -62,6 +63,12 @@ export class PeerExchange {
   /** A deployment was updated: it is looked at with the next block, whatever stands. */
   changed(owner: string, dseq: bigint): void {
     this.#looked.delete(deploymentKey({ owner, dseq }));
+  }
+
+  /** A renewed certificate, for connections from now on. */
+  renew(credentials: PeerCredentials): void {
+    this.#exchanges.credentials = credentials;
+    this.#listener.renew(credentials);
   }
 
   /** Providers that a manifest came from, as far as it did since the daemon began. */

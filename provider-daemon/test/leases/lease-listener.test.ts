@@ -7,11 +7,12 @@ import type { MarketListener } from '../../src/watch/market-watch.ts';
 let did: string[];
 /** what the links were told */
 let looked: string[];
+let peersTold: (string | bigint)[];
 let isAway: boolean;
 let listener: MarketListener;
 
 beforeEach(() => {
-  [did, looked, isAway] = [[], [], false];
+  [did, looked, peersTold, isAway] = [[], [], [], false];
   listener = leaseListener({
     keeper: {
       async lease({ number }) {
@@ -30,6 +31,10 @@ beforeEach(() => {
       deployment: ({ dseq }) => void looked.push(`deployment ${dseq}`),
       provider: (owner) => void looked.push(`provider ${owner}`),
       height: (complete) => void looked.push(`block${complete ? ' complete' : ''} after ${did.length}`),
+    },
+    peers: {
+      deployment: (owner) => void peersTold.push(owner),
+      height: (height) => void peersTold.push(height),
     },
     desk: { leases: async () => new Set([1n]), keepOnly: async (live) => void did.push(`keep ${[...live]}`) },
     bidder: { leasesTold: (height) => void did.push(`told ${height}`) },
@@ -52,6 +57,14 @@ test('a sweep that cannot be done now keeps nobody from confirming and bidding, 
     ...['height 6', 'sweep', 'keep 1', 'told 6'],
     ...['height 7', 'told 7'],
   ]);
+});
+
+test('those who exchange manifests hear of updates, and of each block, also where a lease could not be taken up', async () => {
+  listener.deployment?.({ owner: 'mu1owner', dseq: 7n });
+  lease(404n);
+  await expect(listener.height(5n, true)).rejects.toThrow('not proved');
+  await listener.height(6n, false);
+  expect(peersTold).toEqual(['mu1owner', 5n, 6n]);
 });
 
 test('while a lease could not be taken up the others are confirmed, and the bidder does not hear that all are known', async () => {

@@ -5,7 +5,7 @@ import { openJournal } from '../../src/journal/journal.ts';
 import { ManifestStore } from '../../src/manifests/manifest-store.ts';
 import { receiveDelivery } from '../../src/manifests/receive.ts';
 import { counted } from '../support/surroundings.ts';
-import { arriving, bodyOf, factsOf, twoFiles } from './fixture.ts';
+import { arriving, bodyOf, factsOf, filesOf, twoFiles } from './fixture.ts';
 
 const [base = '', ...steps] = process.argv.slice(2);
 const facts = factsOf(twoFiles);
@@ -16,7 +16,8 @@ const journal = openJournal(join(base, 'journal'), { chainId, provider: 'mu1p', 
 const { random } = counted();
 const names = (length: number): Uint8Array => random(length).map((byte) => (byte + process.pid) % 256);
 const store = new ManifestStore({ folder: join(base, 'manifests'), index: journal.manifests, random: names });
-const { headBytes, files, sectionKeys } = twoFiles;
+const { headBytes, sectionKeys } = twoFiles;
+const files = filesOf(twoFiles);
 const pieces = [...files.values()].flatMap((bytes) => {
   const { piece_size: size } = twoFiles.head.files[0]!;
   const cut = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>

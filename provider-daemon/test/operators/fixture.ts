@@ -149,6 +149,10 @@ export function sourcesOf(
     inventory: () => inventory(capacity, { leases: [held], bids: [] }),
     running: () => undefined,
     links: () => [],
+    peers: () => ({
+      ...{ connections: 3, downloads: 1, taken: 2, sentBytes: 500, receivedBytes: 600 },
+      ...{ dropped: { 'false-piece': 1 }, refused: { no_lease: 4 } },
+    }),
     served: async () => ['1'],
     foundContainers: async () => [],
     fundedTo: async () => 5_000n,
