@@ -75,7 +75,7 @@ export async function startPhoton(network: Network, places: readonly Place[] = [
 export function photonStack(network: Network, change: (text: string) => string = (text) => text): string {
   const file = network.path('photon.yaml');
   const text = readFileSync(join(example, 'stack.yaml'), 'utf8');
-  writeFileSync(file, change(text.replaceAll('manifest:build', `manifest:${join(example, 'build')}`)));
+  writeFileSync(file, change(text).replaceAll('manifest:build', `manifest:${join(example, 'build')}`));
   return file;
 }
 
