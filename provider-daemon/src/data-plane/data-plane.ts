@@ -111,8 +111,11 @@ export class DataPlane implements Plane {
     });
   }
 
-  link(lease: string, links: ServedLinks): Promise<void> {
-    return this.#inTurn(lease, async () => this.#leases.get(lease)?.links.set(links));
+  async link(lease: string, links: ServedLinks): Promise<void> {
+    const known = this.#leases.get(lease)?.links;
+    // What is to be cut does not wait for a function that starts.
+    if (known !== undefined && !known.isClosed) known.set(links);
+    else await this.#inTurn(lease, async () => this.#leases.get(lease)?.links.set(links));
   }
 
   async view(view: ServedView): Promise<void> {
@@ -132,6 +135,7 @@ export class DataPlane implements Plane {
   }
 
   withdraw(lease: string): Promise<void> {
+    this.#leases.get(lease)?.links.close();
     return this.#inTurn(lease, async () => {
       const serving = this.#leases.get(lease);
       if (serving === undefined) return;

@@ -24,9 +24,15 @@ export class LeaseLinks {
   #neighbours = new Map<string, NeighbourRoute>();
   /** Of tunnels that are over, not yet taken. */
   #left: Quantity[] = [];
+  #isClosed = false;
 
   constructor(options: LeaseLinksOptions) {
     this.#options = options;
+  }
+
+  /** They have been cut for good: nothing is linked any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /**
@@ -34,6 +40,7 @@ export class LeaseLinks {
    * @throws Error where the credentials of one are none; the others are as told
    */
   set({ tunnels, neighbours }: ServedLinks): void {
+    if (this.#isClosed) return;
     this.#know(neighbours);
     const before = this.#tunnels;
     this.#tunnels = new Map();
@@ -75,8 +82,9 @@ export class LeaseLinks {
     return [...left, ...[...this.#tunnels.values()].flatMap(bytesOf)];
   }
 
-  /** All are cut. @param code one of `closeCodes` */
+  /** All are cut, for good. @param code one of `closeCodes` */
   close(code: number = closeCodes.lease_ended, text = 'the lease has ended'): void {
+    this.#isClosed = true;
     this.#know([]);
     for (const tunnel of this.#tunnels.values()) this.#cut(tunnel, text, code);
     this.#tunnels = new Map();

@@ -192,6 +192,30 @@ describe('a tunnel ends', () => {
   });
 });
 
+describe('a lease that is busy', () => {
+  it('is cut all the same, before a function that starts is there or given up', async () => {
+    const made = await up();
+    const socket = await talking(made.relayPort);
+    const over = end(socket);
+    const order: string[] = [];
+    const file = '/nowhere/module.wasm';
+    const missing = { service: 'f', file, sha256: '', memoryBytes: 65_536, timeoutMs: 1000, env: {} };
+    const serving = made.callee.plane
+      .serve({ ...leaseOf('2'), functions: [missing] })
+      .catch(() => void order.push('given up'));
+    void made.callee.plane.link('2', { tunnels: [], neighbours: [] });
+    order.push((await made.callee.plane.figures()).tunnels.down === 0 ? 'no tunnel is left' : 'it stands');
+    await serving;
+    expect(order).toEqual(['no tunnel is left', 'given up']);
+    expect(await over).toBe('reset');
+    // What comes after its end opens nothing.
+    const withdrawn = made.callee.plane.withdraw('2');
+    await made.callee.plane.link('2', { tunnels: [made.atDb], neighbours: [] });
+    await withdrawn;
+    expect((await made.callee.plane.figures()).tunnels).toMatchObject({ up: 0, down: 0 });
+  });
+});
+
 describe('who dials', () => {
   it('the callee where the caller finds no way, after 20 seconds', async () => {
     const made = await world({ dialer: 'callee' });

@@ -43,6 +43,7 @@ export async function startWorld(): Promise<World> {
     text: [
       '[chain]\nid = "mu-bench"',
       '[offer]\nregions = ["local"]\nservices = ["mu-function", "mu-gateway", "mu-workload"]',
+      '[host]\naddress = "127.0.0.1"\nport = 0',
       '[gateway]\naddress = "127.0.0.1"\nport = 0\ndrain_s = 1',
     ].join('\n'),
   });
