@@ -91,11 +91,15 @@ export class LeaseLinks {
   }
 
   #hold(wish: ServedTunnel, known: HeldTunnel | undefined): void {
+    if (known !== undefined) {
+      known.update(wish);
+      this.#tunnels.set(wish.label, known);
+      return;
+    }
     const { book, tally } = this.#options;
-    const tunnel = known ?? new HeldTunnel(wish, this.#options.tunnel);
-    if (known === undefined) tally.add(tunnel);
-    else known.update(wish);
+    const tunnel = new HeldTunnel(wish, this.#options.tunnel);
     this.#tunnels.set(wish.label, tunnel);
+    tally.add(tunnel);
     book.add(wish.label, tunnel);
   }
 

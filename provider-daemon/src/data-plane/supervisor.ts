@@ -40,7 +40,7 @@ export class PlaneSupervisor implements Plane {
   /** What is to be served, by lease. */
   readonly #wished = new Map<string, ServedLease>();
   /** What links the leases that are to be served, and by which view of the chain. */
-  readonly #links = new Map<string, ServedLinks>();
+  readonly #links = new Map<string, { readonly links: ServedLinks; toldTo?: PlaneClient }>();
   #view: ServedView | undefined;
   #client: Promise<PlaneClient>;
   #closed = false;
@@ -75,8 +75,13 @@ export class PlaneSupervisor implements Plane {
   }
 
   async serve(lease: ServedLease): Promise<void> {
-    await (await this.#client).serve(lease);
+    const client = await this.#client;
+    await client.serve(lease);
+    // What it was told before of a lease that it did not serve may have been in vain: the one that knew of it may have died.
+    const before = this.#wished.has(lease.lease) ? undefined : this.#links.get(lease.lease);
+    if (before !== undefined) delete before.toldTo;
     this.#wished.set(lease.lease, lease);
+    await this.#linkAgain(client, lease.lease);
   }
 
   async place(lease: string, workloads: readonly ServedWorkload[]): Promise<void> {
@@ -87,8 +92,8 @@ export class PlaneSupervisor implements Plane {
 
   async link(lease: string, links: ServedLinks): Promise<void> {
     // Whatever comes of it: what is no longer linked must not be linked again.
-    this.#links.set(lease, links);
-    await (await this.#client).link(lease, links);
+    this.#links.set(lease, { links });
+    await this.#linkAgain(await this.#client, lease);
   }
 
   async view(view: ServedView): Promise<void> {
@@ -234,12 +239,18 @@ export class PlaneSupervisor implements Plane {
   async #serveAgain(client: PlaneClient, lease: ServedLease): Promise<void> {
     try {
       await client.serve(lease);
-      const links = this.#links.get(lease.lease);
-      if (links !== undefined) await client.link(lease.lease, links);
+      await this.#linkAgain(client, lease.lease);
     } catch (error) {
       if (error instanceof PlaneGone) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.log.error({ lease: lease.lease, reason }, 'a lease cannot be served again');
     }
+  }
+
+  async #linkAgain(client: PlaneClient, lease: string): Promise<void> {
+    const wish = this.#links.get(lease);
+    if (wish === undefined || wish.toldTo === client) return;
+    await client.link(lease, wish.links);
+    wish.toldTo = client;
   }
 }

@@ -6,22 +6,23 @@ import { listenOptions } from '../overlay/tls.ts';
 import type { HeldTunnel } from './held-tunnel.ts';
 
 export class TunnelBook {
-  readonly #tunnels = new Map<string, HeldTunnel>();
+  /** By label, the newest last: two leases have the same for a while, when one replaces the other at the same node. */
+  readonly #tunnels = new Map<string, readonly HeldTunnel[]>();
   readonly #server: Server;
   #refused = 0;
 
   /** @param log takes a line about a peer that was not admitted */
   constructor(log: (line: string) => void) {
     // It listens nowhere: its connections come from the listener that has read whom they want.
-    this.#server = createServer(listenOptions((label) => this.#tunnels.get(label)?.context));
+    this.#server = createServer(listenOptions((label) => this.#newest(label)?.context));
     // Who cannot do the handshake may be anybody: it is counted, and fills no log.
     this.#server.on('tlsClientError', () => {
       this.#refused += 1;
     });
     this.#server.on('secureConnection', (socket) => {
-      acceptTunnel(socket, (label) => this.#tunnels.get(label)).then(
+      acceptTunnel(socket, (label) => this.#newest(label)).then(
         ({ label, ...admitted }) => {
-          const tunnel = this.#tunnels.get(label);
+          const tunnel = this.#newest(label);
           if (tunnel === undefined) admitted.socket.destroy();
           else tunnel.accept(admitted);
         },
@@ -43,12 +44,18 @@ export class TunnelBook {
     this.#server.emit('connection', socket);
   };
 
-  /** The latest of a label is the one: two leases may have the same for a while, when one replaces the other. */
+  /** Who dials the label from now on is this one's. */
   add(label: string, tunnel: HeldTunnel): void {
-    this.#tunnels.set(label, tunnel);
+    this.#tunnels.set(label, [...(this.#tunnels.get(label) ?? []), tunnel]);
   }
 
   remove(label: string, tunnel: HeldTunnel): void {
-    if (this.#tunnels.get(label) === tunnel) this.#tunnels.delete(label);
+    const left = (this.#tunnels.get(label) ?? []).filter((one) => one !== tunnel);
+    if (left.length === 0) this.#tunnels.delete(label);
+    else this.#tunnels.set(label, left);
+  }
+
+  #newest(label: string): HeldTunnel | undefined {
+    return this.#tunnels.get(label)?.at(-1);
   }
 }

@@ -33,6 +33,7 @@ const hourMs = 3_600_000;
 const { firstBackOffMs } = tunnelLimits;
 /** The chain was looked at two hours ago. */
 const oldView = ({ timers }: World) => ({ ...viewOf(timers), verifiedAtMs: timers.now() - 2 * hourMs });
+const ready = [{ service: 'db', instances: [{ address: '127.0.0.1', ready: true }] }];
 const isUp = async ({ plane }: Node): Promise<boolean> => (await plane.figures()).tunnels.up === 1;
 const isDown = async (of: Node): Promise<boolean> => !(await isUp(of));
 
@@ -332,14 +333,32 @@ describe('the listener of tunnels', () => {
   });
 });
 
+describe('two leases of one infrastructure at the same node', () => {
+  it('take over from each other: the newer one is called, and the older one again when that is gone', async () => {
+    const made = await up();
+    const { callee, relayPort, atDb, timers } = made;
+    const port = await instance((socket) => socket.end('the newer one'));
+    await callee.plane.serve({ ...leaseOf('3'), workloads: ready });
+    await callee.plane.link('3', { tunnels: [{ ...atDb, port }], neighbours: [] });
+    expect(await ask(relayPort, 'the older one')).toBe('the older one');
+    await callee.plane.link('2', { tunnels: [], neighbours: [] });
+    await eventually('the cut', () => isDown(made.caller));
+    timers.advance(firstBackOffMs);
+    expect(await ask(relayPort, '?')).toBe('the newer one');
+    await callee.plane.link('2', { tunnels: [atDb], neighbours: [] });
+    await callee.plane.link('3', { tunnels: [{ ...atDb, port }], neighbours: [] });
+    await callee.plane.withdraw('3');
+    await eventually('the cut', () => isDown(made.caller));
+    timers.advance(2 * firstBackOffMs);
+    expect(await ask(relayPort, 'the older one')).toBe('the older one');
+  });
+});
+
 describe('a neighbour', () => {
   it('is reached without a tunnel, as long as it is one', async () => {
     const { plane } = await node({});
     const [port, relayPort] = [await instance((socket) => socket.pipe(socket)), await freePort()];
-    await plane.serve({
-      ...leaseOf('2'),
-      workloads: [{ service: 'db', instances: [{ address: '127.0.0.1', ready: true }] }],
-    });
+    await plane.serve({ ...leaseOf('2'), workloads: ready });
     await plane.serve(leaseOf('1', [farRelay(relayPort)]));
     await expect(ask(relayPort, 'not yet')).rejects.toThrow(/ECONNRESET/);
     const neighbours = [{ far: 'db/main', lease: '2', service: 'db', port }];

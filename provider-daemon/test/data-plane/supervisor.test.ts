@@ -115,3 +115,29 @@ test('the next one is told the view of the chain and all links again, and none o
   ]);
   await supervisor.leave();
 });
+
+test('links that were told before their lease was served are told to the data plane that serves it', async () => {
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const supervisor = await PlaneSupervisor.start({ settings, onLog: () => {}, log: log as never });
+  const links = { tunnels: [], neighbours: [] };
+  await supervisor.open('7', { relays: [], names: [] });
+  await supervisor.link('7', links);
+  for (const socket of connections) socket.destroy();
+  await eventually('it has gone', () => connections.size === 0);
+  await eventually('the next one', () => connections.size === 1);
+  await supervisor.serve(lease);
+  expect(told).toEqual([
+    ['link', '7', links],
+    ['link', '7', links],
+  ]);
+  await supervisor.serve(lease);
+  expect(told).toHaveLength(2);
+  // Nor is it relied on what a data plane was told of a lease that it may not have known.
+  await supervisor.link('8', links);
+  await supervisor.serve({ ...lease, lease: '8' });
+  expect(told.slice(2)).toEqual([
+    ['link', '8', links],
+    ['link', '8', links],
+  ]);
+  await supervisor.leave();
+});
