@@ -38,9 +38,15 @@ export class Datacenters {
     this.#tag = tag;
     // Of the addresses that no other test uses; two runs at a time have two networks.
     this.#network = `10.99.${process.pid % 250}`;
-    run('ip', 'link', 'add', this.#switch, 'type', 'bridge');
-    run('ip', 'address', 'add', `${this.address}/24`, 'dev', this.#switch);
-    run('ip', 'link', 'set', this.#switch, 'up');
+    // In a namespace of its own: what this machine's firewall says of bridges is nothing to the datacenters.
+    run('ip', 'netns', 'add', this.#switch);
+    run('ip', '-n', this.#switch, 'link', 'add', 'switch', 'type', 'bridge');
+    run('ip', '-n', this.#switch, 'link', 'set', 'switch', 'up');
+    const own = `${this.#switch}w0`;
+    run('ip', 'link', 'add', own, 'type', 'veth', 'peer', 'name', own, 'netns', this.#switch);
+    this.#plug(own);
+    run('ip', 'address', 'add', `${this.address}/24`, 'dev', own);
+    run('ip', 'link', 'set', own, 'up');
   }
 
   /** Of the machine that all can reach: the chain listens here. */
@@ -58,7 +64,6 @@ export class Datacenters {
     const namespace = `${this.#switch}-${number}`;
     const wire = `${this.#switch}w${number}`;
     const address = `${this.#network}.${10 + number}`;
-    const within = ['netns', 'exec', namespace] as const;
     run('ip', 'netns', 'add', namespace);
     const one: Datacenter = {
       ...{ namespace, wire, address, dockerd: undefined },
@@ -67,19 +72,20 @@ export class Datacenters {
       enter: ['nsenter', `--net=/run/netns/${namespace}`, '--'],
     };
     this.#all.push(one);
-    run('ip', 'link', 'add', wire, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
-    run('ip', 'link', 'set', wire, 'master', this.#switch, 'up');
-    run('ip', ...within, 'ip', 'link', 'set', 'lo', 'up');
-    run('ip', ...within, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
-    run('ip', ...within, 'ip', 'link', 'set', 'eth0', 'up');
-    run('ip', ...within, 'ip', 'route', 'add', 'default', 'via', this.address);
+    run('ip', 'link', 'add', wire, 'netns', this.#switch, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
+    this.#plug(wire);
+    const within = ['-n', namespace] as const;
+    run('ip', ...within, 'link', 'set', 'lo', 'up');
+    run('ip', ...within, 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    run('ip', ...within, 'link', 'set', 'eth0', 'up');
+    run('ip', ...within, 'route', 'add', 'default', 'via', this.address);
     await this.#startEngine(one);
     return one;
   }
 
   /** Pulls its plug, or puts it in again. */
   wire(place: Place, state: 'up' | 'down'): void {
-    run('ip', 'link', 'set', this.#find(place).wire, state);
+    run('ip', '-n', this.#switch, 'link', 'set', this.#find(place).wire, state);
   }
 
   /** Power is cut: whatever runs there is gone at once. */
@@ -106,7 +112,11 @@ export class Datacenters {
       run('ip', 'netns', 'delete', one.namespace);
       rmSync(join(this.#folder, one.namespace), { recursive: true, force: true });
     }
-    run('ip', 'link', 'delete', this.#switch);
+    run('ip', 'netns', 'delete', this.#switch);
+  }
+
+  #plug(wire: string): void {
+    run('ip', '-n', this.#switch, 'link', 'set', wire, 'master', 'switch', 'up');
   }
 
   #find(place: Place): Datacenter {
