@@ -14,9 +14,8 @@ import { HeadTransfer } from './head-transfer.ts';
 import { KeyTransfer } from './key-transfer.ts';
 import { type PeerLimits, peerLimits } from './limits.ts';
 import { type AdmittedPeer, isReplacedBy, keepEarly, type Link, linkTo } from './link.ts';
+import { type ArrivedPiece, PieceTraffic, type WithoutTime } from './piece-traffic.ts';
 import { missingKeys } from './section-keys.ts';
-
-type WithoutTime<Event> = Event extends SwarmEvent ? Omit<Event, 'atMs'> : never;
 
 export class Exchange {
   readonly #options: ExchangeOptions;
@@ -25,6 +24,7 @@ export class Exchange {
   readonly #banned = new Set<string>();
   readonly #heads: HeadTransfer;
   readonly #keys: KeyTransfer;
+  readonly #traffic: PieceTraffic;
   readonly #from = new Map<string, number>();
   #carried: Carried | undefined;
   #machine: SwarmMachine | undefined;
@@ -47,6 +47,12 @@ export class Exchange {
     };
     this.#heads = new HeadTransfer({ ...around, begin: (carried) => this.#begin(carried) });
     this.#keys = new KeyTransfer({ ...around, came: () => this.#checkWhole() });
+    this.#traffic = new PieceTraffic({
+      ...around,
+      machine: () => (this.#isClosed ? undefined : this.#machine),
+      handle: (event) => this.#handle(event),
+      wrote: (from) => this.#count(from, 1),
+    });
   }
 
   get name(): ExchangeOptions['name'] {
@@ -186,7 +192,7 @@ export class Exchange {
   /** What came by another way than from peers is not in the machine's books: begun anew, with new connections. */
   #renew(carried: Carried): void {
     const [had, machine] = [carried.have(), this.#machine];
-    if (machine !== undefined && [...had].some((piece) => !machine.has(piece)) && this.#writing.size === 0) {
+    if (machine !== undefined && [...had].some((piece) => !machine.has(piece)) && !this.#traffic.isWriting) {
       for (const { connection } of this.links) connection.close('more of the manifest was handed over');
       this.#carried = undefined;
       this.#begin(carried);
@@ -261,64 +267,21 @@ export class Exchange {
     this.#handle({ type: 'arrived', peer: link.provider, piece, verified }, { from: link.provider, bytes });
   }
 
-  #handle(event: WithoutTime<SwarmEvent>, arrived?: { readonly from: string; readonly bytes: Uint8Array }): void {
+  #handle(event: WithoutTime<SwarmEvent>, arrived?: ArrivedPiece): void {
     const atMs = this.#options.timers.now();
     for (const effect of this.#machine?.handle({ ...event, atMs } as SwarmEvent) ?? []) this.#do(effect, arrived);
   }
 
-  #do(effect: SwarmEffect, arrived: { readonly from: string; readonly bytes: Uint8Array } | undefined): void {
-    if (effect.type === 'write') void this.#write(effect.piece, arrived);
+  #do(effect: SwarmEffect, arrived: ArrivedPiece | undefined): void {
+    if (effect.type === 'write') void this.#traffic.write(effect.piece, arrived);
     else if (effect.type === 'done') this.#checkWhole();
     else {
       const link = this.#links.get(effect.peer);
       if (link === undefined) return;
       if (effect.type === 'send') link.connection.send(effect.message);
       else if (effect.type === 'drop') this.drop(link, effect.reason, effect.forGood);
-      else this.#queue(link, effect.piece);
+      else this.#traffic.queue(this.swarm, link, effect.piece);
     }
-  }
-
-  readonly #writing = new Set<number>();
-
-  async #write(piece: number, arrived: { readonly from: string; readonly bytes: Uint8Array } | undefined) {
-    const [carried, machine] = [this.#carried, this.#machine];
-    let ok = false;
-    this.#writing.add(piece);
-    try {
-      if (arrived !== undefined && !this.#isHeldUp()) {
-        await carried?.write(piece, arrived.bytes);
-        ok = true;
-      } else await Promise.resolve();
-    } catch (error) {
-      this.#diskFails(error);
-    }
-    this.#writing.delete(piece);
-    if (this.#machine !== machine || this.#isClosed) return;
-    if (ok && arrived !== undefined) this.#count(arrived.from, 1);
-    this.#handle({ type: 'written', piece, ok });
-  }
-
-  #queue(link: Link, piece: number): void {
-    const bytes = this.#carried?.pieces.bytesOf(piece) ?? 0;
-    const use = { swarm: this.swarm, peer: link.provider, bytes };
-    // Read when its turn has come: what waits for the line is not in memory.
-    if (!this.#options.lines.up.use(use, () => void this.#send(link, piece))) this.drop(link, 'flood', false);
-  }
-
-  async #send(link: Link, piece: number): Promise<void> {
-    const machine = this.#machine;
-    const read = await this.#carried?.read(piece).catch(() => undefined);
-    if (this.#machine !== machine || this.#links.get(link.provider) !== link) return;
-    if (read === undefined) {
-      this.#options.events.trouble(`piece ${piece} cannot be read any more, it is asked of others`);
-      this.#handle({ type: 'sent', peer: link.provider, piece, ok: false });
-      return;
-    }
-    link.connection.sendPiece({ type: 'piece', piece, aunts: read.aunts, bytes: read.bytes }, () => {
-      if (this.#machine !== machine) return;
-      this.#options.events.moved('sent', read.bytes.length);
-      this.#handle({ type: 'sent', peer: link.provider, piece, ok: true });
-    });
   }
 
   #ask(): void {

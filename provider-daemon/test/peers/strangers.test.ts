@@ -1,5 +1,8 @@
 /** Who is not let in gets nothing: not a piece, not a word, not whether a manifest is here. */
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { certificatePem, issueNode } from '../../src/identity/certificates.ts';
 import { toPem } from '../../src/identity/keys.ts';
 import { encodeMessage } from '../../src/swarm/wire.ts';
@@ -21,7 +24,11 @@ beforeEach(async () => {
   other = await makeProvider('mu1other00000000', around);
   world.register(other, 1);
 });
-afterEach(() => world.close());
+const undo: Array<() => unknown> = [];
+afterEach(async () => {
+  await world.close();
+  for (const step of undo.splice(0)) step();
+});
 
 /** It says hello, and is hung up on without a byte. */
 async function isRefused(shown: { key?: string; cert?: string }, reason: string, hello = helloFor(world.manifest)) {
@@ -147,6 +154,7 @@ test('what was recorded of a connection is of no use in another', async () => {
       .pipe(near);
     for (const socket of [near, far]) socket.on('error', () => {});
   });
+  undo.push(() => relay.close());
   await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', () => resolve()));
   const { port } = relay.address() as { port: number };
   world.providers.set(holder.provider, {
@@ -168,7 +176,6 @@ test('what was recorded of a connection is of no use in another', async () => {
   await eventually('the replay is hung up on', () => isOver);
   expect(Buffer.concat(recorded).length).toBeGreaterThan(2_000);
   expect(holder.exchange.figures()).toEqual(before);
-  relay.close();
 });
 
 test('the lease holder that the chain shows in the last moment is let in', async () => {
@@ -182,4 +189,32 @@ test('the lease holder that the chain shows in the last moment is let in', async
   expect(one.of('keys')[0]?.keys).toEqual(
     ['common', 'db'].map((infrastructure) => ({ infrastructure, key: world.manifest.keys.get(infrastructure) })),
   );
+});
+
+test('the same at a socket of this machine, to which another process leads connections', async () => {
+  world.lease(other.provider);
+  const folder = mkdtempSync(join(tmpdir(), 'mu-peers-'));
+  const path = join(folder, 'peer');
+  writeFileSync(path, 'what a process that is gone has left');
+  const behind = await world.peer('behind', { place: { path } });
+  behind.store.give(world.manifest);
+  const splice = createServer((near) => {
+    const far = connectTcp(path);
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => {});
+  });
+  undo.push(
+    () => splice.close(),
+    () => rmSync(folder, { recursive: true, force: true }),
+  );
+  await new Promise<void>((resolve) => splice.listen(0, '127.0.0.1', () => resolve()));
+  world.block();
+  const one = await stranger((splice.address() as { port: number }).port, credentialsOf(other));
+  one.say({ type: 'get-head' });
+  await eventually('it is hung up on', () => one.isOver);
+  const two = await stranger((splice.address() as { port: number }).port, credentialsOf(other));
+  two.say(helloFor(world.manifest));
+  await eventually('hello', () => two.of('hello').length === 1);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect([one.bytes, behind.exchange.figures().connections]).toEqual([0, 1]);
 });

@@ -4,7 +4,12 @@ import { certificatePem } from '../../../src/identity/certificates.ts';
 import { rawPublicKey, toPem } from '../../../src/identity/keys.ts';
 import type { DeploymentView, Participant, PeerProvider } from '../../../src/leases/participants.ts';
 import { realTimers } from '../../../src/overlay/timers.ts';
-import { PeerExchange, type PeerExchangeOptions, type PeerRules } from '../../../src/peers/peer-exchange.ts';
+import {
+  PeerExchange,
+  type PeerExchangeOptions,
+  type PeerPlace,
+  type PeerRules,
+} from '../../../src/peers/peer-exchange.ts';
 import { chainId, makeProvider, owner, type TestProvider } from '../../overlay/support/providers.ts';
 import { counted } from '../../support/surroundings.ts';
 import { MemoryStore, makeManifest, type TestManifest } from './manifests.ts';
@@ -32,6 +37,8 @@ export interface PeerSettings {
   /** What the chain says that its lease is; false: it has none. */
   readonly lease?: Partial<Participant> | false;
   readonly store?: MemoryStore;
+  /** Where it listens; any port of 127.0.0.1. */
+  readonly place?: PeerPlace;
 }
 
 export class World {
@@ -87,7 +94,7 @@ export class World {
       onTaken: ({ revision }, from) => taken.set(revision, from),
       ...settings.change,
     });
-    const port = await exchange.listen({ host: '127.0.0.1', port: 0 });
+    const port = await exchange.listen(settings.place ?? { host: '127.0.0.1', port: 0 });
     const peer = { ...provider, store, exchange, log, taken, port };
     this.register(provider, port);
     const infrastructures = settings.infrastructures ?? ['web'];

@@ -1,0 +1,82 @@
+/** Pieces between disk and line: what came is written, what is to go waits for its turn and is read then. */
+import type { SwarmEvent } from '../swarm/events.ts';
+import type { TransferOptions } from './head-transfer.ts';
+import type { Link } from './link.ts';
+
+/** A piece that was verified, and who gave it. */
+export interface ArrivedPiece {
+  readonly from: string;
+  readonly bytes: Uint8Array;
+}
+
+export type WithoutTime<Event> = Event extends SwarmEvent ? Omit<Event, 'atMs'> : never;
+
+export interface PieceTrafficOptions extends TransferOptions {
+  /** The machine's, to know it again: what was begun for one is nothing to the next. */
+  readonly machine: () => object | undefined;
+  readonly handle: (event: WithoutTime<SwarmEvent>) => void;
+  /** A piece of a peer's is on the disk. */
+  readonly wrote: (from: string) => void;
+}
+
+export class PieceTraffic {
+  readonly #of: PieceTrafficOptions;
+  #writing = 0;
+
+  constructor(of: PieceTrafficOptions) {
+    this.#of = of;
+  }
+
+  /** A piece is on its way to the disk. */
+  get isWriting(): boolean {
+    return this.#writing > 0;
+  }
+
+  /** @param arrived undefined for one that was not kept: it cannot be written, and is asked for again */
+  async write(piece: number, arrived: ArrivedPiece | undefined): Promise<void> {
+    const { machine, carried, isHeldUp, onDisk, handle, wrote } = this.#of;
+    const begunFor = machine();
+    let ok = false;
+    this.#writing += 1;
+    try {
+      if (arrived === undefined || isHeldUp()) await Promise.resolve();
+      else {
+        await carried()?.write(piece, arrived.bytes);
+        ok = true;
+      }
+    } catch (error) {
+      onDisk(error);
+    }
+    this.#writing -= 1;
+    if (machine() !== begunFor) return;
+    if (ok && arrived !== undefined) wrote(arrived.from);
+    handle({ type: 'written', piece, ok });
+  }
+
+  /** Sends a piece when its turn has come: what waits for the line is not in memory. */
+  queue(swarm: string, link: Link, piece: number): void {
+    const { options, carried, drop } = this.#of;
+    const bytes = carried()?.pieces.bytesOf(piece) ?? 0;
+    const use = { swarm, peer: link.provider, bytes };
+    if (!options.lines.up.use(use, () => void this.#send(link, piece))) drop(link, 'flood', false);
+  }
+
+  async #send(link: Link, piece: number): Promise<void> {
+    const { options, machine, carried, links, handle } = this.#of;
+    const begunFor = machine();
+    const read = await carried()
+      ?.read(piece)
+      .catch(() => undefined);
+    if (machine() !== begunFor || links.get(link.provider) !== link) return;
+    if (read === undefined) {
+      options.events.trouble(`piece ${piece} cannot be read any more, it is asked of others`);
+      handle({ type: 'sent', peer: link.provider, piece, ok: false });
+      return;
+    }
+    link.connection.sendPiece({ type: 'piece', piece, aunts: read.aunts, bytes: read.bytes }, () => {
+      if (machine() !== begunFor || links.get(link.provider) !== link) return;
+      options.events.moved('sent', read.bytes.length);
+      handle({ type: 'sent', peer: link.provider, piece, ok: true });
+    });
+  }
+}
