@@ -2,18 +2,18 @@
  * The exchange of one manifest with its peers: the machine of `swarm/` with connections, a disk and a clock around it
  * (docs/MANIFESTS.md). First the head, then pieces and keys; it gives what it has from the moment it has it.
  */
-import { ManifestError } from '@mu/client/manifest/errors';
 import type { Carried } from '../manifests/carried.ts';
 import type { SwarmEffect, SwarmEvent } from '../swarm/events.ts';
 import { swarmLimits } from '../swarm/limits.ts';
 import { SwarmMachine } from '../swarm/machine.ts';
 import type { Verdict } from '../swarm/message-reader.ts';
 import type { SwarmMessage, WireMessage } from '../swarm/messages.ts';
+import { DiskHold } from './disk-hold.ts';
 import type { ExchangeOptions, PeerDropReason, TakenFrom } from './exchange-options.ts';
 import { HeadTransfer } from './head-transfer.ts';
 import { KeyTransfer } from './key-transfer.ts';
 import { type PeerLimits, peerLimits } from './limits.ts';
-import { type AdmittedPeer, isReplacedBy, keepEarly, type Link, linkTo } from './link.ts';
+import { type AdmittedPeer, isReplacedBy, keepEarly, type Link, linkTo, whyOver } from './link.ts';
 import { type ArrivedPiece, PieceTraffic, type WithoutTime } from './piece-traffic.ts';
 import { missingKeys } from './section-keys.ts';
 
@@ -22,14 +22,13 @@ export class Exchange {
   readonly limits: PeerLimits;
   readonly #links = new Map<string, Link>();
   readonly #banned = new Set<string>();
+  readonly #disk: DiskHold;
   readonly #heads: HeadTransfer;
   readonly #keys: KeyTransfer;
   readonly #traffic: PieceTraffic;
   readonly #from = new Map<string, number>();
   #carried: Carried | undefined;
   #machine: SwarmMachine | undefined;
-  /** The disk takes nothing before. */
-  #notBeforeMs = 0;
   #isTaken = false;
   #isLoading = false;
   #isClosed = false;
@@ -37,12 +36,13 @@ export class Exchange {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.limits = { ...peerLimits, ...options.limits };
+    this.#disk = new DiskHold(options, this.limits.diskMs);
     const around = {
       ...{ options, limits: this.limits, links: this.#links },
       carried: () => this.#carried,
-      isHeldUp: () => this.#isHeldUp(),
+      isHeldUp: () => this.#disk.isHeldUp,
       drop: (link: Link, reason: PeerDropReason, forGood: boolean) => this.drop(link, reason, forGood),
-      onDisk: (error: unknown) => this.#diskFails(error),
+      onDisk: (error: unknown) => this.#disk.fails(error),
       cameFrom: (link: Link) => this.#count(link.provider, 0),
     };
     this.#heads = new HeadTransfer({ ...around, begin: (carried) => this.#begin(carried) });
@@ -76,12 +76,6 @@ export class Exchange {
     return this.#from;
   }
 
-  /** How many pieces are here, of how many; undefined before there is a head. */
-  get progress(): { readonly had: number; readonly count: number } | undefined {
-    if (this.#carried === undefined || this.#machine === undefined) return undefined;
-    return { had: this.#machine.had, count: this.#carried.pieces.count };
-  }
-
   /** Not to be dialled, nor to be let in: it was dropped for good. */
   isBanned(provider: string): boolean {
     return this.#banned.has(provider);
@@ -101,7 +95,7 @@ export class Exchange {
         if (carried !== undefined) this.#begin(carried);
       } else this.#renew(this.#carried);
     } catch (error) {
-      this.#diskFails(error);
+      this.#disk.fails(error);
     } finally {
       this.#isLoading = false;
     }
@@ -214,7 +208,7 @@ export class Exchange {
     if (type === 'keys') return link.areKeysDue ? 'keep' : 'refuse';
     if (type !== 'piece') return 'keep';
     if (this.#machine === undefined || piece === undefined) return 'refuse';
-    if (this.#isHeldUp() || !this.#machine.expects(link.provider, piece)) return 'skip';
+    if (this.#disk.isHeldUp || !this.#machine.expects(link.provider, piece)) return 'skip';
     this.#handle({ type: 'begun', peer: link.provider, piece });
     return 'keep';
   }
@@ -256,7 +250,7 @@ export class Exchange {
       else this.#ask();
     } else if (message.type === 'grant' && this.#options.held().length === 0) {
       link.connection.send({ type: 'decline', piece: message.piece, busy: false });
-    } else if (message.type === 'grant' && this.#isHeldUp()) {
+    } else if (message.type === 'grant' && this.#disk.isHeldUp) {
       link.connection.send({ type: 'decline', piece: message.piece, busy: true });
     } else this.#handle({ type: 'message', peer: link.provider, message });
   }
@@ -285,7 +279,7 @@ export class Exchange {
   }
 
   #ask(): void {
-    if (this.#isClosed || this.#options.held().length === 0 || this.#isHeldUp()) return;
+    if (this.#isClosed || this.#options.held().length === 0 || this.#disk.isHeldUp) return;
     if (this.#carried === undefined) this.#heads.ask();
     else this.#keys.ask(this.#carried);
   }
@@ -302,24 +296,9 @@ export class Exchange {
   }
 
   #endIdle(link: Link): void {
-    const quietMs = this.#options.timers.now() - Math.max(link.connection.heardMs, link.sinceMs);
-    if (!link.isDialled) {
-      if (quietMs >= this.limits.forgottenMs) link.connection.close('nothing was heard of it for long');
-    } else if (quietMs >= this.limits.idleMs && !this.lacks && this.#machine?.hasAll(link.provider) === true) {
-      link.connection.close('neither side lacks anything');
-    } else if (quietMs >= this.limits.silentMs) link.connection.close('nothing was heard of it for long');
-  }
-
-  /** The disk has failed a moment ago: nothing is asked for. */
-  #isHeldUp(): boolean {
-    return this.#options.timers.now() < this.#notBeforeMs;
-  }
-
-  #diskFails(error: unknown): void {
-    if (this.#isHeldUp()) return;
-    this.#notBeforeMs = this.#options.timers.now() + this.limits.diskMs;
-    const what = error instanceof ManifestError ? error.message : `the disk takes it not: ${(error as Error).message}`;
-    this.#options.events.trouble(`${what}; it is tried again in ${this.limits.diskMs / 1000} s`);
+    const isIdle = !this.lacks && this.#machine?.hasAll(link.provider) === true;
+    const why = whyOver(link, { isIdle, nowMs: this.#options.timers.now(), limits: this.limits });
+    if (why !== undefined) link.connection.close(why);
   }
 
   #count(provider: string, pieces: number): void {

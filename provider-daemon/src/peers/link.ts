@@ -2,6 +2,7 @@
 import type { SwarmMessage } from '../swarm/messages.ts';
 import type { PeerRole } from './admission.ts';
 import type { PeerConnection } from './connection.ts';
+import type { PeerLimits } from './limits.ts';
 
 /** A peer that was admitted. */
 export interface AdmittedPeer {
@@ -66,6 +67,18 @@ export function keepEarly(link: Link, message: SwarmMessage): boolean {
   if (message.type !== 'have' || message.piece >= count) return false;
   have[message.piece >> 3] = (have[message.piece >> 3] as number) | (0x80 >> (message.piece & 7));
   return true;
+}
+
+/** Why a connection is to end now; undefined: it stays. @param of `isIdle`: neither side lacks anything */
+export function whyOver(
+  link: Pick<Link, 'isDialled' | 'sinceMs'> & { readonly connection: Pick<PeerConnection, 'heardMs'> },
+  of: { readonly isIdle: boolean; readonly nowMs: number; readonly limits: PeerLimits },
+): string | undefined {
+  const { isIdle, nowMs, limits } = of;
+  const quietMs = nowMs - Math.max(link.connection.heardMs, link.sinceMs);
+  if (link.isDialled && isIdle && quietMs >= limits.idleMs) return 'neither side lacks anything';
+  const mostMs = link.isDialled ? limits.silentMs : limits.forgottenMs;
+  return quietMs >= mostMs ? 'nothing was heard of it for long' : undefined;
 }
 
 /**

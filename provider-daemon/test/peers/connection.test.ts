@@ -4,7 +4,7 @@ import { PeerConnection, type PeerHandler } from '../../src/peers/connection.ts'
 import { awaitHello } from '../../src/peers/hello.ts';
 import { peerLimits } from '../../src/peers/limits.ts';
 import { Line } from '../../src/peers/line.ts';
-import { isReplacedBy, keepEarly, linkTo } from '../../src/peers/link.ts';
+import { isReplacedBy, keepEarly, linkTo, whyOver } from '../../src/peers/link.ts';
 import { MessageReader } from '../../src/swarm/message-reader.ts';
 import { encodeMessage } from '../../src/swarm/wire.ts';
 import { eventually } from '../network/support/eventually.ts';
@@ -156,4 +156,15 @@ test('a peer is dialled again after a second, then two, at last a minute; and at
   expect(next(false)).toBe(1_000);
   backOff.keepOnly(new Set());
   expect(backOff.may('p', 0)).toBe(true);
+});
+
+test('who has dialled ends a connection of no use after 30 s, or 120 of silence; the other side after 300', () => {
+  const over = (isDialled: boolean, isIdle: boolean, seconds: number): string | undefined =>
+    whyOver(
+      { isDialled, sinceMs: 0, connection: { heardMs: 1_000 } },
+      { isIdle, nowMs: 1_000 + seconds * 1_000, limits: peerLimits },
+    );
+  expect([over(true, true, 29), over(true, true, 30)]).toEqual([undefined, 'neither side lacks anything']);
+  expect([over(true, false, 119), over(true, false, 120)]).toEqual([undefined, 'nothing was heard of it for long']);
+  expect([over(false, true, 299), over(false, true, 300)]).toEqual([undefined, 'nothing was heard of it for long']);
 });
