@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { pieceMs, type SpreadFigures, spread } from '../simulate-manifests/figures.ts';
+import { type RealFigures, spreadForReal } from '../simulate-manifests/real.ts';
 import { usualLine, usualPieceBytes } from '../simulate-manifests/scenario.ts';
 
 const usage = `npm run bench:manifests [-- OPTIONS]
@@ -12,12 +13,15 @@ const usage = `npm run bench:manifests [-- OPTIONS]
   --peers LIST     how many peers share, the first holder among them (2,8,64,512)
   --pieces N       of the manifest (64)
   --seed N         of the simulation (1)
+  --real           real daemons' exchanges on this host, by TLS, with disks and rate limits, instead of the simulation;
+                   2 and 8 peers unless --peers says otherwise
   --json           one JSON object a line, the last one sums up
 `;
 
 const { values } = parseArgs({
   options: {
-    peers: { type: 'string', default: '2,8,64,512' },
+    peers: { type: 'string' },
+    real: { type: 'boolean', default: false },
     pieces: { type: 'string', default: '64' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
@@ -35,15 +39,44 @@ function print(figures: SpreadFigures): void {
   }
 }
 
-function main(): void {
+/** As wide as the simulated line. */
+async function real(counts: readonly number[], pieces: number): Promise<void> {
+  const all: RealFigures[] = [];
+  for (const peers of counts) {
+    const figures = await spreadForReal(peers, pieces, usualLine.up);
+    all.push(figures);
+    const { lastPeerMs, firstHolderCopies } = figures;
+    const text = `last peer ${Math.round(lastPeerMs)} ms, first holder ${firstHolderCopies.toFixed(2)} copies`;
+    console.log(values.json ? JSON.stringify(figures) : `${peers} peers for real, ${pieces} pieces: ${text}`);
+  }
+  sumUp(all);
+}
+
+function sumUp(all: readonly Pick<RealFigures, 'peers' | 'lastPeerMs' | 'firstHolderCopies'>[]): void {
+  const byPeers = (of: (figures: (typeof all)[number]) => number): Record<string, number> =>
+    Object.fromEntries(all.map((figures) => [figures.peers, of(figures)]));
+  console.log(
+    JSON.stringify({
+      last_peer_ms: byPeers(({ lastPeerMs }) => Math.round(lastPeerMs)),
+      first_holder_copies: byPeers(({ firstHolderCopies }) => Number(firstHolderCopies.toFixed(3))),
+    }),
+  );
+}
+
+async function main(): Promise<void> {
   if (values.help) {
     process.stdout.write(usage);
     return;
   }
-  const [counts, pieces, seed] = [values.peers.split(',').map(Number), Number(values.pieces), Number(values.seed)];
+  const [counts, pieces, seed] = [
+    (values.peers ?? (values.real ? '2,8' : '2,8,64,512')).split(',').map(Number),
+    Number(values.pieces),
+    Number(values.seed),
+  ];
   if (![...counts, pieces].every((one) => Number.isInteger(one) && one > 0) || !Number.isInteger(seed)) {
     throw new Error(usage);
   }
+  if (values.real) return real(counts, pieces);
   if (!values.json) {
     const { up, latencyMs } = usualLine;
     const line = `${(8 * up) / 1e6} Mbit/s either way, ${2 * latencyMs} ms apart`;
@@ -55,14 +88,7 @@ function main(): void {
     return figures;
   });
   for (const peers of counts) print(spread(peers, 1, seed));
-  const byPeers = (of: (figures: SpreadFigures) => number): Record<string, number> =>
-    Object.fromEntries(all.map((figures) => [figures.peers, of(figures)]));
-  console.log(
-    JSON.stringify({
-      last_peer_ms: byPeers(({ lastPeerMs }) => Math.round(lastPeerMs)),
-      first_holder_copies: byPeers(({ firstHolderCopies }) => Number(firstHolderCopies.toFixed(3))),
-    }),
-  );
+  sumUp(all);
 }
 
-main();
+await main();

@@ -113,7 +113,8 @@ function requireName(node: X509Certificate, { chainId, provider }: PeerQuestion[
   return name;
 }
 
-function noLease(provider: string, deployment: DeploymentView | undefined): string {
+/** What is told where a provider may do nothing in a deployment. */
+export function noLease(provider: string, deployment: DeploymentView | undefined): string {
   if (deployment === undefined) return 'the chain has no such deployment';
   const { owner, dseq, participants } = deployment;
   const ended = participants.find((one) => one.provider === provider);

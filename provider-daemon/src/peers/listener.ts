@@ -5,10 +5,11 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { equalBytes } from '@mu/lib/bytes';
+import type { DeploymentView } from '../leases/participants.ts';
 import { peerChain } from '../overlay/tls.ts';
 import type { ManifestName } from '../swarm/messages.ts';
 import { swarmProtocol } from '../swarm/wire.ts';
-import { admitPeer, shownNode } from './admission.ts';
+import { admitPeer, noLease, shownNode } from './admission.ts';
 import { PeerConnection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import { deploymentKey, type Exchanges } from './exchanges.ts';
@@ -127,17 +128,27 @@ export class PeerListener {
     if (provider === undefined) throw new NotLetIn('certificates_malformed', 'it shows no certificate of a node');
     if (provider === options.own) throw new NotLetIn('other_node', 'it is a node of this provider');
     const { owner, dseq } = hello;
-    const { value } = await peerFacts.deployment(owner, dseq);
-    const isAhead = value === undefined || hello.revision > value.revision;
-    // A participant of the last moment, or a revision of it: the chain is asked once more before it is sent away.
-    const isNew = !(value?.participants.some((one) => one.provider === provider) ?? false);
-    const facts = await peerFacts.peer({ owner, dseq, provider }, isAhead || isNew);
+    await this.#requireParticipant(hello, provider);
+    const facts = await peerFacts.peer({ owner, dseq, provider });
     const answer = admitPeer({
       ...{ chain, ...facts, expected: { chainId: options.chainId }, isStanding: false },
       ...{ serveGraceBlocks: options.rules.serveGraceBlocks, nowMs: options.timers.now() },
     });
     if (!answer.admitted) throw new NotLetIn(answer.reason, answer.text);
     return { facts, provider, role: answer.role, notAfterMs: answer.notAfterMs };
+  }
+
+  /** One who takes part in nothing makes us look at the chain once a block, and never at its provider. */
+  async #requireParticipant(hello: Hello, provider: string): Promise<void> {
+    const { facts } = this.#exchanges;
+    const { owner, dseq, revision } = hello;
+    const takesPart = (view: DeploymentView | undefined): boolean =>
+      view?.participants.some((one) => one.provider === provider) === true;
+    const { value } = await facts.deployment(owner, dseq);
+    if (takesPart(value) && value !== undefined && revision <= value.revision) return;
+    // A participant of the last moment, or an update.
+    const newest = await facts.deploymentAgain(owner, dseq);
+    if (!takesPart(newest.value)) throw new NotLetIn('no_lease', noLease(provider, newest.value));
   }
 
   /** Of the chain's revision, or of the one before where it is still held. */

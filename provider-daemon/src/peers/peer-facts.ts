@@ -26,6 +26,8 @@ const maxKept = 1_024;
 export class PeerFacts {
   readonly #source: PeerFactSource;
   #height = 0n;
+  /** Deployments that were looked at once more since the last block. */
+  readonly #lookedAgain = new Set<string>();
   readonly #deployments = new Kept<DeploymentView | undefined>();
   readonly #providers = new Kept<PeerProvider | undefined>();
 
@@ -35,12 +37,21 @@ export class PeerFacts {
 
   /** A block has come: what was looked at before is looked at anew. */
   set height(height: bigint) {
+    if (height !== this.#height) this.#lookedAgain.clear();
     this.#height = height;
   }
 
   /** @param fresh asked of the chain in any case. @throws where it cannot be asked, and was not asked before */
   deployment(owner: string, dseq: bigint, fresh = false): Promise<Proved<DeploymentView | undefined>> {
     return this.#deployments.get(`${owner}/${dseq}`, this.#how(fresh), () => this.#source.deployment(owner, dseq));
+  }
+
+  /** Looked at once more, but once a block at most: who asks for it may be anybody. */
+  async deploymentAgain(owner: string, dseq: bigint): Promise<Proved<DeploymentView | undefined>> {
+    const key = `${owner}/${dseq}`;
+    const isFresh = !this.#lookedAgain.has(key);
+    if (isFresh) this.#lookedAgain.add(key);
+    return this.deployment(owner, dseq, isFresh);
   }
 
   provider(owner: string, fresh = false): Promise<Proved<PeerProvider | undefined>> {

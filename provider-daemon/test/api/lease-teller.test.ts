@@ -30,6 +30,15 @@ describe('steps of a lease as events', () => {
   const started = (revision: bigint): LeaseInput => ({ type: 'started', revision, endpoints: ['http://a'] });
   const failed = (revision: bigint): LeaseInput => ({ type: 'start-failed', revision, reason: 'no memory' });
 
+  it('tells of a manifest, and who handed it on where its user did not', () => {
+    teller.received(7n, 1n);
+    teller.received(7n, 2n, ['mu1a', 'mu1b']);
+    expect(told).toEqual([
+      { type: 'manifest-received', revision: '1' },
+      { type: 'manifest-received', revision: '2', from: ['mu1a', 'mu1b'] },
+    ]);
+  });
+
   it('tells a start, an update, and one that was rolled back with why', () => {
     play(manifest(1n), started(1n), manifest(2n), started(2n), manifest(3n), failed(3n));
     expect(told).toEqual([

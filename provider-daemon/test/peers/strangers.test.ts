@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { certificatePem, issueNode } from '../../src/identity/certificates.ts';
 import { toPem } from '../../src/identity/keys.ts';
 import { encodeMessage } from '../../src/swarm/wire.ts';
@@ -189,6 +190,30 @@ test('the lease holder that the chain shows in the last moment is let in', async
   expect(one.of('keys')[0]?.keys).toEqual(
     ['common', 'db'].map((infrastructure) => ({ infrastructure, key: world.manifest.keys.get(infrastructure) })),
   );
+});
+
+test('who has no lease makes us ask the chain once a block, however often it comes', async () => {
+  const asked = jest.spyOn(world.facts, 'deployment');
+  const askedProvider = jest.spyOn(world.facts, 'provider');
+  for (let come = 0; come < 4; come += 1) {
+    const one = await stranger(holder.port, credentialsOf(other));
+    one.say(helloFor(world.manifest));
+    await eventually('it is hung up on', () => one.isOver);
+  }
+  expect(holder.exchange.figures().refused).toEqual({ no_lease: 4 });
+  expect(asked).toHaveBeenCalledTimes(1);
+  expect(askedProvider).not.toHaveBeenCalled();
+});
+
+test('one peer more than the operator allows is hung up on', async () => {
+  const small = await world.peer('small', { rules: { maxPeers: 1 } });
+  world.look(small);
+  world.look(holder);
+  await eventually('the first one', () => small.exchange.figures().connections === 1);
+  world.lease(other.provider);
+  const one = await stranger(small.port, credentialsOf(other));
+  await eventually('it is hung up on', () => one.isOver);
+  expect([one.bytes, small.exchange.figures().refused]).toEqual([0, { full: 1 }]);
 });
 
 test('the same at a socket of this machine, to which another process leads connections', async () => {
