@@ -34,7 +34,10 @@ export interface Carried {
 
 /** What the exchange asks of the store. */
 export interface CarriedManifests {
-  /** Undefined where not even the head is held. */
+  /**
+   * Undefined where not even the head is held. The same object for as long as the manifest is held; it is asked for again and
+   * again, so that what its user has handed over meanwhile, or the disk has lost, is seen.
+   */
   carried(key: ManifestKey): Promise<Carried | undefined>;
   /**
    * Takes up a manifest of which the head has come, with no pieces yet.

@@ -90,10 +90,7 @@ export class Exchange {
     if (this.#isLoading || this.#isClosed) return;
     this.#isLoading = true;
     try {
-      if (this.#carried === undefined) {
-        const carried = await this.#options.store.carried(this.#options.name);
-        if (carried !== undefined) this.#begin(carried);
-      } else this.#renew(this.#carried);
+      this.#look(await this.#options.store.carried(this.#options.name));
     } catch (error) {
       this.#disk.fails(error);
     } finally {
@@ -183,14 +180,22 @@ export class Exchange {
     this.#ask();
   }
 
-  /** What came by another way than from peers is not in the machine's books: begun anew, with new connections. */
-  #renew(carried: Carried): void {
-    const [had, machine] = [carried.have(), this.#machine];
-    if (machine !== undefined && [...had].some((piece) => !machine.has(piece)) && !this.#traffic.isWriting) {
-      for (const { connection } of this.links) connection.close('more of the manifest was handed over');
+  /** What came or went by another way than by peers is not in the machine's books: begun anew, with new connections. */
+  #look(carried: Carried | undefined): void {
+    const known = this.#carried;
+    if (known !== undefined && (carried !== known || !this.#isAsInBooks(carried))) {
+      if (this.#traffic.isWriting && carried === known) return;
       this.#carried = undefined;
-      this.#begin(carried);
-    } else this.#checkWhole();
+      this.#machine = undefined;
+      for (const { connection } of this.links) connection.close('the manifest has changed on the disk');
+    }
+    if (carried !== undefined && this.#carried === undefined) this.#begin(carried);
+    else this.#checkWhole();
+  }
+
+  #isAsInBooks(carried: Carried): boolean {
+    const [had, machine] = [carried.have(), this.#machine];
+    return machine !== undefined && had.size === machine.had && [...had].every((piece) => machine.has(piece));
   }
 
   #introduce(link: Link): void {

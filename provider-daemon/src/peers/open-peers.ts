@@ -37,7 +37,8 @@ export function openPeers({ chain, manifests, network }: ProviderConfig, parts: 
 
 export interface Participation {
   readonly keeper: { leases(): readonly Lease[]; place(lease: bigint): LeasePlace | undefined };
-  readonly manifests: { list(): readonly ManifestKey[] };
+  /** `inGrace`: what is kept for participants after the last lease here. */
+  readonly manifests: { inGrace(): readonly ManifestKey[] };
 }
 
 /** What the exchange is told by the watch of the chain. */
@@ -48,7 +49,7 @@ export function peersWatch(peers: PeerExchange, of: Participation): LeaseListene
   };
 }
 
-/** Deployments with a live lease here, and those whose manifest is still held: they are served, and nothing is asked for. */
+/** Deployments with a live lease here, and those whose manifest is still kept: they are served, and nothing is asked for. */
 export function wantedBy({ keeper, manifests }: Participation): readonly WantedDeployment[] {
   const wanted = new Map<string, { owner: string; dseq: bigint; infrastructures: string[] }>();
   const of = ({ owner, dseq }: { readonly owner: string; readonly dseq: bigint }): string[] => {
@@ -61,6 +62,6 @@ export function wantedBy({ keeper, manifests }: Participation): readonly WantedD
     const place = keeper.place(number);
     if (place !== undefined && place.infrastructure !== '') of(place).push(place.infrastructure);
   }
-  for (const record of manifests.list()) of(record);
+  for (const record of manifests.inGrace()) of(record);
   return [...wanted.values()];
 }

@@ -1,7 +1,7 @@
 import { Lease } from '@mu/proto/market';
 import { wantedBy } from '../../src/peers/open-peers.ts';
 
-test('what lives here is asked for, what is held beside is served', () => {
+test('what lives here is asked for, what is kept beside is served', () => {
   const places = new Map([
     [1n, { lease: 1n, owner: 'mu1a', dseq: 7n, infrastructure: 'web' }],
     [2n, { lease: 2n, owner: 'mu1a', dseq: 7n, infrastructure: 'db' }],
@@ -15,7 +15,7 @@ test('what lives here is asked for, what is held beside is served', () => {
     { owner: 'mu1a', dseq: 7n, revision: 1n },
     { owner: 'mu1b', dseq: 9n, revision: 2n },
   ];
-  expect(wantedBy({ keeper, manifests: { list: () => held } })).toEqual([
+  expect(wantedBy({ keeper, manifests: { inGrace: () => held } })).toEqual([
     { owner: 'mu1a', dseq: 7n, infrastructures: ['web', 'db'] },
     { owner: 'mu1b', dseq: 9n, infrastructures: [] },
   ]);

@@ -67,6 +67,26 @@ test('what its user hands over during a download counts', async () => {
   expect(second.store.held.get(1n)?.written.length).toBe(6);
 });
 
+test('what the disk has lost during the exchange is taken anew', async () => {
+  world = new World(3);
+  const [first, second] = [await world.peer('first'), await world.peer('second')];
+  first.store.give(world.manifest);
+  world.block();
+  await eventually('all', () => isWhole(second));
+  second.store.give(world.manifest, [0], ['common', 'web']);
+  await eventually('all again', () => {
+    world.block();
+    return isWhole(second);
+  });
+  expect(second.store.held.get(1n)?.written.length).toBe(2);
+  second.store.held.delete(1n);
+  await eventually('from nothing', () => {
+    world.block();
+    return isWhole(second);
+  });
+  expect(first.exchange.figures().dropped).toEqual({});
+});
+
 test('a provider whose lease has ended hands on what it holds for the grace, and asks for nothing', async () => {
   world = new World(3);
   const lease = { standing: 'closed', closedHeight: 90n } as const;
