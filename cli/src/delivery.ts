@@ -34,8 +34,8 @@ export class Delivery {
   /** by lease: what its provider has taken, though the chain may not say so yet */
   readonly #handed = new Map<bigint, Handed>();
   readonly #lackingSince = new Map<bigint, bigint>();
-  /** providers of which it was said that they get all from the others */
-  readonly #left = new Set<string>();
+  /** what was said of providers that took nothing: it is said once */
+  readonly #told = new Set<string>();
 
   constructor(session: Session, options: DeliveryOptions) {
     this.#session = session;
@@ -52,6 +52,13 @@ export class Delivery {
       else if (await this.#deliverTo(view, holder, portion)) taken.push(holder.provider);
     }
     return taken;
+  }
+
+  /** The providers that would be given something now. */
+  lacking(view: DeploymentView): string[] {
+    const state = this.#state();
+    const lacking = holdersOf(view).filter((holder) => portionFor(holder, view, state) !== undefined);
+    return lacking.map(({ provider }) => provider);
   }
 
   /** The providers that were given something, in the order of their leases. */
@@ -101,9 +108,13 @@ export class Delivery {
       ({ number, manifestRevision }) =>
         manifestRevision < BigInt(this.#options.built.head.revision) && !this.#handed.has(number),
     );
-    if (!lacks || this.#left.has(provider)) return;
-    this.#left.add(provider);
-    this.#session.output.step(`${provider} gets the manifest from the other holders`);
+    if (lacks) this.#tellOnce(`${provider} gets the manifest from the other holders`);
+  }
+
+  #tellOnce(text: string): void {
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.#session.output.step(text);
   }
 
   /** The leases that a provider holds for certain: the view is a list, and secrets go out on each of them. */
@@ -136,9 +147,8 @@ export class Delivery {
       return true;
     } catch (error) {
       // A provider that is just starting, or away: the next look tries again.
-      output.step(
-        `${holder.provider} did not take the manifest: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#tellOnce(`${holder.provider} did not take the manifest: ${reason}`);
       return false;
     }
   }

@@ -34,8 +34,12 @@ export async function handOver(
 }
 
 /** How it goes on without the user. */
-export function handoverText({ deliveredTo }: Pick<Handover, 'deliveredTo'>, dseq: bigint): string {
-  const whom = deliveredTo.length === 0 ? 'nobody lacked the manifest' : `handed over to ${deliveredTo.join(', ')}`;
+export function handoverText(
+  { deliveredTo, missing }: Pick<Handover, 'deliveredTo' | 'missing'>,
+  dseq: bigint,
+): string {
+  const nobody = missing.length === 0 ? 'its manifest needs nobody to bring it' : 'nobody has taken the manifest yet';
+  const whom = deliveredTo.length === 0 ? nobody : `handed over to ${deliveredTo.join(', ')}`;
   return `deployment ${dseq}: ${whom}; follow it with \`mucli deployment status ${dseq}\``;
 }
 

@@ -50,6 +50,7 @@ test('when the time is over he hears what would still need him, and how to go on
   const { follower, delivery } = world([viewAt(105n), viewAt(110n)], 200n);
   const late = await handOver(follower, delivery, limit);
   expect(late?.missing).toEqual(['data']);
+  expect(handoverText({ deliveredTo: [], missing: ['data'] }, 17n)).toMatch('nobody has taken the manifest yet');
   expect(() => requireWhole(late!, 17n, 10n)).toThrow(
     /after 10 blocks data cannot start without you.*mucli deployment send-manifest 17/,
   );

@@ -206,8 +206,15 @@ export async function sendManifest(session: Session, dseqText: string): Promise<
   const view = await viewDeployment(client, owner, dseq);
   const sentTo = await delivery.deliver(view);
   const rotate = deployment === undefined ? [] : await marksOf(session, deployment, view);
-  const done = sentTo.length === 0 ? 'every holder of a lease has the manifest' : `delivered to ${sentTo.join(', ')}`;
-  session.output.result({ dseq, delivered_to: sentTo, rotate }, () => [done, ...rotateText(rotate)].join('\n'));
+  const lacking = delivery.lacking(view);
+  const done = [
+    ...(sentTo.length === 0 ? [] : [`delivered to ${sentTo.join(', ')}`]),
+    ...(lacking.length === 0 ? [] : [`${lacking.join(', ')} did not take it: try again`]),
+  ];
+  if (done.length === 0) done.push('every holder of a lease has the manifest');
+  session.output.result({ dseq, delivered_to: sentTo, lacking, rotate }, () =>
+    [...done, ...rotateText(rotate)].join('\n'),
+  );
 }
 
 /** What the user chose of what a stack leaves open. @throws CliError for a price that is none */

@@ -132,7 +132,9 @@ async function leave(
     missing: built.head.workloads.map(({ infrastructure }) => infrastructure),
   };
   const facts = { owner, dseq, ...tx, revision: BigInt(built.head.revision), changes };
-  session.output.result({ ...facts, delivered_to: deliveredTo, missing }, () => handoverText({ deliveredTo }, dseq));
+  session.output.result({ ...facts, delivered_to: deliveredTo, missing }, () =>
+    handoverText({ deliveredTo, missing }, dseq),
+  );
   requireWhole({ missing }, dseq, limit.timeoutBlocks);
 }
 
