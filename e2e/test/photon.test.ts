@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { Lease } from '@mu/proto/market';
 import { describeWithDocker } from '../../provider-daemon/test/support/docker.ts';
+import { ConstantAsker } from '../../scripts/lib/constant-asker.ts';
 import { Datacenters, type Place } from '../src/datacenters.ts';
 import { must, Network } from '../src/network.ts';
 import {
@@ -125,6 +126,20 @@ describeWithDocker('a web tier and its database in two regions', () => {
     }
     expect((await during).visits).toBeGreaterThan(before.visits);
     expect((await runningLeases(client, world.user, dseq)).get('data')?.number).toBe(database.number);
+  });
+
+  test('daemons that are killed and started again drop no connection between datacenters', async () => {
+    const asker = new ConstantAsker(() => visit(endpoint).then(() => undefined));
+    for (const provider of [world.front, world.data]) {
+      await network.program(provider.name).kill();
+      const before = (await visit(endpoint)).visits;
+      await network.startProvider(provider);
+      expect((await visit(endpoint)).visits).toBeGreaterThan(before);
+    }
+    const { answered, failed, firstFailure } = await asker.end();
+    expect([failed, firstFailure]).toEqual([0, '']);
+    expect(answered).toBeGreaterThan(10);
+    expect((await runningLeases(world.client, world.user, dseq)).get('data')?.number).toBe(database.number);
   });
 
   test('the database’s datacenter is gone: another one takes over with the manifest from a peer', async () => {
