@@ -1,12 +1,16 @@
 /**
  * A standby holds a deployment's manifest for the case that its holder is gone: it is worth nothing in the same hands. So a
- * provider that has anything of a deployment does not bid for its standbys, and one that has a standby for nothing else.
+ * provider that has anything of a deployment does not bid for its standbys, and one that has a standby for nothing else; but
+ * for what is ordered again: then somebody is gone, and serving comes before standing by.
  */
 import { isStandby } from '@mu/client/stack/standby';
 import type { Lease, Order, OrderId } from '@mu/proto/market';
 import type { OrderNames } from '../leases/order-names.ts';
 import { orderIdOf, orderKey } from '../watch/order-key.ts';
 import type { BiddingState } from './bidding.ts';
+
+/** Of an order; a further one follows when its lease is lost, or is to be replaced. */
+const firstRound = 1;
 
 /** A lease or a bid of this provider's. */
 export interface OwnPlace {
@@ -20,7 +24,8 @@ export function whyApart({ id, spec }: Pick<Order, 'id' | 'spec'>, own: readonly
   const others = own.filter(({ order }) => id !== undefined && isOfSame(order, id) && orderKey(order) !== orderKey(id));
   if (others.length === 0) return undefined;
   if (isStandby(spec?.name ?? '')) return 'a standby of a deployment of which something is held here';
-  return others.some(({ infrastructure }) => isStandby(infrastructure))
+  const isAgain = id !== undefined && id.round > firstRound;
+  return !isAgain && others.some(({ infrastructure }) => isStandby(infrastructure))
     ? 'a standby of the deployment is held here'
     : undefined;
 }

@@ -30,6 +30,13 @@ test('who has anything of a deployment does not bid for its standbys, and who ha
   expect(whyApart(main, [placeOf(other)])).toBeUndefined();
 });
 
+test('what is ordered again is bid for by its standby too: it may be the only other one in the region', () => {
+  expect(whyApart(named('main', 0, { round: 2 }), [placeOf(standby)])).toBeUndefined();
+  expect(whyApart(named('main-standby-1', 2, { round: 2 }), [placeOf(main)])).toMatch(
+    'of which something is held here',
+  );
+});
+
 test('another deployment is nobody’s business, and an order is not in its own way', () => {
   expect(whyApart(elsewhere, [placeOf(main), placeOf(standby)])).toBeUndefined();
   expect(whyApart(main, [placeOf(elsewhere)])).toBeUndefined();
