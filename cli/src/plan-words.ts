@@ -12,7 +12,9 @@ export function replacementWords(
   head: Pick<ManifestHead, 'workloads'>,
 ): string[] {
   const own = infrastructure.filter(({ name }) => !isStandby(name));
-  const volumes = own.filter(({ name, persist }) => persist && hasVolumes(head, name)).map(({ name }) => volumeWords(name));
+  const volumes = own
+    .filter(({ name, persist }) => persist && hasVolumes(head, name))
+    .map(({ name }) => volumeWords(name));
   if (infrastructure.length === 1) {
     return [
       'a replacement of the provider needs you (mucli must run, or `create --watch`), a second region, or `standby: 1`',

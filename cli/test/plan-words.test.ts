@@ -44,8 +44,11 @@ test('what goes on without the user is not spoken of', () => {
 });
 
 test('a volume does not go along with what persists', () => {
-  const empty = 'main: a volume stays with its provider; a replacement begins with an empty one, replication is the application’s';
+  const empty =
+    'main: a volume stays with its provider; a replacement begins with an empty one, replication is the application’s';
   expect(wordsOf({ name: 'main', volume: true })).toContain(empty);
-  expect(wordsOf({ name: 'main', volume: true, share: 'all' }, { name: 'main-standby-1', share: 'all' })).toEqual([empty]);
+  expect(wordsOf({ name: 'main', volume: true, share: 'all' }, { name: 'main-standby-1', share: 'all' })).toEqual([
+    empty,
+  ]);
   expect(wordsOf({ name: 'main', volume: true, persist: false })).toHaveLength(1);
 });
