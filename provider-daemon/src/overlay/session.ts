@@ -35,7 +35,8 @@ export class Session implements StreamRoute, DatagramRoute {
   #batch: Buffer[] = [];
   #batchBytes = 0;
   #heard = true;
-  #heardAt: number;
+  /** Counted in ticks: a clock that is set is no silence. */
+  #quietMs = 0;
   #pings = 0n;
   #isAsked = false;
   #opened = 0;
@@ -52,7 +53,6 @@ export class Session implements StreamRoute, DatagramRoute {
       send: (id, bytes) => this.#sendDatagram(id, bytes),
       close: (id, code, text) => this.#mux.reset(id, code, text),
     });
-    this.#heardAt = options.timers.now();
     this.#stopTick = options.timers.after(secondMs, this.#tick);
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('drain', () => this.#pump());
@@ -295,10 +295,9 @@ export class Session implements StreamRoute, DatagramRoute {
     if (this.#end !== undefined) return;
     this.#stopTick = this.#options.timers.after(secondMs, this.#tick);
     this.#mux.second();
-    const now = this.#options.timers.now();
-    if (this.#heard) this.#heardAt = now;
+    this.#quietMs = this.#heard ? 0 : this.#quietMs + secondMs;
     this.#heard = false;
-    const quietMs = now - this.#heardAt;
+    const quietMs = this.#quietMs;
     if (!this.#mux.isWelcome) {
       if (quietMs >= this.#limits.helloMs) this.cut(closeCodes.silent, `no hello within ${quietMs} ms`);
     } else if (quietMs >= this.#limits.silentMs) {

@@ -20,6 +20,8 @@ export interface TunnelLimits {
   /** Between attempts: the first one, twice that, and so on. */
   readonly firstBackOffMs: number;
   readonly mostBackOffMs: number;
+  /** From one attempt to the next at least, where a stream waits or what is told of the tunnel is new. */
+  readonly leastDialMs: number;
   /** From one handshake to its renewal at least, whatever the certificates say. */
   readonly leastRenewalMs: number;
   /** For an attempt, from the first packet until the peer has said hello. */
@@ -33,7 +35,7 @@ export interface TunnelLimits {
 }
 
 export const tunnelLimits: TunnelLimits = {
-  ...{ firstBackOffMs: 500, mostBackOffMs: 60_000, leastRenewalMs: 60_000 },
+  ...{ firstBackOffMs: 500, mostBackOffMs: 60_000, leastDialMs: 1000, leastRenewalMs: 60_000 },
   ...{ dialMs: 15_000, openMs: 5000, maxWaiting: 1024, maxSessions: 4 },
 };
 

@@ -38,7 +38,11 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   readonly #waiting = new Set<Waiting>();
   readonly #closing = new AbortController();
   #stopTimer: (() => void) | undefined;
+  /** When the next attempt is planned. */
+  #dueAtMs = Number.POSITIVE_INFINITY;
   #isDialling = false;
+  /** When the latest attempt began. */
+  #dialledAtMs = Number.NEGATIVE_INFINITY;
   /** What the attempt has come to. */
   #pending: Standing | undefined;
   #failures = 0;
@@ -86,10 +90,10 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     }
   }
 
-  /** What an attempt failed for may be over: the next one is due at once, where no session is up. */
+  /** What an attempt failed for may be over: the back-off begins anew, and the next one is due, where no session is up. */
   hurry(): void {
     this.#failures = 0;
-    if (this.#current() === undefined && this.#patience() <= 0) void this.#dial();
+    this.#want();
   }
 
   /** Resolves when a session is up. @throws Error where there is none in time */
@@ -107,7 +111,9 @@ export class Tunnel implements StreamRoute, DatagramRoute {
 
   /** Caller. @returns undefined where no session is up */
   openDatagrams(far: { message(bytes: Buffer): void; closed(): void }): DatagramSession | undefined {
-    return this.#current()?.openDatagrams(far);
+    const session = this.#current();
+    if (session === undefined) this.#want();
+    return session?.openDatagrams(far);
   }
 
   /** At once, with all streams, and for good: the lease has ended, or a certificate is revoked. */
@@ -127,7 +133,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   #close(text: string): void {
     this.#end = text;
     this.#closing.abort();
-    this.#stopTimer?.();
+    this.#unplan();
     for (const one of [...this.#waiting]) one.fail(new Error(`the tunnel is down: ${text}`));
   }
 
@@ -166,14 +172,32 @@ export class Tunnel implements StreamRoute, DatagramRoute {
       const stop = this.#options.timers.after(openMs, () => one.fail(new Error(`the tunnel is down for ${openMs} ms`)));
       this.#waiting.add(one);
       signal.addEventListener('abort', abort);
+      this.#want();
     });
+  }
+
+  /** Somebody waits for a session: whatever the back-off says, the next attempt is due a second after the last one. */
+  #want(): void {
+    if (this.#end !== undefined || this.#current() !== undefined) return;
+    if (this.#isDialling || this.#patience() > 0) return;
+    const waitMs = this.#soonMs();
+    if (waitMs === 0) void this.#dial();
+    else if (this.#options.timers.now() + waitMs < this.#dueAtMs) this.#again(waitMs);
+  }
+
+  #soonMs(): number {
+    const { leastDialMs } = this.#limits;
+    const sinceMs = this.#options.timers.now() - this.#dialledAtMs;
+    // A clock that was set back must not make it longer.
+    return Math.min(leastDialMs, Math.max(0, leastDialMs - sinceMs));
   }
 
   async #dial(): Promise<void> {
     const { dial, timers } = this.#options;
     if (dial === undefined || this.#isDialling || this.#end !== undefined) return;
     this.#isDialling = true;
-    this.#stopTimer?.();
+    this.#dialledAtMs = timers.now();
+    this.#unplan();
     const late = new AbortController();
     const stop = timers.after(this.#limits.dialMs, () => late.abort(new Error('no answer in time')));
     try {
@@ -230,7 +254,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     this.#options.onUp?.();
     // Who has dialled renews.
     if (standing.isOwn) this.#again(Math.max(this.#limits.leastRenewalMs, standing.renewAtMs - timers.now()));
-    else this.#stopTimer?.();
+    else this.#unplan();
   }
 
   /** The peer replaces it, or leaves: who dials sees whether there is another. */
@@ -267,13 +291,22 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     const waitMs = backOffMs(this.#failures, { first: firstBackOffMs, most: mostBackOffMs });
     this.#failures += 1;
     const patienceMs = this.#current() === undefined ? this.#patience() : 0;
-    this.#again(Math.max(patienceMs, waitMs * (0.5 + random() / 2)));
+    const againMs = waitMs * (0.5 + random() / 2);
+    this.#again(Math.max(patienceMs, this.#waiting.size > 0 ? Math.min(againMs, this.#soonMs()) : againMs));
   }
 
   /** The next attempt; the last one that was planned counts. */
   #again(ms: number): void {
+    this.#unplan();
+    const { dial, timers } = this.#options;
+    if (dial === undefined) return;
+    this.#dueAtMs = timers.now() + ms;
+    this.#stopTimer = timers.after(ms, () => void this.#dial());
+  }
+
+  #unplan(): void {
     this.#stopTimer?.();
-    if (this.#options.dial !== undefined) this.#stopTimer = this.#options.timers.after(ms, () => void this.#dial());
+    this.#dueAtMs = Number.POSITIVE_INFINITY;
   }
 
   #log(text: string): void {

@@ -273,6 +273,17 @@ describe('the session', () => {
     expect(caller.ends[0]?.text).toMatch(/nothing came for 4\d000 ms/);
   });
 
+  it('takes a clock that is set for no silence, and no clock for a sign of life', async () => {
+    const { caller, callee, timers } = await sessions(await echo());
+    timers.set(3_600_000);
+    timers.advance(2000);
+    expect([caller.ends, callee.ends]).toEqual([[], []]);
+    callee.socket.removeAllListeners('data');
+    timers.set(-7_200_000);
+    for (let second = 0; second < 45; second += 1) timers.advance(1000);
+    expect(caller.ends[0]?.text).toMatch(/nothing came for 4\d000 ms/);
+  });
+
   it('waits for a hello for ten seconds', () => {
     const timers = new ManualTimers();
     const [near] = duplexPair();

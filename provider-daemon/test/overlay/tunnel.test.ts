@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { InstanceRoute } from '../../src/network/instance-route.ts';
 import { closeCodes } from '../../src/overlay/frames.ts';
 import { Tunnel } from '../../src/overlay/tunnel.ts';
-import type { AdmittedSocket } from '../../src/overlay/tunnel-options.ts';
+import { type AdmittedSocket, tunnelLimits } from '../../src/overlay/tunnel-options.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { ManualTimers } from './support/manual-timers.ts';
 import { instance, undo, undoAll } from './support/sessions.ts';
@@ -14,6 +14,7 @@ afterEach(undoAll);
 
 const never = new AbortController().signal;
 const hourMs = 3_600_000;
+const { firstBackOffMs, leastDialMs, mostBackOffMs } = tunnelLimits;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 interface World {
@@ -24,6 +25,8 @@ interface World {
   readonly dials: AdmittedSocket[];
   /** From now on dialling fails with these words. */
   refuse: string | undefined;
+  /** With each attempt. */
+  onDial?: () => void;
 }
 
 /** The caller dials; certificates hold for a day from then on. */
@@ -34,8 +37,9 @@ async function world(serve: Parameters<typeof instance>[0] = (socket) => socket.
   const limits = { pingMs: 1000 * hourMs, silentMs: 1000 * hourMs };
   const common = { timers, limits, random: () => 1, log: (line: string) => log.push(line) };
   const callee = new Tunnel({ ...common, name: 'callee', role: 'callee', streams });
-  const state: Pick<World, 'refuse'> = { refuse: undefined };
+  const state: Pick<World, 'refuse' | 'onDial'> = { refuse: undefined };
   const dial = async (): Promise<AdmittedSocket> => {
+    state.onDial?.();
     if (state.refuse !== undefined) throw new Error(state.refuse);
     const [near, far] = duplexPair();
     const times = { chain: [], renewAtMs: timers.now() + 12 * hourMs, notAfterMs: timers.now() + 24 * hourMs };
@@ -174,6 +178,78 @@ describe('a tunnel', () => {
   });
 });
 
+describe('whoever has not been reached for long', () => {
+  /** The peer has been away for so long that the next attempt is a minute away. */
+  async function away(): Promise<{ world: World; failed: () => number }> {
+    const world = await up();
+    world.refuse = 'connection refused';
+    world.dials[0]!.socket.destroy();
+    await eventually('the break', () => !world.caller.isUp);
+    let tried = 0;
+    world.onDial = () => {
+      tried += 1;
+    };
+    for (let waitMs = firstBackOffMs; waitMs < 2 * mostBackOffMs; waitMs *= 2) {
+      world.timers.advance(waitMs);
+      await turn();
+    }
+    world.timers.advance(2 * leastDialMs);
+    await turn();
+    tried = 0;
+    return { world, failed: () => tried };
+  }
+
+  it('is dialled at once when a stream waits, and again each second as long as it does', async () => {
+    const { world, failed } = await away();
+    const waiting = ask(world.caller, 'at last');
+    await turn();
+    expect(failed()).toBe(1);
+    // However many wait, and however often they ask.
+    const left = new AbortController();
+    const more = Array.from({ length: 20 }, () => world.caller.whenUp(left.signal).catch(() => 'left'));
+    world.timers.advance(leastDialMs - 1);
+    await turn();
+    expect(failed()).toBe(1);
+    world.timers.advance(1);
+    await turn();
+    expect(failed()).toBe(2);
+    world.refuse = undefined;
+    world.timers.advance(leastDialMs);
+    expect(await waiting).toBe('at last');
+    expect(await Promise.all(more)).toEqual(Array.from({ length: 20 }, () => undefined));
+  });
+
+  it('is dialled for datagrams too, which do not wait', async () => {
+    const { world, failed } = await away();
+    for (let at = 0; at < 5; at += 1) {
+      expect(world.caller.openDatagrams({ message: () => {}, closed: () => {} })).toBeUndefined();
+      await turn();
+    }
+    expect(failed()).toBe(1);
+  });
+
+  it('is dialled at once when something new is known of it, and the back-off begins anew', async () => {
+    const { world, failed } = await away();
+    world.caller.hurry();
+    await turn();
+    expect(failed()).toBe(1);
+    world.timers.advance(firstBackOffMs);
+    await turn();
+    expect(failed()).toBe(2);
+  });
+
+  it('is not dialled any more once it is over, whoever asks', async () => {
+    const { world, failed } = await away();
+    world.caller.cut(closeCodes.lease_ended, 'over');
+    world.caller.hurry();
+    await expect(world.caller.open(never)).rejects.toThrow(/over/);
+    expect(world.caller.openDatagrams({ message: () => {}, closed: () => {} })).toBeUndefined();
+    world.timers.advance(hourMs);
+    await turn();
+    expect(failed()).toBe(0);
+  });
+});
+
 describe('the end', () => {
   it('of the lease cuts all at once, and for good', async () => {
     const { caller, callee, timers, dials } = await up();
@@ -249,7 +325,7 @@ describe('the end', () => {
     expect(dials.caller).toBeGreaterThan(tried);
   });
 
-  it('cuts the sessions whose peer may not go on, and dials at once when it is told to', async () => {
+  it('cuts the sessions whose peer may not go on, and dials soon', async () => {
     const { caller, callee, timers, dials } = await up();
     const stream = await caller.open(never);
     const broken = once(stream, 'error');
@@ -258,13 +334,18 @@ describe('the end', () => {
     caller.review(() => ({ code: closeCodes.revoked, text: 'the node is gone' }));
     await broken;
     await eventually('the cut', () => !callee.isUp);
+    timers.advance(firstBackOffMs - 1);
     caller.hurry();
+    await turn();
+    // Not more than one attempt a second, whatever is told.
+    expect(dials).toHaveLength(1);
+    timers.advance(1);
     await eventually('the next one', () => caller.isUp && callee.isUp);
     expect(dials).toHaveLength(2);
     caller.hurry();
+    timers.advance(leastDialMs);
     await turn();
     expect(dials).toHaveLength(2);
-    expect(timers.now()).toBe(new ManualTimers().now());
   });
 
   it('counts over all its sessions, and never less than before', async () => {

@@ -15,6 +15,12 @@ export class ManualTimers implements Timers {
     };
   };
 
+  /** Somebody sets the clock: what waits waits as long as it would have. */
+  set(byMs: number): void {
+    this.#now += byMs;
+    this.#due = this.#due.map((one) => Object.assign(one, { at: one.at + byMs }));
+  }
+
   /** Runs what becomes due, in order. */
   advance(ms: number): void {
     const end = this.#now + ms;
