@@ -5,6 +5,7 @@ import { reach } from '../faults/fault-points.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { GatewayClaims } from '../gateway/gateway-claims.ts';
 import { UnderWay } from '../gateway/upstreams.ts';
+import type { InstanceRoute } from '../network/instance-route.ts';
 import { closeCodes } from '../overlay/frames.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../workloads/driver.ts';
@@ -16,7 +17,7 @@ import { LeaseHosts, type LeaseHostsOptions } from './lease-hosts.ts';
 import { LeaseLinks } from './lease-links.ts';
 import { LeaseRoutes } from './lease-routes.ts';
 import { LeaseWays, type LeaseWaysOptions, type RouteOf } from './lease-ways.ts';
-import type { ServedLinks, ServedView } from './links.ts';
+import type { ServedLinks, ServedNeighbour, ServedView } from './links.ts';
 import {
   drainMs,
   type LeaseTotals,
@@ -114,8 +115,12 @@ export class DataPlane implements Plane {
   async link(lease: string, links: ServedLinks): Promise<void> {
     const known = this.#leases.get(lease)?.links;
     // What is to be cut does not wait for a function that starts.
-    if (known !== undefined && !known.isClosed) known.set(links);
-    else await this.#inTurn(lease, async () => this.#leases.get(lease)?.links.set(links));
+    try {
+      if (known !== undefined && !known.isClosed) known.set(links);
+      else await this.#inTurn(lease, async () => this.#leases.get(lease)?.links.set(links));
+    } finally {
+      this.#lookAround();
+    }
   }
 
   async view(view: ServedView): Promise<void> {
@@ -135,18 +140,28 @@ export class DataPlane implements Plane {
   }
 
   withdraw(lease: string): Promise<void> {
-    this.#leases.get(lease)?.links.close();
+    this.#cutLinks(lease);
     return this.#inTurn(lease, async () => {
       const serving = this.#leases.get(lease);
       if (serving === undefined) return;
       for (const { label } of serving.gateways) this.#claims.release(lease, label);
       this.#hosts?.drop(lease);
-      serving.links.close();
+      this.#cutLinks(lease);
       await serving.ways.close();
       await serving.functions.stop();
       this.#options.totals.add(lease, this.#usedBy(lease, serving));
       this.#leases.delete(lease);
     });
+  }
+
+  /** And what other leases have opened to its workloads. */
+  #cutLinks(lease: string): void {
+    this.#leases.get(lease)?.links.close();
+    this.#lookAround();
+  }
+
+  #lookAround(): void {
+    for (const { links } of this.#leases.values()) links.lookAround();
   }
 
   async served(): Promise<string[]> {
@@ -188,12 +203,19 @@ export class DataPlane implements Plane {
   #servingOf(lease: string): Serving {
     const serving = this.#leases.get(lease) ?? this.#begin(lease);
     this.#leases.set(lease, serving);
+    serving.links.begin();
     return serving;
   }
 
   #begin(lease: string): Serving {
     const routes = new LeaseRoutes();
+    const neighbour = (of: ServedNeighbour): InstanceRoute | undefined => {
+      const other = this.#leases.get(of.lease);
+      const offer = other?.links.offerTo(of);
+      return offer && other?.routes.of(offer.service, offer.port);
+    };
     const links = new LeaseLinks({
+      lease,
       book: this.#book,
       tally: this.#tunnels,
       tunnel: {
@@ -201,7 +223,7 @@ export class DataPlane implements Plane {
         view: () => this.#view,
         instances: (service, port) => routes.of(service, port),
       },
-      neighbour: (of) => this.#leases.get(of.lease)?.routes.of(of.service, of.port),
+      neighbour,
     });
     const routeOf: RouteOf = (to) =>
       'far' in to ? new FarRoute(() => links.waysTo(to.far, to.caller)) : routes.of(to.service, to.port);

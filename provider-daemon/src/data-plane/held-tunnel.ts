@@ -89,6 +89,11 @@ export class HeldTunnel implements StreamRoute, DatagramRoute, KnownTunnel {
     return this.#tunnel.isUp;
   }
 
+  /** The workload here that calls; undefined for a callee. */
+  get caller(): string | undefined {
+    return this.#wish.role === 'caller' ? this.#wish.own.workload : undefined;
+  }
+
   /** Whom it leads to, for a caller; undefined for a callee. */
   get far(): FarName | undefined {
     const { role, peer, connection } = this.#wish;

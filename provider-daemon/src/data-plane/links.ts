@@ -30,6 +30,8 @@ export interface ServedFacts {
     readonly provider: string;
     readonly infrastructure: string;
     readonly standing: 'active' | 'out_of_funds' | 'broken' | 'closed';
+    /** Its provider confirms that the workloads run: whoever waits for them tries again. */
+    readonly isRunning: boolean;
   }[];
 }
 
@@ -60,13 +62,23 @@ export interface ServedTunnel {
   readonly facts: ServedFacts;
 }
 
-/** A callee that another lease of this machine serves. */
+/** A callee that another lease of this machine serves; where it answers, and whom, is that lease's to say (`ServedOffer`). */
 export interface ServedNeighbour {
   readonly far: FarName;
-  /** The other lease, and the workload and port there. */
+  readonly protocol: ContainerPort['protocol'];
+  /** The other lease. */
   readonly lease: string;
+  /** Who calls. */
+  readonly caller: WorkloadName;
+}
+
+/** A workload of a lease that others of this machine may call: as its manifest says, as with the peer of a tunnel. */
+export interface ServedOffer {
+  readonly far: FarName;
+  readonly protocol: ContainerPort['protocol'];
   readonly service: string;
   readonly port: number;
+  readonly callers: readonly WorkloadName[];
 }
 
 /** All links of one lease. */
@@ -74,6 +86,8 @@ export interface ServedLinks {
   /** A caller tries those of one far name in this order. */
   readonly tunnels: readonly ServedTunnel[];
   readonly neighbours: readonly ServedNeighbour[];
+  /** Absent: no lease of this machine may call. */
+  readonly offers?: readonly ServedOffer[];
 }
 
 /** The newest proved height, and when it was proved, in milliseconds since 1970. */

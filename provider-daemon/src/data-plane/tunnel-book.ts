@@ -1,13 +1,19 @@
 /** All tunnels of this machine by their labels: what the listener knows when a peer names one. */
 import type { Socket } from 'node:net';
-import { createServer, type Server } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { acceptTunnel } from '../overlay/endpoint.ts';
 import { listenOptions } from '../overlay/tls.ts';
 import type { HeldTunnel } from './held-tunnel.ts';
 
+interface Holder {
+  /** Its number, as text. */
+  readonly lease: string;
+  readonly tunnel: HeldTunnel;
+}
+
 export class TunnelBook {
-  /** By label, the newest last: two leases have the same for a while, when one replaces the other at the same node. */
-  readonly #tunnels = new Map<string, readonly HeldTunnel[]>();
+  /** By label, the newest lease's last: two have the same for a while, when one replaces the other at the same node. */
+  readonly #tunnels = new Map<string, readonly Holder[]>();
   readonly #server: Server;
   #refused = 0;
 
@@ -20,17 +26,10 @@ export class TunnelBook {
       this.#refused += 1;
     });
     this.#server.on('secureConnection', (socket) => {
-      acceptTunnel(socket, (label) => this.#newest(label)).then(
-        ({ label, ...admitted }) => {
-          const tunnel = this.#newest(label);
-          if (tunnel === undefined) admitted.socket.destroy();
-          else tunnel.accept(admitted);
-        },
-        (error: Error) => {
-          this.#refused += 1;
-          log(`a peer that dials is refused: ${error.message}`);
-        },
-      );
+      this.#accept(socket).catch((error: Error) => {
+        this.#refused += 1;
+        log(`a peer that dials is refused: ${error.message}`);
+      });
     });
   }
 
@@ -44,18 +43,32 @@ export class TunnelBook {
     this.#server.emit('connection', socket);
   };
 
-  /** Who dials the label from now on is this one's. */
-  add(label: string, tunnel: HeldTunnel): void {
-    this.#tunnels.set(label, [...(this.#tunnels.get(label) ?? []), tunnel]);
+  /** Who dials the label is this one's from now on, where no newer lease has it. @param lease its number, as text */
+  add(label: string, lease: string, tunnel: HeldTunnel): void {
+    const holders = [...(this.#tunnels.get(label) ?? []), { lease, tunnel }];
+    this.#tunnels.set(
+      label,
+      holders.sort((a, b) => byNumber(a.lease, b.lease)),
+    );
   }
 
   remove(label: string, tunnel: HeldTunnel): void {
-    const left = (this.#tunnels.get(label) ?? []).filter((one) => one !== tunnel);
+    const left = (this.#tunnels.get(label) ?? []).filter((one) => one.tunnel !== tunnel);
     if (left.length === 0) this.#tunnels.delete(label);
     else this.#tunnels.set(label, left);
   }
 
   #newest(label: string): HeldTunnel | undefined {
-    return this.#tunnels.get(label)?.at(-1);
+    return this.#tunnels.get(label)?.at(-1)?.tunnel;
+  }
+
+  async #accept(socket: TLSSocket): Promise<void> {
+    const { label, ...admitted } = await acceptTunnel(socket, (one) => this.#newest(one));
+    const tunnel = this.#newest(label);
+    if (tunnel === undefined) admitted.socket.destroy();
+    else tunnel.accept(admitted);
   }
 }
+
+/** Decimals without leading zeros. */
+const byNumber = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : Number(a > b));

@@ -8,7 +8,7 @@ import type { WorkloadFailure } from '../workloads/driver.ts';
 export const maxMessageBytes = 16 * 1024 * 1024;
 
 /** Changes whenever a message does: programs of different versions do not talk past each other. */
-export const wireVersion = 4;
+export const wireVersion = 5;
 
 export interface Request {
   readonly id: number;

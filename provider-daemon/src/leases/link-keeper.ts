@@ -133,8 +133,8 @@ export class LinkKeeper {
         ...{ role, service: own.workload, connection },
         peer: `${peer.provider}/${peer.nodeId} ${peer.infrastructure}/${peer.workload}`,
       })),
-      ...neighbours.map(({ far, lease: other, service }) => ({
-        ...{ role: 'caller' as const, service, connection: far, peer: `lease ${other}` },
+      ...neighbours.map(({ far, lease: other, caller }) => ({
+        ...{ role: 'caller' as const, service: caller.workload, connection: far, peer: `lease ${other}` },
       })),
     ];
   }

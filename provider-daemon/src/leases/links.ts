@@ -10,6 +10,7 @@ import {
   type ServedFacts,
   type ServedLinks,
   type ServedNeighbour,
+  type ServedOffer,
   type ServedTunnel,
 } from '../data-plane/links.ts';
 import type { NodeName } from '../identity/certificates.ts';
@@ -44,6 +45,7 @@ export interface WishedTunnel extends Omit<ServedTunnel, 'credentials'> {
 export interface WishedLinks {
   readonly tunnels: readonly WishedTunnel[];
   readonly neighbours: readonly ServedNeighbour[];
+  readonly offers: readonly ServedOffer[];
   /** Tunnels beyond `maxTunnels`, which are not among them. */
   readonly leftOut: number;
 }
@@ -65,7 +67,7 @@ interface Ranked {
 export function wishedLinks(question: LinkQuestion): WishedLinks {
   const { place, plan, deployment } = question;
   const own = deployment.participants.find(({ lease }) => lease === place.lease);
-  if (own !== undefined && !holds(own)) return { tunnels: [], neighbours: [], leftOut: 0 };
+  if (own !== undefined && !holds(own)) return { tunnels: [], neighbours: [], offers: [], leftOut: 0 };
   const ranked = waysOf(plan).flatMap((ways) => rankedTunnels(ways, question));
   // Whatever is left out, each connection keeps the peers that it would try first.
   const sorted = ranked.sort((a, b) => a.rank - b.rank).map(({ tunnel }) => tunnel);
@@ -73,13 +75,14 @@ export function wishedLinks(question: LinkQuestion): WishedLinks {
   return {
     tunnels: tunnels.slice(0, maxTunnels),
     neighbours: neighboursOf(question),
+    offers: offersOf(question),
     leftOut: Math.max(0, tunnels.length - maxTunnels),
   };
 }
 
 /** With credentials, by label; a tunnel for which there are none is left out. */
 export function servedLinks(
-  { tunnels, neighbours }: WishedLinks,
+  { tunnels, neighbours, offers }: WishedLinks,
   credentials: ReadonlyMap<string, TunnelCredentials>,
 ): ServedLinks {
   return {
@@ -88,6 +91,7 @@ export function servedLinks(
       return found === undefined ? [] : [{ ...tunnel, credentials: found }];
     }),
     neighbours,
+    offers,
   };
 }
 
@@ -173,7 +177,7 @@ function factsOf(peer: PeerProvider, node: NodeFact, { participants }: LinkQuest
     },
     leases: participants
       .filter(({ provider }) => provider === peer.provider)
-      .map(({ provider, infrastructure, standing }) => ({ provider, infrastructure, standing })),
+      .map(({ provider, infrastructure, standing, isRunning }) => ({ provider, infrastructure, standing, isRunning })),
   };
 }
 
@@ -183,15 +187,28 @@ const heightsOf = ({ validFromHeight, validToHeight }: Pick<NodeFact, 'validFrom
 });
 
 /** Leases of this provider's that answer a call. */
-function neighboursOf({ plan, deployment, node }: LinkQuestion): ServedNeighbour[] {
-  const all = plan.farCalls.flatMap(({ callee, connection, port, infrastructures }) =>
+function neighboursOf({ place, plan, deployment, node }: LinkQuestion): ServedNeighbour[] {
+  return plan.farCalls.flatMap(({ caller, callee, connection, protocol, infrastructures }) =>
     infrastructures
       .flatMap((infrastructure) => holdersOf(deployment, infrastructure))
       .filter(({ provider }) => provider === node.provider)
       .sort(inOrder)
-      .map(({ lease }) => ({ far: farName(callee, connection), lease: `${lease}`, service: callee, port })),
+      .map(({ lease }) => ({
+        ...{ far: farName(callee, connection), protocol, lease: `${lease}` },
+        caller: { infrastructure: place.infrastructure, workload: caller },
+      })),
   );
-  return [...new Map(all.map((one) => [`${one.far} ${one.lease}`, one])).values()];
+}
+
+/** What leases of this provider's may call here. */
+function offersOf({ plan, deployment, node }: LinkQuestion): ServedOffer[] {
+  return plan.farOffers.flatMap(({ callee, connection, port, protocol, callers }) => {
+    const own = callers.filter(({ infrastructure }) =>
+      holdersOf(deployment, infrastructure).some(({ provider }) => provider === node.provider),
+    );
+    if (own.length === 0) return [];
+    return [{ far: farName(callee, connection), protocol, service: callee, port, callers: own }];
+  });
 }
 
 /** Leases of an infrastructure that live, whosever they are. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { KnownPairs } from '../../src/data-plane/known-pairs.ts';
-import type { ServedTunnel } from '../../src/data-plane/links.ts';
+import type { ServedNeighbour, ServedOffer, ServedTunnel } from '../../src/data-plane/links.ts';
 import { dialTunnel } from '../../src/overlay/endpoint.ts';
 import { tunnelLimits } from '../../src/overlay/tunnel-options.ts';
 import { eventually } from '../network/support/eventually.ts';
@@ -343,6 +343,8 @@ describe('two leases of one infrastructure at the same node', () => {
     expect(await ask(relayPort, 'the older one')).toBe('the older one');
     await callee.plane.link('2', { tunnels: [], neighbours: [] });
     await eventually('the cut', () => isDown(made.caller));
+    // That the older one has the tunnel again, after the newer one had it, is no reason to lead to it.
+    await callee.plane.link('2', { tunnels: [atDb], neighbours: [] });
     timers.advance(firstBackOffMs);
     expect(await ask(relayPort, '?')).toBe('the newer one');
     await callee.plane.link('2', { tunnels: [atDb], neighbours: [] });
@@ -361,8 +363,12 @@ describe('a neighbour', () => {
     await plane.serve({ ...leaseOf('2'), workloads: ready });
     await plane.serve(leaseOf('1', [farRelay(relayPort)]));
     await expect(ask(relayPort, 'not yet')).rejects.toThrow(/ECONNRESET/);
-    const neighbours = [{ far: 'db/main', lease: '2', service: 'db', port }];
+    const caller = { infrastructure: 'web-infra', workload: 'web' };
+    const neighbours: ServedNeighbour[] = [{ far: 'db/main', protocol: 'tcp', lease: '2', caller }];
+    const offer: ServedOffer = { far: 'db/main', protocol: 'tcp', service: 'db', port, callers: [caller] };
     await plane.link('1', { tunnels: [], neighbours });
+    await expect(ask(relayPort, 'by whom?')).rejects.toThrow(/ECONNRESET/);
+    await plane.link('2', { tunnels: [], neighbours: [], offers: [offer] });
     expect(await ask(relayPort, 'next door')).toBe('next door');
     const [kept, cut] = [await talking(relayPort), await talking(relayPort)];
     await plane.link('1', { tunnels: [], neighbours: [...neighbours] });
@@ -372,8 +378,35 @@ describe('a neighbour', () => {
     await plane.link('1', { tunnels: [], neighbours: [] });
     expect(await over).toBe('reset');
     await plane.link('1', { tunnels: [], neighbours });
+    const last = end(await talking(relayPort));
     await plane.withdraw('2');
+    expect(await last).toBe('reset');
     await expect(ask(relayPort, 'anybody?')).rejects.toThrow(/ECONNRESET/);
+    // It was stopped for a while, or is another revision, whose port is another one.
+    const other = await instance((socket) => socket.end('the other port'));
+    await plane.serve({ ...leaseOf('2'), workloads: ready });
+    await plane.link('2', { tunnels: [], neighbours: [], offers: [{ ...offer, port: other }] });
+    expect(await ask(relayPort, '?')).toBe('the other port');
     expect(await plane.totals()).toEqual([]);
+  });
+
+  it.each<[string, Partial<ServedOffer>]>([
+    ['workload', { callers: [{ infrastructure: 'web-infra', workload: 'worker' }] }],
+    ['infrastructure', { callers: [{ infrastructure: 'other-infra', workload: 'web' }] }],
+    ['protocol', { protocol: 'udp' }],
+    ['connection', { far: 'db/admin' }],
+  ])('is left when its manifest declares it for another %s', async (_what, change) => {
+    const { plane } = await node({});
+    const [port, relayPort] = [await instance((socket) => socket.pipe(socket)), await freePort()];
+    const caller = { infrastructure: 'web-infra', workload: 'web' };
+    const offer: ServedOffer = { far: 'db/main', protocol: 'tcp', service: 'db', port, callers: [caller] };
+    await plane.serve({ ...leaseOf('2'), workloads: ready });
+    await plane.serve(leaseOf('1', [farRelay(relayPort)]));
+    await plane.link('1', { tunnels: [], neighbours: [{ far: 'db/main', protocol: 'tcp', lease: '2', caller }] });
+    await plane.link('2', { tunnels: [], neighbours: [], offers: [offer] });
+    const over = end(await talking(relayPort));
+    await plane.link('2', { tunnels: [], neighbours: [], offers: [{ ...offer, ...change }] });
+    expect(await over).toBe('reset');
+    await expect(ask(relayPort, 'still?')).rejects.toThrow(/ECONNRESET/);
   });
 });

@@ -4,6 +4,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ServedLinks } from '../../src/data-plane/links.ts';
 import type { Plane, PlaneFigures } from '../../src/data-plane/plane.ts';
 import { PlaneClient, PlaneGone } from '../../src/data-plane/plane-client.ts';
 import { maxWaitingLines, PlaneServer } from '../../src/data-plane/plane-server.ts';
@@ -41,7 +42,11 @@ const figures: PlaneFigures = {
   tunnels: { up: 1, down: 2, streams: 3, opened: 4, failed: 5, receivedBytes: 6, sentBytes: 7, refusedPeers: 8 },
   sandboxes: 8,
 };
-const links = { tunnels: [], neighbours: [{ far: 'db/main', lease: '2', service: 'db', port: 5432 }] };
+const caller = { infrastructure: 'web-infra', workload: 'web' };
+const links: ServedLinks = {
+  ...{ tunnels: [], neighbours: [{ far: 'db/main', protocol: 'tcp', lease: '2', caller }] },
+  offers: [{ far: 'web/http', protocol: 'tcp', service: 'web', port: 80, callers: [caller] }],
+};
 const lease = { lease: '1', deployment: 'o/1', functions: [], gateways: [], workloads: [], relays: [], names: [] };
 
 beforeEach(async () => {

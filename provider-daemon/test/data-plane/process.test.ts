@@ -1,7 +1,8 @@
 /** The data plane as the daemon starts it: a process of its own, with real sandboxes. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,8 +13,10 @@ import { PlaneClient } from '../../src/data-plane/plane-client.ts';
 import { type PlaneSettings, planeFiles } from '../../src/data-plane/settings.ts';
 import { PlaneSupervisor } from '../../src/data-plane/supervisor.ts';
 import { listenAtPath } from '../../src/network/listen.ts';
+import { eventually } from '../network/support/eventually.ts';
 import { echo } from '../workloads/modules.ts';
 import { allowSeconds } from '../workloads/patience.ts';
+import { parties, tunnelsOf } from './support/linked-planes.ts';
 
 allowSeconds(120);
 
@@ -145,6 +148,36 @@ test('killed, it is started again, serves what it served, and no request is coun
   expect(again).toBe(told);
   expect(await call('three')).toBe('three');
   expect(await requests()).toBe(told + 1n);
+});
+
+test('tunnels are dialled at private addresses as far as its settings say', async () => {
+  const peer = createServer((socket) => {
+    dialled += 1;
+    socket.destroy();
+  });
+  let dialled = 0;
+  peer.listen(0, '127.0.0.1');
+  await once(peer, 'listening');
+  const { atWeb } = tunnelsOf(await parties(), 5432);
+  const dial = { host: '127.0.0.1', port: (peer.address() as AddressInfo).port };
+  const log = (): string => readFileSync(join(settings.folder, planeFiles.log), 'utf8');
+  const linked = async (): Promise<void> => {
+    await supervisor.serve({ ...served(), functions: [], gateways: [] });
+    await supervisor.link('7', { tunnels: [{ ...atWeb, dial }], neighbours: [] });
+  };
+  const refusal = '127.0.0.1 is a private address';
+  await linked();
+  await eventually('the call', () => dialled > 0);
+  expect(log()).not.toContain(refusal);
+  await supervisor.leave();
+  const { host } = settings;
+  supervisor = await start({ ...settings, host: { ...host, allowPrivatePeers: false } });
+  const before = dialled;
+  await linked();
+  await eventually('the refusal', () => log().includes(refusal));
+  expect(dialled).toBe(before);
+  await supervisor.withdraw('7');
+  await new Promise((resolve) => peer.close(resolve));
 });
 
 test('with other settings the running one ends first, its counts on the disk', async () => {

@@ -4,6 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ServedLinks } from '../../src/data-plane/links.ts';
 import type { ServedLease } from '../../src/data-plane/plane.ts';
 import { type PlaneSettings, planeFiles, settingsDigest } from '../../src/data-plane/settings.ts';
 import { PlaneSupervisor } from '../../src/data-plane/supervisor.ts';
@@ -91,7 +92,8 @@ test('one that dies while it is told again what to serve is replaced once', asyn
 test('the next one is told the view of the chain and all links again, and none of a lease that is over', async () => {
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const supervisor = await PlaneSupervisor.start({ settings, onLog: () => {}, log: log as never });
-  const links = { tunnels: [], neighbours: [{ far: 'db/main', lease: '8', service: 'db', port: 5432 }] };
+  const caller = { infrastructure: 'web-infra', workload: 'web' };
+  const links: ServedLinks = { tunnels: [], neighbours: [{ far: 'db/main', protocol: 'tcp', lease: '8', caller }] };
   const view = { height: '100', verifiedAtMs: 1000 };
   expect(supervisor.host).toEqual({ host: '', port: 2 });
   for (const one of ['7', '8']) {

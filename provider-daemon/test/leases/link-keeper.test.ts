@@ -141,8 +141,19 @@ describe('an end is told with the next block, without any event:', () => {
     await start(1n);
     end();
     await block();
-    expect(linked.get('1')).toEqual({ tunnels: [], neighbours: [] });
+    expect(linked.get('1')).toEqual({ tunnels: [], neighbours: [], offers: [] });
   });
+});
+
+test('that the peer’s workloads run now is told: whoever waits for them need not wait for its turn', async () => {
+  const [mine, there] = standing.participants as [Participant, Participant];
+  participants.set(7n, [mine, { ...there, isRunning: false }]);
+  await start(1n);
+  heard = [];
+  participants.set(7n, standing.participants);
+  await block();
+  expect(heard).toEqual(['view 51 at 510', 'link 1: mu1there']);
+  expect(linked.get('1')?.tunnels.map(({ facts }) => facts.leases[0]?.isRunning)).toEqual([true]);
 });
 
 test('a provider is asked about once a block, however many deployments it serves', async () => {

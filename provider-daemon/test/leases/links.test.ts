@@ -57,7 +57,7 @@ test('a caller’s tunnel has both ends, where to dial, and what the chain says 
       facts: {
         roots: [{ certificate: 'AQID', validFromHeight: '1', validToHeight: '90' }],
         node: { publicKey: `${'A'.repeat(43)}=`, validFromHeight: '1', validToHeight: '0', removedHeight: '0' },
-        leases: [{ provider: 'mu1there', infrastructure: 'back', standing: 'out_of_funds' }],
+        leases: [{ provider: 'mu1there', infrastructure: 'back', standing: 'out_of_funds', isRunning: true }],
       },
     },
   ]);
@@ -141,7 +141,7 @@ describe('peers', () => {
   });
 });
 
-test('this provider’s own leases are neighbours of a caller, and need nothing at a callee', () => {
+test('this provider’s own leases are neighbours of a caller, and are offered what the callee’s manifest declares', () => {
   const two = headOf({ front: [workload('web'), workload('job')], back: [workload('db', tcp('sql', 5432))] });
   const participants = [
     mine,
@@ -150,19 +150,25 @@ test('this provider’s own leases are neighbours of a caller, and need nothing 
     participant(4n, 'mu1here', 'front'),
   ];
   const calling = wishedLinks(question({ head: two }, participants));
-  const db = { far: 'db/sql', service: 'db', port: 5432 };
+  const from = (name: string) => ({ infrastructure: 'front', workload: name });
+  const db = { far: 'db/sql', protocol: 'tcp' };
   expect(calling.neighbours).toEqual([
-    { ...db, lease: '3' },
-    { ...db, lease: '2' },
+    { ...db, lease: '3', caller: from('web') },
+    { ...db, lease: '2', caller: from('web') },
+    { ...db, lease: '3', caller: from('job') },
+    { ...db, lease: '2', caller: from('job') },
   ]);
   const called = wishedLinks(question({ head: two, at: 'back' }, participants, providerOf('mu1here')));
-  expect([calling.tunnels, called.tunnels, called.neighbours]).toEqual([[], [], []]);
+  expect([calling.tunnels, called.tunnels, called.neighbours, calling.offers]).toEqual([[], [], [], []]);
+  expect(called.offers).toEqual([{ ...db, service: 'db', port: 5432, callers: [from('web'), from('job')] }]);
+  const elsewhere = [participant(2n, 'mu1here', 'back'), participant(4n, 'mu1there', 'front')];
+  expect(wishedLinks(question({ head: two, at: 'back' }, elsewhere, providerOf('mu1there'))).offers).toEqual([]);
 });
 
 test('a lease that is over on the chain is linked with nobody', () => {
   const over = { ...mine, standing: 'closed' as const };
   const wished = wishedLinks(question({}, [over, participant(2n, 'mu1a', 'back')], providerOf('mu1a')));
-  expect(wished).toEqual({ tunnels: [], neighbours: [], leftOut: 0 });
+  expect(wished).toEqual({ tunnels: [], neighbours: [], offers: [], leftOut: 0 });
 });
 
 test('beyond the bound each connection keeps the peers that it would try first', () => {

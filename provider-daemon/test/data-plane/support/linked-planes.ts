@@ -68,7 +68,7 @@ export function servedFacts({ roots, node: of, leases }: AdmissionFacts): Served
     ...(of === undefined
       ? {}
       : { node: { publicKey: base64(of.publicKey), removedHeight: of.removedHeight.toString(), ...heights(of) } }),
-    leases,
+    leases: leases.map((lease) => ({ ...lease, isRunning: true })),
   };
 }
 
@@ -80,8 +80,9 @@ export interface Parties {
   readonly ofDb: TunnelCredentials;
 }
 
-export async function parties(timers = new ManualTimers()): Promise<Parties> {
-  const around = counted(timers.now());
+/** @param agedMs the certificates were issued so long ago */
+export async function parties(timers = new ManualTimers(), agedMs = 0): Promise<Parties> {
+  const around = counted(timers.now() - agedMs);
   const [web, db] = [await makeProvider('mu1web0000000000', around), await makeProvider('mu1db00000000000', around)];
   return {
     ...{ timers, web, db },
@@ -141,21 +142,27 @@ export interface WorldOptions {
   /** Who knows where the other one listens; the caller alone unless told otherwise. */
   readonly dialer?: 'caller' | 'callee';
   readonly serve?: (socket: Socket) => void;
+  /** The certificates were issued so long ago. */
+  readonly agedMs?: number;
+  /** Between the two of them. @param port of the one that is dialled @returns the port at which it is reached */
+  readonly between?: (port: number) => Promise<number>;
   readonly caller?: Partial<TunnelSurroundings>;
   readonly callee?: Partial<TunnelSurroundings>;
 }
 
 export async function world(options: WorldOptions = {}): Promise<World> {
   const { protocol = 'tcp', dialer = 'caller', serve = (socket: Socket) => void socket.pipe(socket) } = options;
-  const made = await parties();
+  const made = await parties(new ManualTimers(), options.agedMs);
   const { timers } = made;
   const [caller, callee] = [await node({ timers, ...options.caller }), await node({ timers, ...options.callee })];
   const port = protocol === 'tcp' ? await instance(serve) : await udpInstance();
   const relayPort = await freePort();
   const tunnels = tunnelsOf(made, port);
-  const dial = (to: Node, is: boolean) => (is ? { dial: to.listener.at } : {});
-  const atWeb = { ...tunnels.atWeb, protocol, ...dial(callee, dialer === 'caller') };
-  const atDb = { ...tunnels.atDb, protocol, ...dial(caller, dialer === 'callee') };
+  const dialled = dialer === 'caller' ? callee : caller;
+  const { port: own } = dialled.listener.at;
+  const dial = { host: '127.0.0.1', port: (await options.between?.(own)) ?? own };
+  const atWeb = { ...tunnels.atWeb, protocol, ...(dialer === 'caller' ? { dial } : {}) };
+  const atDb = { ...tunnels.atDb, protocol, ...(dialer === 'callee' ? { dial } : {}) };
   await serveDb(callee, atDb, timers);
   await caller.plane.serve(leaseOf('1', [farRelay(relayPort, protocol)]));
   await caller.plane.view(viewOf(timers));
