@@ -1,6 +1,7 @@
 /** What is served on this machine: functions, the gateway's doors, ways between workloads, and what all of them count. */
 
 import type { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { reach } from '../faults/fault-points.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { GatewayClaims } from '../gateway/gateway-claims.ts';
@@ -33,6 +34,9 @@ import { RelayTally } from './relay-tally.ts';
 import type { Totals } from './totals.ts';
 import { TunnelBook } from './tunnel-book.ts';
 import { TunnelTally } from './tunnel-tally.ts';
+
+/** With thousands of tunnels a look at all of them takes seconds: whatever else is served goes on after so long. */
+const lookMs = 5;
 
 interface Serving {
   readonly functions: FunctionSet;
@@ -125,7 +129,15 @@ export class DataPlane implements Plane {
 
   async view(view: ServedView): Promise<void> {
     this.#view = view;
-    for (const { links } of this.#leases.values()) links.look();
+    let sinceMs = performance.now();
+    for (const { links } of [...this.#leases.values()]) {
+      for (const tunnel of links.tunnels()) {
+        tunnel.look();
+        if (performance.now() - sinceMs < lookMs) continue;
+        await turn();
+        sinceMs = performance.now();
+      }
+    }
   }
 
   /** Takes a connection whose client wants a tunnel. */

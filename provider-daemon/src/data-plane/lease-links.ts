@@ -64,9 +64,9 @@ export class LeaseLinks {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** The chain has been looked at again. */
-  look(): void {
-    for (const tunnel of this.#tunnels.values()) tunnel.look();
+  /** Those that stand now. */
+  tunnels(): readonly HeldTunnel[] {
+    return [...this.#tunnels.values()];
   }
 
   /** Other leases, or what they offer, have changed: connections to those that are not to be called any more are cut. */

@@ -81,7 +81,10 @@ export class PlaneSupervisor implements Plane {
     const before = this.#wished.has(lease.lease) ? undefined : this.#links.get(lease.lease);
     if (before !== undefined) delete before.toldTo;
     this.#wished.set(lease.lease, lease);
-    await this.#linkAgain(client, lease.lease);
+    // It is served, whatever comes of its links: they are told again with the next change, or by the next data plane.
+    await this.#linkAgain(client, lease.lease).catch((error: Error) =>
+      this.#options.log.error({ lease: lease.lease, reason: error.message }, 'a lease cannot be linked now'),
+    );
   }
 
   async place(lease: string, workloads: readonly ServedWorkload[]): Promise<void> {

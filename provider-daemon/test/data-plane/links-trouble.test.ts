@@ -1,12 +1,19 @@
 /** Tunnels between two data planes in bad times: peers that move, networks that part, a chain that is away for long. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { KnownPairs } from '../../src/data-plane/known-pairs.ts';
 import type { ServedTunnel } from '../../src/data-plane/links.ts';
 import { backdatedMs } from '../../src/identity/certificates.ts';
 import { tunnelLifetimeMs } from '../../src/overlay/certificates.ts';
 import { sessionLimits } from '../../src/overlay/session-options.ts';
 import { tunnelLimits } from '../../src/overlay/tunnel-options.ts';
+import { type CallableWorkload, type FunctionSpec, WorkloadError } from '../../src/workloads/driver.ts';
+import { NullDriver } from '../../src/workloads/null-driver.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { credentials, endOf, makeProvider } from '../overlay/support/providers.ts';
 import { instance, undo, undoAll } from '../overlay/support/sessions.ts';
@@ -15,6 +22,7 @@ import { allowSeconds } from '../workloads/patience.ts';
 import {
   ask,
   end,
+  leaseOf,
   type Node,
   node,
   serveDb,
@@ -26,7 +34,7 @@ import {
   world,
 } from './support/linked-planes.ts';
 
-allowSeconds(120);
+allowSeconds(300);
 afterEach(undoAll);
 
 const minuteMs = 60_000;
@@ -183,6 +191,85 @@ describe('while the chain is away for long', () => {
     await again(24 * 60 + 1);
     await eventually('the word', has(made.caller.log, 'not admitted (view_too_old): the chain was last verified 1441'));
     expect([await isDown(made.caller), await isDown(made.callee)]).toEqual([true, true]);
+  });
+});
+
+describe('a lease that could not be withdrawn', () => {
+  /** Its workloads cannot be stopped at the first attempt. */
+  class Stubborn extends NullDriver {
+    #isWilling = false;
+
+    override async start(spec: FunctionSpec): Promise<CallableWorkload> {
+      const workload = await super.start(spec);
+      const stop = workload.stop.bind(workload);
+      workload.stop = async () => {
+        if (this.#isWilling) return stop();
+        this.#isWilling = true;
+        throw new WorkloadError('failed', 'it does not stop');
+      };
+      return workload;
+    }
+  }
+
+  it('is cut, and is linked again when it is served again', async () => {
+    const made = await up();
+    await made.caller.end();
+    const web = await node({ timers: made.timers }, 0, new Stubborn());
+    await web.plane.view(viewOf(made.timers));
+    const file = join(mkdtempSync(join(tmpdir(), 'mu-links-')), 'module.wasm');
+    undo.push(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, 'a module');
+    const sha256 = createHash('sha256').update('a module').digest('hex');
+    const lease = {
+      ...leaseOf('1'),
+      functions: [{ service: 'f', file, sha256, memoryBytes: 65_536, timeoutMs: 1000, env: {} }],
+    };
+    await web.plane.serve(lease);
+    const links = { tunnels: [made.atWeb], neighbours: [] };
+    await web.plane.link('1', links);
+    await eventually('the tunnel', () => isUp(web));
+    await expect(web.plane.withdraw('1')).rejects.toThrow('it does not stop');
+    await web.plane.link('1', links);
+    expect((await web.plane.figures()).tunnels).toMatchObject({ up: 0, down: 0 });
+    await web.plane.serve(lease);
+    await web.plane.link('1', links);
+    await eventually('the tunnel again', () => isUp(web));
+  });
+});
+
+describe('many tunnels', () => {
+  it('are looked at with each block, and whatever else is served goes on meanwhile', async () => {
+    const made = await up();
+    const { caller, atWeb, timers } = made;
+    let looks = 0;
+    const busyMs = 6;
+    const known = {
+      has: () => true,
+      add() {
+        looks += 1;
+        for (const until = performance.now() + busyMs; performance.now() < until; );
+      },
+    };
+    await caller.end();
+    const busy = await node({ timers, known: known as unknown as KnownPairs });
+    await busy.plane.view(viewOf(timers));
+    const leases = ['1', '4', '5'];
+    for (const lease of leases) {
+      await busy.plane.serve(leaseOf(lease));
+      await busy.plane.link(lease, { tunnels: [atWeb], neighbours: [] });
+      await eventually('the tunnel', async () => (await busy.plane.figures()).tunnels.up > leases.indexOf(lease));
+    }
+    looks = 0;
+    const seen: number[] = [];
+    const look = (): void => {
+      seen.push(looks);
+      if (looks < leases.length) setImmediate(look);
+    };
+    setImmediate(look);
+    await busy.plane.view(viewOf(timers, 101));
+    expect(looks).toBe(leases.length);
+    expect(seen).toContain(1);
+    expect(seen).toContain(2);
   });
 });
 

@@ -22,7 +22,7 @@ const connections = new Set<Socket>();
 let served: string[];
 /** What else was told, in its order. */
 let told: unknown[];
-let next: 'answer' | 'die';
+let next: 'answer' | 'die' | 'refuse links';
 
 const server = () =>
   createServer((socket) => {
@@ -46,6 +46,10 @@ const server = () =>
           gateway: { host: '', port: 1 },
           host: { host: '', port: 2 },
         };
+        if (method === 'link' && next === 'refuse links') {
+          socket.write(encode({ id, error: { message: 'no certificate' } }));
+          continue;
+        }
         socket.write(encode({ id, result: method === 'hello' ? greeting : method === 'served' ? served : null }));
       }
     });
@@ -141,5 +145,16 @@ test('links that were told before their lease was served are told to the data pl
     ['link', '8', links],
     ['link', '8', links],
   ]);
+  await supervisor.leave();
+});
+
+test('a lease whose links are refused is served all the same, and that is said', async () => {
+  const said: unknown[] = [];
+  const log = { info: () => {}, warn: () => {}, error: (about: unknown) => said.push(about) };
+  const supervisor = await PlaneSupervisor.start({ settings, onLog: () => {}, log: log as never });
+  next = 'refuse links';
+  await expect(supervisor.link('7', { tunnels: [], neighbours: [] })).rejects.toThrow('no certificate');
+  await supervisor.serve(lease);
+  expect([served, said]).toEqual([['7'], [{ lease: '7', reason: 'no certificate' }]]);
   await supervisor.leave();
 });

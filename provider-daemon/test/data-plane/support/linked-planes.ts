@@ -16,6 +16,7 @@ import { Gateway } from '../../../src/gateway/gateway.ts';
 import type { AdmissionFacts } from '../../../src/overlay/admission.ts';
 import type { TunnelCredentials, TunnelName } from '../../../src/overlay/certificates.ts';
 import { tunnelLabel } from '../../../src/overlay/tls.ts';
+import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../../../src/workloads/driver.ts';
 import { NullDriver } from '../../../src/workloads/null-driver.ts';
 import { ManualTimers } from '../../overlay/support/manual-timers.ts';
 import { credentials, endOf, factsOf, makeProvider, type TestProvider } from '../../overlay/support/providers.ts';
@@ -30,12 +31,16 @@ export interface Node {
   end(): Promise<void>;
 }
 
-export async function node(more: Partial<TunnelSurroundings>, port = 0): Promise<Node> {
+export async function node(
+  more: Partial<TunnelSurroundings>,
+  port = 0,
+  driver: WorkloadDriver<FunctionSpec, CallableWorkload> = new NullDriver(),
+): Promise<Node> {
   const folder = mkdtempSync(join(tmpdir(), 'mu-links-'));
   const totals = new Totals(join(folder, 'totals'));
   const log: string[] = [];
   const plane = new DataPlane({
-    ...{ driver: new NullDriver(), gateway: new Gateway(), totals, ways: { upstreams: [] } },
+    ...{ driver, gateway: new Gateway(), totals, ways: { upstreams: [] } },
     tunnels: tunnelSurroundings({ random: () => 1, allowPrivatePeers: true, log: (line) => log.push(line), ...more }),
   });
   const listener = await HostListener.listen({
