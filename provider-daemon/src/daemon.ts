@@ -181,7 +181,7 @@ async function build(config: ProviderConfig, of: Foundation): Promise<Parts> {
     random,
     onRunnable: (record) => keeper.manifest(record),
   });
-  const participants = new Participants(views.settled, around.now);
+  const participants = new Participants(views);
   const links = linkKeeper(of, plane, participants);
   const runner = new LeaseRunner({
     plane,

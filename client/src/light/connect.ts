@@ -5,6 +5,7 @@ import { concatBytes, fromBase64, fromUtf8 } from '@mu/lib/bytes';
 import type { ChainClient } from '../chain/chain-client.ts';
 import { LightError } from './errors.ts';
 import { FileTrustedStore } from './file-store.ts';
+import { nanosOf } from './light-block.ts';
 import { LightClient } from './light-client.ts';
 import { RpcSource } from './rpc-source.ts';
 import { parseTrustedHash, type TrustRoot } from './trust-root.ts';
@@ -83,6 +84,16 @@ export interface ProvedViews {
   readonly newest: ChainClient;
   /** as of the newest proved block, at once; its height says so */
   readonly settled: ChainClient;
+  /** What `settled` shows now. @throws LightError where nothing new enough is proved */
+  seen(): Promise<SeenBlock>;
+}
+
+/** How far the chain is seen. */
+export interface SeenBlock {
+  /** The last block whose state is proved. */
+  readonly height: bigint;
+  /** Of the block that proves it, in milliseconds since 1970. */
+  readonly timeMs: number;
 }
 
 /** Views that can also be held at one block. */
@@ -116,7 +127,12 @@ export async function openProvedViews(connection: LightConnection): Promise<Pinn
       height: async () => Number((await store.latest()).header.height) - behind,
     });
   };
-  return { newest: view('newest'), settled: view('settled'), pinned };
+  const settled = new VerifiedStore({ ...options, freshness: 'settled' });
+  const seen = async (): Promise<SeenBlock> => {
+    const { header } = await settled.latest();
+    return { height: header.height - 1n, timeMs: Number(nanosOf(header.time) / 1_000_000n) };
+  };
+  return { newest: view('newest'), settled: view('settled'), pinned, seen };
 }
 
 function rootOf({ genesisHash, height, hash }: TrustSettings, rpcUrl: string): TrustRoot {

@@ -5,6 +5,7 @@
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { unlessMissing } from '@mu/client/chain/errors';
 import { allItems, pageFrom } from '@mu/client/chain/pages';
+import type { ProvedViews } from '@mu/client/light/connect';
 import { type Lease, LeaseState, ManifestState } from '@mu/proto/market';
 import { OrderNames } from './order-names.ts';
 
@@ -65,7 +66,7 @@ export interface PeerProvider {
   readonly nodes: ReadonlyMap<string, NodeFact>;
 }
 
-/** The newest height that is proved, and when it was. */
+/** The newest height that is proved, and the time of the block that proves it, in milliseconds since 1970. */
 export interface ChainView {
   readonly chainId: string;
   readonly height: bigint;
@@ -85,19 +86,18 @@ export function holds({ standing }: Pick<Participant, 'standing'>): boolean {
 export class Participants {
   readonly #client: ChainClient;
   readonly #names: OrderNames;
-  readonly #now: () => number;
+  readonly #seen: ProvedViews['seen'];
 
-  /** @param client a proved view that answers at once; @param now milliseconds since 1970 */
-  constructor(client: ChainClient, now: () => number) {
-    this.#client = client;
-    this.#names = new OrderNames(client);
-    this.#now = now;
+  constructor({ settled, seen }: Pick<ProvedViews, 'settled' | 'seen'>) {
+    this.#client = settled;
+    this.#names = new OrderNames(settled);
+    this.#seen = seen;
   }
 
   /** @throws where the chain cannot be asked, or shows nothing new enough */
   async view(): Promise<ChainView> {
-    const height = BigInt(await this.#client.height());
-    return { chainId: this.#client.chainId, height, verifiedAtMs: this.#now() };
+    const { height, timeMs } = await this.#seen();
+    return { chainId: this.#client.chainId, height, verifiedAtMs: timeMs };
   }
 
   /** Undefined where there is no such deployment. */

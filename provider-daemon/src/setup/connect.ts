@@ -34,7 +34,8 @@ export async function openViews(config: ProviderConfig, client: ChainClient, log
   const { trust, chain, node } = config;
   if (trust.node) {
     log.warn({ rpc: chain.rpcUrl }, 'the chain is not verified: the node is believed (trust.node)');
-    return { newest: client, settled: client };
+    const seen = async () => ({ height: BigInt(await client.height()), timeMs: Date.now() });
+    return { newest: client, settled: client, seen };
   }
   if (!hasRoot(trust)) {
     throw new Error(

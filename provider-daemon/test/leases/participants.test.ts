@@ -37,7 +37,6 @@ beforeEach(() => {
   listedNodes = [];
   const client = {
     chainId: 'mu-1',
-    height: async () => 41,
     deployment: {
       deployment: async ({ dseq }: { dseq: bigint }) =>
         dseq === 1n
@@ -71,7 +70,10 @@ beforeEach(() => {
       }),
     },
   };
-  participants = new Participants(client as unknown as ChainClient, () => 1_000);
+  participants = new Participants({
+    settled: client as unknown as ChainClient,
+    seen: async () => ({ height: 41n, timeMs: 1_000 }),
+  });
 });
 
 test('those that live and the last that were closed, as their records say', async () => {
