@@ -341,6 +341,9 @@ test('the two views of a node: what it did newest, and what is proved at once', 
     expect(await views.settled.balance(rich, 'umu')).toBe(coins);
     expect(await views.settled.supply('umu')).toBe(supply);
     expect(await views.settled.height()).toBeLessThan(await client.height());
+    const { height, timeMs } = await views.seen();
+    const prover = await client.comet.block(Number(height) + 1);
+    expect(timeMs).toBe(Math.floor(prover.block.header.time.getTime()));
     await expect(views.settled.market.lease({ number: 1n })).rejects.toMatchObject({
       name: 'ChainError',
       notFound: true,
