@@ -82,6 +82,8 @@ interface Entry {
   readonly place: LeasePlace;
   /** on the chain: nothing is started, confirmed or counted for it any more */
   isOver: boolean;
+  /** the revision that is being started */
+  applying?: bigint | undefined;
   /** effects run one after the other */
   turn: Promise<void>;
   /** what could not be carried out, to be tried again with the next block */
@@ -98,10 +100,13 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    const { client, journal, manifests, serveGraceBlocks: graceBlocks, log } = options;
-    const endOf = (lease: bigint) => this.#endOf(lease);
-    const serves = (of: { readonly owner: string; readonly dseq: bigint }) => this.#serves(of);
-    this.#ends = new ManifestEnds({ client, journal, manifests, graceBlocks, serves, endOf, log });
+    const { client, provider, journal, manifests, serveGraceBlocks: graceBlocks, log } = options;
+    this.#ends = new ManifestEnds({
+      ...{ client, provider, journal, manifests, graceBlocks, log },
+      endOf: (lease) => this.#endOf(lease),
+      serves: (of) => this.#of(of).length > 0,
+      inUse: (of) => this.#of(of).flatMap(({ life, applying }) => [...revisionsOf(life.work), applying ?? 0n]),
+    });
   }
 
   leases(): Lease[] {
@@ -151,7 +156,7 @@ export class LeaseKeeper {
    * while hundreds of leases come at once those that stand are confirmed.
    */
   deployment(owner: string, dseq: bigint): void {
-    if (!this.#serves({ owner, dseq })) return;
+    if (this.#of({ owner, dseq }).length === 0) return;
     const at = this.#nextLook;
     this.#nextLook = (at + 1) % maxLooks;
     this.#looks[at] = (this.#looks[at] as Promise<void>).then(() => this.#takeSealed(owner, dseq));
@@ -248,15 +253,16 @@ export class LeaseKeeper {
     return isLive(lease) ? undefined : { lease };
   }
 
-  /** Whether a lease of the deployment lives here. */
-  #serves({ owner, dseq }: { readonly owner: string; readonly dseq: bigint }): boolean {
-    return [...this.#entries.values()].some(({ place }) => place.owner === owner && place.dseq === dseq);
+  /** Leases of a deployment that live here. */
+  #of({ owner, dseq }: { readonly owner: string; readonly dseq: bigint }): Entry[] {
+    return [...this.#entries.values()].filter(({ place }) => place.owner === owner && place.dseq === dseq);
   }
 
   /** Waits until what is under way has ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#looks);
     await Promise.all([...this.#entries.values()].map(({ turn }) => turn));
+    await this.#ends.settled();
   }
 
   #play(entry: Entry, event: LeaseEvent): readonly LeaseEffect[] {
@@ -310,6 +316,7 @@ export class LeaseKeeper {
   async #start(entry: Entry, revision: bigint): Promise<void> {
     const { runner, journal, log } = this.#options;
     const { lease, owner, dseq } = entry.place;
+    entry.applying = revision;
     try {
       reach('lease.starting');
       const endpoints = await runner.start(entry.place, entry.life.lease, { revision, height: this.#height });
@@ -319,12 +326,16 @@ export class LeaseKeeper {
       log.info({ lease: lease.toString(), revision: revision.toString(), endpoints }, 'workloads run');
       if (entry.isOver) return;
       this.#play(entry, { type: 'started', revision, endpoints });
+      entry.applying = undefined;
+      this.#ends.outdated(entry.place);
       // After a restart what ran runs first; a newer manifest that has come since is an update.
       this.#startHeld(entry);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.error({ lease: lease.toString(), reason }, 'workloads cannot be started');
       this.#play(entry, { type: 'start-failed', revision, reason, isAway: isAway(error) });
+    } finally {
+      entry.applying = undefined;
     }
   }
 
@@ -425,6 +436,14 @@ function endpointsOf(work: Work): readonly string[] {
 function servedRevision(work: Work): bigint {
   if (work.at === 'updating') return work.running.revision;
   return work.at === 'running' || (work.at === 'starting' && work.endpoints.length > 0) ? work.revision : 0n;
+}
+
+/** What runs, and what is to run when it can. */
+function revisionsOf(work: Work): readonly bigint[] {
+  if (work.at === 'waiting') return [];
+  if (work.at === 'updating') return [work.revision, work.running.revision];
+  const isRefused = work.at === 'running' && work.refused?.retryAt !== undefined;
+  return isRefused ? [work.revision, work.refused?.revision ?? 0n] : [work.revision];
 }
 
 function confirmationOf({ lease, work }: LeaseLife): Confirmation {

@@ -52,6 +52,7 @@ let fails: boolean;
 let starting: Promise<void>;
 let engineIsAway: boolean;
 let diskIsFull: boolean;
+let diskIsBroken: boolean;
 /** what stands sealed on the chain, and of which deployments it was asked for */
 let sealed: ManifestRecord | Error | Promise<undefined> | undefined;
 let asked: bigint[];
@@ -70,6 +71,7 @@ beforeEach(() => {
   starting = Promise.resolve();
   engineIsAway = false;
   diskIsFull = false;
+  diskIsBroken = false;
   sealed = undefined;
   asked = [];
   ticked = [];
@@ -81,6 +83,10 @@ beforeEach(() => {
         if (found === undefined) return Promise.reject(new ChainError('no such lease', { code: 38, notFound: true }));
         return Promise.resolve({ lease: found });
       },
+      leases: (of: { provider: string; owner: string; dseq: bigint }) =>
+        Promise.resolve({
+          leases: onChain.filter((one) => one.provider === of.provider && one.order?.dseq === of.dseq),
+        }),
     },
     deployment: {
       deployment({ dseq }: { dseq: bigint }) {
@@ -124,6 +130,7 @@ beforeEach(() => {
   const manifests = {
     list: () => held,
     remove(one: ManifestRecord) {
+      if (diskIsBroken) throw new Error('EIO');
       held = held.filter((other) => other !== one);
     },
     keepUntil(one: ManifestRecord, eraseAt: bigint | undefined) {
@@ -363,6 +370,135 @@ test('a manifest of which nothing was started goes with its deployment, whatever
   deployed = [2n];
   await keeper.sweep();
   expect(held.map(({ dseq }) => dseq)).toEqual([2n]);
+});
+
+test('one of which nothing was started goes as its last lease here has ended while the daemon was away', async () => {
+  held = [record(1n), record(2n), record(3n), record(4n)];
+  deployed = [1n, 2n, 3n, 4n];
+  onChain = [
+    ended(1n, CloseReason.CLOSE_REASON_NOT_CONFIRMED, LeaseState.LEASE_STATE_BROKEN),
+    ended(2n, CloseReason.CLOSE_REASON_BY_USER),
+    ended(3n, CloseReason.CLOSE_REASON_NOT_CONFIRMED, LeaseState.LEASE_STATE_BROKEN),
+    // Of which the watch has not told yet.
+    lease(5n, { order: { owner: 'mu1owner', dseq: 3n, infrastructure: 0, round: 2 } }),
+    lease(4n, { provider: 'mu1other', state: LeaseState.LEASE_STATE_BROKEN }),
+  ];
+  await keeper.sweep();
+  expect(held.map(({ dseq, eraseAt }) => [dseq, eraseAt])).toEqual([
+    [2n, 108n],
+    [3n, undefined],
+    [4n, undefined],
+  ]);
+});
+
+test('a delivery that came whole when its lease had ended is found out, one for a lease of the next block is not', async () => {
+  deployed = [1n, 2n];
+  await keeper.lease(lease(1n));
+  await keeper.lease(ended(1n, CloseReason.CLOSE_REASON_NOT_CONFIRMED, LeaseState.LEASE_STATE_BROKEN));
+  await settle();
+  onChain = [ended(1n, CloseReason.CLOSE_REASON_NOT_CONFIRMED, LeaseState.LEASE_STATE_BROKEN)];
+  held = [record(1n)];
+  await keeper.height(40n);
+  await settle();
+  expect(held).toEqual([record(1n)]);
+  held = [record(1n), record(2n)];
+  onChain.push(ended(2n, CloseReason.CLOSE_REASON_NOT_CONFIRMED, LeaseState.LEASE_STATE_BROKEN));
+  await keeper.height(59n);
+  await settle();
+  expect(held).toHaveLength(2);
+  await keeper.height(60n);
+  await settle();
+  expect(held).toEqual([record(2n)]);
+});
+
+describe('old revisions', () => {
+  const of = (revision: bigint, infrastructures = ['main']): ManifestRecord => ({
+    ...record(1n),
+    ...{ revision, infrastructures },
+  });
+  const revisions = (): bigint[] => held.map(({ revision }) => revision);
+  const comes = async (one: ManifestRecord): Promise<void> => {
+    held = [...held, one];
+    keeper.manifest(one);
+    await settle();
+  };
+
+  it('go when nothing here runs them and the newest two are others', async () => {
+    held = [of(1n), { ...record(2n) }];
+    await keeper.lease(lease(1n));
+    await settle();
+    await comes(of(2n));
+    expect(revisions()).toEqual([1n, 1n, 2n]);
+    await comes(of(3n));
+    expect(held.map(({ dseq, revision }) => [dseq, revision])).toEqual([
+      [2n, 1n],
+      [1n, 2n],
+      [1n, 3n],
+    ]);
+  });
+
+  it('stay while they run: updates that do not come up erase nothing but one another', async () => {
+    held = [of(1n)];
+    await keeper.lease(lease(1n));
+    await settle();
+    starting = Promise.reject(new Error('it does not come up'));
+    starting.catch(() => undefined);
+    for (const revision of [2n, 3n, 4n]) await comes(of(revision));
+    await keeper.height(20n);
+    await settle();
+    expect(revisions()).toEqual([1n, 3n, 4n]);
+    starting = Promise.resolve();
+    await comes(of(5n));
+    expect(revisions()).toEqual([4n, 5n]);
+  });
+
+  it('stay while they are being started, and while another lease of the deployment runs them', async () => {
+    held = [of(1n)];
+    await keeper.lease(lease(1n));
+    await settle();
+    await keeper.lease(lease(2n, { order: { owner: 'mu1owner', dseq: 1n, infrastructure: 1, round: 1 } }));
+    await settle();
+    started = [{ lease: 2n, owner: 'mu1owner', dseq: 1n, revision: 1n, endpoints: [] }];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    starting = promise;
+    held = [of(1n), of(2n), of(3n), of(4n)];
+    keeper.manifest(of(4n));
+    await keeper.height(20n);
+    expect(revisions()).toEqual([1n, 3n, 4n]);
+    resolve();
+    await settle();
+    expect(revisions()).toEqual([1n, 3n, 4n]);
+    started = [];
+    await keeper.lease(
+      lease(2n, {
+        order: { owner: 'mu1owner', dseq: 1n, infrastructure: 1, round: 1 },
+        ...{ state: LeaseState.LEASE_STATE_CLOSED, closedHeight: 30n },
+      }),
+    );
+    await settle();
+    expect(revisions()).toEqual([3n, 4n]);
+  });
+
+  it('go after a restart, once it is known what ran', async () => {
+    held = [of(1n), of(2n), of(3n), of(4n), of(5n)];
+    started = [{ lease: 7n, owner: 'mu1owner', dseq: 1n, revision: 2n, endpoints: [] }];
+    onChain = [lease(7n, { order: { owner: 'mu1owner', dseq: 1n, infrastructure: 1, round: 1 } })];
+    await keeper.sweep();
+    expect(revisions()).toEqual([2n, 4n, 5n]);
+  });
+
+  it('one that cannot be erased is tried again with the next block', async () => {
+    held = [of(1n), of(2n), of(3n)];
+    diskIsBroken = true;
+    await keeper.lease(lease(1n));
+    await settle();
+    expect(revisions()).toEqual([1n, 2n, 3n]);
+    expect(keeper.status(1n)).toMatchObject({ work: 'running', revision: 3n });
+    diskIsBroken = false;
+    await keeper.height(20n);
+    await settle();
+    expect(revisions()).toEqual([2n, 3n]);
+  });
 });
 
 test('a manifest that is sealed on the chain starts a lease that waits, and an update is looked at again', async () => {
