@@ -26,9 +26,13 @@ export class BodyReader {
 
   /** The same, in one piece. */
   async exactly(length: number): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
-    for await (const part of this.chunks(length)) parts.push(part);
-    return new Uint8Array(Buffer.concat(parts));
+    const whole = new Uint8Array(length);
+    let at = 0;
+    for await (const part of this.chunks(length)) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
   }
 
   /** SHA-256 of the whole body. @throws Refusal `incomplete` when it goes on */

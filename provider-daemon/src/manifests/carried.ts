@@ -28,7 +28,7 @@ export interface Carried {
   verify(piece: number, sent: CarriedPiece): boolean;
   /** Writes a verified piece. @throws the system's error, where the disk is full for one */
   write(piece: number, bytes: Uint8Array): Promise<void>;
-  /** Keeps keys that came from a peer. @returns false for one that opens nothing: none is kept then */
+  /** Keeps keys that came from a peer. @returns false for one that opens nothing: none is kept then. @throws where the disk takes them not */
   addKeys(keys: ReadonlyMap<string, Uint8Array>): Promise<boolean>;
 }
 

@@ -135,7 +135,8 @@ export class HeldManifest implements Carried {
   }
 
   async addKeys(keys: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
-    if (this.#isGone || !this.#open(keys)) return false;
+    if (this.#isGone) throw new Error('the manifest is not held any more');
+    if (!this.#open(keys)) return false;
     this.mergeKeys(keys);
     this.#options.onChange(this);
     return true;

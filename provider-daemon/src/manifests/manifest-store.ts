@@ -3,7 +3,7 @@
  * is what makes it count. Head and keys are there whole or not at all; files may come piece by piece, from the user or from
  * peers, and `infrastructures` of the entry says what can be started. What is right is never replaced: it may be in use.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ManifestError } from '@mu/client/manifest/errors';
@@ -31,6 +31,8 @@ export type { ManifestStoreOptions, StoredManifest } from './store-options.ts';
 
 /** Files that are checked at the same time. */
 const maxChecks = 4;
+/** Of a folder in which something has appeared while it was emptied; each waits 0.1 s longer. */
+const eraseRetries = 3;
 /** Of the turn in which room is looked for and taken. */
 const roomTurn = '';
 
@@ -111,15 +113,21 @@ export class ManifestStore implements CarriedManifests {
     });
   }
 
-  /** Forgets a manifest and erases its files. */
+  /** Forgets a manifest and erases its files. @throws the system's error; then what is left is still listed, to be tried again */
   remove(key: ManifestKey): void {
     const record = this.#index.get(key);
     if (record === undefined) return;
     this.#index.delete(key);
     this.#open.get(record.folder)?.leave();
     this.#open.delete(record.folder);
+    try {
+      this.#erase(record.folder);
+    } catch (error) {
+      // Nothing is started from what is left.
+      this.#index.put(key, { ...record, infrastructures: [] });
+      throw error;
+    }
     this.#grace.forget(key);
-    this.#erase(record.folder);
   }
 
   /** Keeps a manifest for its peers after the last lease here, up to a height; undefined: as long as it is wanted. */
@@ -285,8 +293,11 @@ export class ManifestStore implements CarriedManifests {
     return new ManifestFolder(join(this.#folder, folder));
   }
 
+  /** A piece that is being written meanwhile finds no folder: none appears in it while it goes. */
   #erase(name: string): void {
-    rmSync(join(this.#folder, name), { recursive: true, force: true });
+    const [path, erased] = [join(this.#folder, name), join(this.#folder, `${name}.erased`)];
+    if (existsSync(path)) renameSync(path, erased);
+    for (const one of [path, erased]) rmSync(one, { recursive: true, force: true, maxRetries: eraseRetries });
   }
 }
 

@@ -5,8 +5,9 @@
  *     the first message: head, section keys, and which files follow (`encodeDelivery` of @mu/client/manifest/bundle)
  *     these files, in the order of the head, each of the size that the head says
  *
- * and nothing else. What does not come with it comes from peers, or with another delivery. The first message is checked whole before a byte of a file is taken, so that nobody can make us store
- * what the chain does not name; the files are checked by their Merkle roots. What is refused leaves nothing behind.
+ * and nothing else. What does not come with it comes from peers, or with another delivery. The first message is checked whole
+ * before a byte of a file is taken, so that nobody can make us store what the chain does not name; the files are checked by
+ * their Merkle roots. What is refused leaves nothing behind.
  */
 import { decodeDelivery, maxDeliveryBytes } from '@mu/client/manifest/bundle';
 import { ManifestError } from '@mu/client/manifest/errors';

@@ -59,7 +59,9 @@ export class Dialler {
     );
     if (room <= 0) return;
     const nowMs = options.timers.now();
-    const list = (await this.#participants(exchange)).filter(
+    const participants = await this.#participants(exchange);
+    backOff.keepOnly(new Set([...participants, ...exchange.links.map(({ provider }) => provider)]));
+    const list = participants.filter(
       (provider) =>
         backOff.may(provider, nowMs) &&
         !underWay.has(provider) &&
@@ -127,9 +129,16 @@ export class Dialler {
       throw new Error(`not admitted (${answer.reason}): ${answer.text}`);
     }
     const { role, notAfterMs } = answer;
-    await hellos(connection, exchange, timers, () =>
-      exchange.add({ provider, chain, role, notAfterMs, isDialled: true, connection }),
-    );
+    const { signal } = this.#closing;
+    const abort = (): void => connection.close('closing');
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await hellos(connection, exchange, timers, () =>
+        exchange.add({ provider, chain, role, notAfterMs, isDialled: true, connection }),
+      );
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
   }
 
   #admitted(facts: FactsOfPeer, chain: readonly Uint8Array[], provider: string) {

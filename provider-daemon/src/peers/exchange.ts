@@ -13,7 +13,7 @@ import type { ExchangeOptions, PeerDropReason, TakenFrom } from './exchange-opti
 import { HeadTransfer } from './head-transfer.ts';
 import { KeyTransfer } from './key-transfer.ts';
 import { type PeerLimits, peerLimits } from './limits.ts';
-import { type AdmittedPeer, isReplacedBy, keepEarly, type Link, linkTo, whyOver } from './link.ts';
+import { type AdmittedPeer, isReplacedBy, isWithinBounds, keepEarly, type Link, linkTo, whyOver } from './link.ts';
 import { type ArrivedPiece, PieceTraffic, type WithoutTime } from './piece-traffic.ts';
 import { missingKeys } from './section-keys.ts';
 
@@ -85,7 +85,10 @@ export class Exchange {
     return this.#links.get(provider);
   }
 
-  /** Takes up what the disk has: in the beginning, and where its user has handed over what no peer gave. */
+  /**
+   * Takes up what the disk has: in the beginning, where its user has handed over what no peer gave, and where what was here
+   * has been erased since.
+   */
   async load(): Promise<void> {
     if (this.#isLoading || this.#isClosed) return;
     this.#isLoading = true;
@@ -187,6 +190,7 @@ export class Exchange {
       if (this.#traffic.isWriting && carried === known) return;
       this.#carried = undefined;
       this.#machine = undefined;
+      this.#isTaken = false;
       for (const { connection } of this.links) connection.close('the manifest has changed on the disk');
     }
     if (carried !== undefined && this.#carried === undefined) this.#begin(carried);
@@ -250,7 +254,9 @@ export class Exchange {
   }
 
   #swarmMessage(link: Link, message: SwarmMessage): void {
-    if (!link.isIntroduced) {
+    // What the machine does not hear of it does not count either.
+    if (!isWithinBounds(link, this.#options.timers.now())) this.drop(link, 'flood', true);
+    else if (!link.isIntroduced) {
       if (!keepEarly(link, message)) this.drop(link, 'bad-message', true);
       else this.#ask();
     } else if (message.type === 'grant' && this.#options.held().length === 0) {

@@ -74,7 +74,8 @@ export class HeadTransfer {
       else this.ask();
       return;
     }
-    if (carried() !== undefined || this.#isAdopting) return;
+    // The lease that it was asked for may have ended meanwhile.
+    if (carried() !== undefined || this.#isAdopting || options.held().length === 0) return;
     this.#isAdopting = true;
     try {
       const adopted = await options.store.adopt(options.name, bytes);

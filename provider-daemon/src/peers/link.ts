@@ -1,4 +1,5 @@
 /** A peer with whom a manifest is exchanged, and where the conversation with it stands. */
+import { swarmLimits, swarmTimes } from '../swarm/limits.ts';
 import type { SwarmMessage } from '../swarm/messages.ts';
 import type { PeerRole } from './admission.ts';
 import type { PeerConnection } from './connection.ts';
@@ -35,6 +36,9 @@ export interface Link extends AdmittedPeer {
   areKeysDue: boolean;
   /** When it asked for keys last. */
   keysAnsweredMs: number;
+  /** Messages about pieces that came since `countedMs`. */
+  messages: number;
+  countedMs: number;
 }
 
 export function linkTo(peer: AdmittedPeer, nowMs: number): Link {
@@ -43,7 +47,18 @@ export function linkTo(peer: AdmittedPeer, nowMs: number): Link {
     ...{ sinceMs: nowMs, isIntroduced: false, early: undefined },
     ...{ isHeadless: false, headAskedMs: undefined, isHeadSent: false, emptyHeads: 0 },
     ...{ keysAskedMs: Number.NEGATIVE_INFINITY, areKeysDue: false, keysAnsweredMs: Number.NEGATIVE_INFINITY },
+    ...{ messages: 0, countedMs: nowMs },
   };
+}
+
+/** Counts a message. @returns false where it is one more than anybody needs within a tick */
+export function isWithinBounds(link: Link, nowMs: number): boolean {
+  if (nowMs - link.countedMs >= swarmTimes.tickMs) {
+    link.countedMs = nowMs;
+    link.messages = 0;
+  }
+  link.messages += 1;
+  return link.messages <= swarmLimits.messages;
 }
 
 /**

@@ -2,10 +2,11 @@
  * Takes the connections that peers dial. Until a peer is admitted nothing is sent to it, not even why it is not: whether a
  * manifest is here is for those to know who may have it.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { equalBytes } from '@mu/lib/bytes';
 import type { DeploymentView } from '../leases/participants.ts';
+import { listenAlone, listenAtPath } from '../network/listen.ts';
 import { peerChain } from '../overlay/tls.ts';
 import type { ManifestName } from '../swarm/messages.ts';
 import { swarmProtocol } from '../swarm/wire.ts';
@@ -14,7 +15,7 @@ import { PeerConnection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import { deploymentKey, type Exchanges } from './exchanges.ts';
 import type { PeerRefusal } from './figures.ts';
-import { awaitHello, type Hello, helloOf } from './hello.ts';
+import { awaitHello, deaf, type Hello, helloOf } from './hello.ts';
 import { peerLimits } from './limits.ts';
 import type { PeerPlace } from './peer-exchange-options.ts';
 import type { FactsOfPeer } from './peer-facts.ts';
@@ -33,8 +34,9 @@ class NotLetIn extends Error {
 export class PeerListener {
   readonly #exchanges: Exchanges;
   readonly #server: Server;
-  /** Connections of those who are not admitted yet. */
+  /** Connections of those who are not admitted yet, and of these, who has not said hello, the oldest first. */
   readonly #strangers = new Set<PeerConnection>();
+  readonly #silent = new Set<PeerConnection>();
 
   constructor(exchanges: Exchanges) {
     this.#exchanges = exchanges;
@@ -47,14 +49,12 @@ export class PeerListener {
 
   /** @returns the port; 0 at a path. @throws the system's error where the place is taken */
   async listen(place: PeerPlace): Promise<number> {
-    if ('path' in place) rmSync(place.path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(place, () => resolve());
-    });
-    if ('path' in place) chmodSync(place.path, 0o600);
-    const address = this.#server.address();
-    return address === null || typeof address === 'string' ? 0 : address.port;
+    if ('path' in place) await listenAtPath(this.#server, place.path);
+    else await listenAlone(this.#server, place);
+    // Later ones, as where no more descriptors are free, concern one connection that nobody has yet.
+    const { log } = this.#exchanges.options;
+    this.#server.on('error', ({ message }) => log.warn({ reason: message }, 'a peer’s connection cannot be taken'));
+    return 'path' in place ? 0 : (this.#server.address() as AddressInfo).port;
   }
 
   /** A renewed certificate, for connections from now on. */
@@ -74,6 +74,9 @@ export class PeerListener {
     socket.on('error', () => {});
     const { options } = this.#exchanges;
     const chain = peerChain(socket);
+    // Who has nothing to say gives way: a peer says hello as soon as it has shaken hands.
+    const [silent] = this.#strangers.size >= peerLimits.strangers ? this.#silent : [];
+    silent?.close('others want its place');
     const isFull =
       this.#strangers.size >= peerLimits.strangers || this.#exchanges.connections >= options.rules.maxPeers;
     if (isFull || socket.alpnProtocol !== peerProtocol || socket.isSessionReused()) {
@@ -84,13 +87,18 @@ export class PeerListener {
     const { timers, limits = {} } = options;
     const connection = new PeerConnection({
       ...{ socket: withoutDelay(socket), timers, limits },
-      handler: { begun: () => 'refuse', message: () => {}, skipped: () => {}, closed: () => {} },
+      handler: deaf,
     });
     this.#strangers.add(connection);
+    this.#silent.add(connection);
     awaitHello(connection, {
       timers,
-      came: (hello) => void this.#judge(connection, chain, hello),
+      came: (hello) => {
+        this.#silent.delete(connection);
+        void this.#judge(connection, chain, hello);
+      },
       failed: () => {
+        this.#silent.delete(connection);
         this.#strangers.delete(connection);
         this.#exchanges.tally.refuse('no_hello');
       },

@@ -46,6 +46,8 @@ export interface DialPeerOptions {
 export async function dialPeer(options: DialPeerOptions, signal: AbortSignal): Promise<TLSSocket> {
   signal.throwIfAborted();
   const socket = connect({ ...common, ...addressOf(options), ...options.credentials });
+  // One that comes when nobody waits for the handshake any more is nobody's.
+  socket.on('error', () => {});
   const abort = (): void => void socket.destroy(signal.reason as Error);
   signal.addEventListener('abort', abort);
   const seconds = peerLimits.helloMs / 1000;

@@ -2,7 +2,7 @@
  * Messages out of a stream of bytes. At most one message is kept, of at most its kind's bytes, and none that its reader does
  * not want. After an error the connection must end: where the next message begins is not known.
  */
-import { concatBytes, readU32be } from '@mu/lib/bytes';
+import { readU32be } from '@mu/lib/bytes';
 import type { WireMessage } from './messages.ts';
 import { decodeFrame, readFrameHeader } from './wire.ts';
 import { WireError } from './wire-fields.ts';
@@ -26,7 +26,8 @@ const headerBytes = 5;
 const pieceHeaderBytes = 9;
 
 export class MessageReader {
-  #kept: Uint8Array[] = [];
+  /** One buffer of the message's length, however small the parts are in which it comes. */
+  #kept = new Uint8Array(pieceHeaderBytes);
   #keptBytes = 0;
   /** bytes of the message with its header; of what is looked at first until that is there */
   #expected = headerBytes;
@@ -62,8 +63,7 @@ export class MessageReader {
       this.#take(chunk, sink);
     } catch (error) {
       this.#failed = true;
-      this.#kept = [];
-      this.#keptBytes = 0;
+      this.#reset();
       throw error;
     }
   }
@@ -78,10 +78,9 @@ export class MessageReader {
         this.#endSkipped(sink);
         continue;
       }
-      // A copy: the chunk is the socket's, and a piece's bytes would hold on to all of it.
-      const part = rest.slice(0, this.#expected - this.#keptBytes);
+      const part = rest.subarray(0, this.#expected - this.#keptBytes);
       rest = rest.subarray(part.length);
-      this.#kept.push(part);
+      this.#kept.set(part, this.#keptBytes);
       this.#keptBytes += part.length;
       if (this.#keptBytes === this.#expected) this.#advance(sink);
     }
@@ -90,8 +89,7 @@ export class MessageReader {
   /** All that was expected is there: more of the header, the rest of the message, or all of it. */
   #advance(sink: MessageSink): void {
     if (this.#type === undefined) {
-      this.#kept = [concatBytes(...this.#kept)];
-      const { type, length } = readFrameHeader(this.#kept[0] as Uint8Array);
+      const { type, length } = readFrameHeader(this.#kept.subarray(0, this.#keptBytes));
       this.#type = type;
       this.#total = 4 + length;
       if (type === 'piece') this.#expected = Math.min(pieceHeaderBytes, this.#total);
@@ -105,20 +103,25 @@ export class MessageReader {
       }
       if (this.#expected > this.#keptBytes) return;
     }
-    const message = decodeFrame(concatBytes(...this.#kept));
+    const message = decodeFrame(this.#kept.subarray(0, this.#total));
     this.#reset();
     sink.message(message);
   }
 
   #judge(type: WireMessage['type'], sink: MessageSink): void {
     if (type === 'piece' && this.#keptBytes === pieceHeaderBytes) {
-      this.#piece = readU32be(concatBytes(...this.#kept).subarray(headerBytes));
+      this.#piece = readU32be(this.#kept.subarray(headerBytes));
     }
     const verdict = sink.begun(type, this.#piece);
     if (verdict === 'refuse') throw new WireError(`a message ${type} that is not for now`);
     this.#isJudged = true;
     this.#expected = this.#total;
     if (verdict === 'skip') this.#skip = this.#total - this.#keptBytes;
+    else if (this.#total > this.#kept.length) {
+      const whole = new Uint8Array(this.#total);
+      whole.set(this.#kept);
+      this.#kept = whole;
+    }
   }
 
   #endSkipped(sink: MessageSink): void {
@@ -129,7 +132,7 @@ export class MessageReader {
   }
 
   #reset(): void {
-    this.#kept = [];
+    this.#kept = new Uint8Array(pieceHeaderBytes);
     this.#keptBytes = 0;
     this.#expected = headerBytes;
     this.#type = undefined;

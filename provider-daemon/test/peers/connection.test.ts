@@ -1,4 +1,7 @@
 import { duplexPair } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { BodyReader } from '../../src/manifests/body-reader.ts';
 import { BackOff } from '../../src/peers/back-off.ts';
 import { PeerConnection, type PeerHandler } from '../../src/peers/connection.ts';
 import { awaitHello } from '../../src/peers/hello.ts';
@@ -168,3 +171,39 @@ test('who has dialled ends a connection of no use after 30 s, or 120 of silence;
   expect([over(true, false, 119), over(true, false, 120)]).toEqual([undefined, 'nothing was heard of it for long']);
   expect([over(false, true, 299), over(false, true, 300)]).toEqual([undefined, 'nothing was heard of it for long']);
 });
+
+test('a message that comes byte by byte takes the memory of one message', () => {
+  const reader = new MessageReader();
+  const frame = encodeMessage(head(1_000_000));
+  const gc = collector();
+  gc();
+  const before = process.memoryUsage();
+  for (let at = 0; at < frame.length - 1; at += 1) reader.push(frame.subarray(at, at + 1));
+  gc();
+  const after = process.memoryUsage();
+  expect(reader.waiting).toBe(frame.length - 1);
+  expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(8_000_000);
+  expect(reader.push(frame.subarray(-1))).toEqual([head(1_000_000)]);
+});
+
+test('so does the first message of a delivery', async () => {
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < 500_000; at += 1) yield new Uint8Array(1);
+    gc();
+    after = process.memoryUsage();
+  };
+  const gc = collector();
+  gc();
+  const before = process.memoryUsage();
+  let after = before;
+  const reader = new BodyReader(chunks());
+  await expect(reader.exactly(500_001)).rejects.toThrow('the delivery ended 1 bytes too early');
+  expect(after).not.toBe(before);
+  expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(8_000_000);
+});
+
+/** Collects garbage at once. */
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+}

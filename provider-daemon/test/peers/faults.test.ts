@@ -1,13 +1,19 @@
 /** Peers that lie, stall, vanish or say what is no message; disks that are full. */
 
+import type { AddressInfo } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+import { realTimers } from '../../src/overlay/timers.ts';
+import { peerListenOptions } from '../../src/peers/tls.ts';
 import type { WireMessage } from '../../src/swarm/messages.ts';
 import { encodeMessage } from '../../src/swarm/wire.ts';
 import { eventually } from '../network/support/eventually.ts';
-import { makeProvider, type TestProvider } from '../overlay/support/providers.ts';
+import { makeProvider, owner, type TestProvider } from '../overlay/support/providers.ts';
 import { helloFor, type Stranger, stranger } from './support/stranger.ts';
-import { around, credentialsOf, isWhole, type TestPeer, World } from './support/world.ts';
+import { around, credentialsOf, isWhole, type PeerSettings, type TestPeer, World } from './support/world.ts';
 
 let world: World;
+/** A peer whose clock stands still, so that what it counts does not depend on the machine. */
+const standing = (nowMs = Date.now()): PeerSettings => ({ change: { timers: { ...realTimers, now: () => nowMs } } });
 afterEach(() => world.close());
 
 const piecesOf = ({ store }: Pick<TestPeer, 'store'>): number => store.held.get(1n)?.written.length ?? 0;
@@ -93,13 +99,69 @@ test('a full disk stops the download with a message; it ends when there is room'
   expect(first.exchange.figures().dropped).toEqual({});
 });
 
+test('closing hangs up on a peer that has not said hello yet', async () => {
+  world = new World(3);
+  const taker = await world.peer('taker');
+  const silent = await makeProvider('mu1silent0000000', around);
+  let near: TLSSocket | undefined;
+  const listener = createServer(peerListenOptions(credentialsOf(silent)), (socket) => {
+    near = socket.on('error', () => {});
+    near.resume();
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', () => resolve()));
+  world.register(silent, (listener.address() as AddressInfo).port);
+  world.lease(silent.provider);
+  world.look(taker);
+  await eventually('it is dialled', () => near !== undefined);
+  let isOver = false;
+  near?.once('close', () => {
+    isOver = true;
+  });
+  await taker.exchange.close();
+  await eventually('it is hung up on', () => isOver, 5_000);
+  await new Promise((resolve) => listener.close(resolve));
+});
+
+test('a peer that floods one which has no head yet is dropped', async () => {
+  world = new World(3);
+  const taker = await world.peer('taker', standing());
+  const other = await makeProvider('mu1other00000000', around);
+  world.register(other, 1);
+  world.lease(other.provider);
+  world.look(taker);
+  await taker.exchange.settled();
+  const one = await stranger(taker.port, credentialsOf(other));
+  one.say(helloFor(world.manifest), { type: 'pieces', count: 3, have: new Uint8Array(1) });
+  await eventually('it is let in', () => one.of('hello').length === 1);
+  one.say(...Array(1_100).fill({ type: 'done' }));
+  await eventually('it is hung up on', () => one.isOver);
+  expect(taker.exchange.figures().dropped).toEqual({ flood: 1 });
+});
+
+test('a head that comes when the lease it was asked for is over is not taken up', async () => {
+  world = new World(3);
+  const taker = await world.peer('taker');
+  const other = await makeProvider('mu1other00000000', around);
+  world.register(other, 1);
+  world.lease(other.provider);
+  world.look(taker);
+  await taker.exchange.settled();
+  const one = await stranger(taker.port, credentialsOf(other));
+  one.say(helloFor(world.manifest));
+  await eventually('it is asked', () => one.of('get-head').length === 1);
+  taker.exchange.look([{ owner, dseq: 7n, infrastructures: [] }], world.height);
+  one.say({ type: 'head', bytes: world.manifest.headBytes }, { type: 'get-head' });
+  await eventually('an answer', () => one.of('head').length === 1);
+  expect([one.of('head')[0]?.bytes.length, taker.store.held.size]).toEqual([0, 0]);
+});
+
 describe('a peer that does not keep to the protocol', () => {
   let holder: TestPeer;
   let one: Stranger;
   let other: TestProvider;
   beforeEach(async () => {
     world = new World(3);
-    holder = await world.peer('holder');
+    holder = await world.peer('holder', standing());
     holder.store.give(world.manifest);
     other = await makeProvider('mu1other00000000', around);
     world.register(other, 1);
@@ -157,6 +219,12 @@ describe('a peer that does not keep to the protocol', () => {
   ])('%s', async (_, bytes) => {
     one.socket.write(bytes);
     await isDropped(undefined);
+  });
+
+  it('more messages than anybody needs, to one that wants nothing any more', async () => {
+    holder.exchange.look([{ owner, dseq: 7n, infrastructures: [] }], world.height);
+    one.say(none(), ...Array(1_100).fill({ type: 'grant', piece: undefined, now: true }));
+    await isDropped('flood');
   });
 
   it('is not let in again', async () => {

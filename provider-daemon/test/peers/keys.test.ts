@@ -1,5 +1,6 @@
 /** Keys of sections: to holders of a lease of the infrastructure, where `share: all` to all participants, to nobody else. */
 
+import type { Participant } from '../../src/leases/participants.ts';
 import { keysFor, missingKeys, permittedKeys } from '../../src/peers/section-keys.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { makeProvider } from '../overlay/support/providers.ts';
@@ -86,6 +87,43 @@ describe('among peers', () => {
       return db.taken.size === 1;
     });
     expect(db.store.held.get(1n)?.keys.get('db')).toEqual(world.manifest.keys.get('db'));
+  });
+
+  type Change = Partial<Participant> | 'none';
+  it.each<[string, Change, Change, readonly string[]]>([
+    ['a lease of another infrastructure', {}, {}, ['common', 'db']],
+    ['one that is out of funds', { standing: 'out_of_funds' }, {}, ['common', 'db']],
+    ['one that went out of funds meanwhile', {}, { standing: 'out_of_funds' }, ['common', 'db']],
+    ['one that was closed meanwhile, in its grace', {}, { standing: 'closed', closedHeight: 101n }, []],
+    ['one that broke meanwhile', {}, { standing: 'broken', closedHeight: 101n }, []],
+    ['none any more', {}, 'none', []],
+    ['another infrastructure meanwhile', {}, { infrastructure: 'web' }, ['common', 'web']],
+    ['one that was closed before, in its grace', { standing: 'closed', closedHeight: 100n }, {}, []],
+    ['one that is live beside one that broke', { lease: 77n }, {}, ['common', 'db']],
+  ])('what an observer can read of all that comes to it: %s', async (_, before, meanwhile, names) => {
+    const other = await makeProvider('mu1other00000000', around);
+    world.register(other, 1);
+    const own = world.lease(other.provider, { infrastructure: 'db', ...(before === 'none' ? {} : before) });
+    if (own.lease === 77n) world.lease(other.provider, { standing: 'broken', closedHeight: 99n });
+    world.block();
+    const one = await stranger(holder.port, credentialsOf(other));
+    one.say(helloFor(world.manifest));
+    await eventually('hello', () => one.of('hello').length === 1);
+    world.participants = world.participants.flatMap((lease) =>
+      lease !== own ? [lease] : meanwhile === 'none' ? [] : [{ ...lease, ...meanwhile }],
+    );
+    one.say({ type: 'get-head' }, { type: 'pieces', count: 0, have: new Uint8Array() }, { type: 'get-keys' });
+    await eventually('an answer', () => one.of('keys').length === 1 || one.isOver);
+    const raw = Buffer.concat(one.raw);
+    const read = [...world.manifest.keys].filter(([, key]) => raw.includes(Buffer.from(key))).map(([name]) => name);
+    expect(read).toEqual(names);
+    // Nor do two blocks later.
+    world.block();
+    world.block();
+    await holder.exchange.settled();
+    expect(
+      Buffer.concat(one.raw).includes(Buffer.from(world.manifest.keys.get(names.includes('web') ? 'db' : 'web')!)),
+    ).toBe(false);
   });
 
   it('a lease that has ended serves the pieces on, and is given nothing', async () => {

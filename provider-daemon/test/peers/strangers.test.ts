@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { certificatePem, issueNode } from '../../src/identity/certificates.ts';
 import { toPem } from '../../src/identity/keys.ts';
+import { realTimers } from '../../src/overlay/timers.ts';
+import { peerLimits } from '../../src/peers/limits.ts';
 import { encodeMessage } from '../../src/swarm/wire.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { chainId, makeProvider, type TestProvider } from '../overlay/support/providers.ts';
@@ -130,6 +132,43 @@ test('a second message before it was let in, and another one first', async () =>
   rude.say({ type: 'get-head' });
   await eventually('both are hung up on', () => early.isOver && rude.isOver);
   expect([early.bytes, rude.bytes]).toEqual([0, 0]);
+});
+
+test('strangers who are silent take nobody’s place', async () => {
+  world.lease(other.provider);
+  const silent = await Promise.all(Array.from({ length: peerLimits.strangers }, () => stranger(holder.port, {})));
+  await eventually('all are there', () => silent.length === peerLimits.strangers);
+  const one = await stranger(holder.port, credentialsOf(other));
+  one.say(helloFor(world.manifest));
+  await eventually('hello', () => one.of('hello').length === 1);
+  await eventually('one gave way', () => silent.filter(({ isOver }) => isOver).length === 1);
+  for (const { socket } of silent) socket.destroy();
+});
+
+test('strangers do not make us ask the chain more than once a second beyond its blocks', async () => {
+  const asked: string[] = [];
+  // The clock of the exchange stands still.
+  const nowMs = Date.now();
+  const still = await world.peer('still', { change: { timers: { ...realTimers, now: () => nowMs } } });
+  still.store.give(world.manifest);
+  world.block();
+  await still.exchange.settled();
+  const { deployment, provider } = world.facts;
+  world.facts.deployment = (...of) => {
+    asked.push('deployment');
+    return deployment(...of);
+  };
+  world.facts.provider = (of) => {
+    asked.push(of);
+    return provider(of);
+  };
+  for (let count = 0; count < 8; count += 1) {
+    const one = await stranger(still.port, credentialsOf(other));
+    one.say(helloFor(world.manifest));
+    await eventually('it is hung up on', () => one.isOver);
+  }
+  expect(still.exchange.figures().refused).toEqual({ no_lease: 8 });
+  expect(asked).toEqual(['deployment']);
 });
 
 test('who is connected and loses its lease is cut within two blocks', async () => {

@@ -13,6 +13,8 @@ export class Stranger {
   readonly socket: TLSSocket;
   /** What was said to it. */
   readonly heard: WireMessage[] = [];
+  /** The same as it came over the line, deciphered. */
+  readonly raw: Buffer[] = [];
   bytes = 0;
   isOver = false;
   readonly #reader = new MessageReader();
@@ -22,6 +24,7 @@ export class Stranger {
     socket
       .on('data', (chunk: Uint8Array) => {
         this.bytes += chunk.length;
+        this.raw.push(Buffer.from(chunk));
         this.heard.push(...this.#reader.push(chunk));
       })
       .on('error', () => {})

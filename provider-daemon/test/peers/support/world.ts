@@ -62,6 +62,10 @@ export class World {
     return this.manifests[Number(this.revision) - 1] as TestManifest;
   }
 
+  get name() {
+    return { chainId, version: this.manifest.version };
+  }
+
   /** The chain as all see it. */
   readonly facts: PeerExchangeOptions['facts'] = {
     view: async () => {
