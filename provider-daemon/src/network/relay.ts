@@ -187,9 +187,17 @@ export function splice(client: Socket, far: Duplex, { idleMs, signal }: SpliceOp
   });
 }
 
-/** For TCP a RST: the other side must not take it for the end of the data. */
+/** For TCP a RST: the other side must not take it for the end of the data. A socket at a path knows none, and is closed. */
 function reset(stream: Duplex): void {
   if (stream.destroyed) return;
-  if (stream instanceof Socket) stream.resetAndDestroy();
-  else stream.destroy();
+  if (!(stream instanceof Socket)) {
+    stream.destroy();
+    return;
+  }
+  try {
+    stream.resetAndDestroy();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_INVALID_HANDLE_TYPE') throw error;
+    stream.destroy();
+  }
 }

@@ -119,6 +119,25 @@ test('a client that ends first is answered all the same, and what is no TLS come
   expect(await text(socket)).toBe('200000 bytes');
 });
 
+test('a client that breaks off breaks its connection to the daemon, and no other', async () => {
+  const { listener } = await world();
+  const api = createServer((socket) => void socket.resume());
+  await listening(api, join(folder, 'api'));
+  const carried = async (client: Socket): Promise<Socket> => {
+    client.write('hello?');
+    return (await once(api, 'connection'))[0] as Socket;
+  };
+  const broken = plain(listener);
+  const end = closed(await carried(broken));
+  broken.resetAndDestroy();
+  await end;
+  // The same where the listener itself ends. A socket at a path knows no reset.
+  const left = plain(listener);
+  const ends = Promise.all([closed(left), closed(await carried(left))]);
+  await listener.close();
+  await ends;
+});
+
 test('while the daemon is away, its connections end; when it is back, the next ones are carried', async () => {
   const { listener } = await world();
   const away = plain(listener);
