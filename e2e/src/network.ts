@@ -47,6 +47,8 @@ export interface ProviderOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** on this machine, as the chain and the others are, where absent */
   readonly place?: Place;
+  /** it may offer containers, and has no engine that answers */
+  readonly engineIsAway?: boolean;
 }
 
 export interface NetworkProvider {
@@ -71,7 +73,8 @@ export class Network {
   readonly options: NetworkOptions;
   readonly #programs = new Map<string, Program>();
   readonly #running = new Set<Promise<unknown>>();
-  readonly #providerHomes: string[] = [];
+  /** Of providers on this machine; whether containers of theirs may run. */
+  readonly #providerHomes = new Map<string, boolean>();
   readonly #stopped = new AbortController();
   #rpc = '';
   #genesisHash = '';
@@ -182,7 +185,7 @@ export class Network {
   /** Makes a provider's home with free ports, before the chain starts. */
   async initProvider(options: ProviderOptions): Promise<NetworkProvider> {
     const home = this.path(options.name);
-    const { place } = options;
+    const { place, engineIsAway = false } = options;
     const address = place?.address ?? '127.0.0.1';
     const flags = {
       '--chain-id': this.options.chainId,
@@ -192,6 +195,7 @@ export class Network {
       '--gateway-address': address,
       '--gateway-port': '0',
       ...(place === undefined ? {} : { '--containers-socket': place.engine }),
+      ...(engineIsAway ? { '--containers-socket': join(home, 'no-engine.sock') } : {}),
       '--network-allow-private-peers': 'true',
       '--pricing-cpu': options.price.cpu,
       '--pricing-memory-mib': options.price.memoryMib,
@@ -209,7 +213,7 @@ export class Network {
       operator: string;
       gatewayUri: string;
     };
-    if (place === undefined) this.#providerHomes.push(home);
+    if (place === undefined) this.#providerHomes.set(home, !engineIsAway);
     return { name: options.name, home, ...made, ...(place === undefined ? {} : { place }) };
   }
 
@@ -270,7 +274,7 @@ export class Network {
     await Promise.allSettled(this.#running);
     const programs = [...this.#programs.values()].reverse();
     for (const program of programs) await program.stop();
-    for (const home of this.#providerHomes) await stopProvider(home);
+    for (const [home, containers] of this.#providerHomes) await stopProvider(home, { containers });
     if (this.#localnet !== undefined) await stopNetwork(this.#localnet);
     if (!keepFolder) rmSync(this.options.folder, { recursive: true, force: true });
   }
@@ -319,9 +323,9 @@ function within(place: Place | undefined): readonly [string, ...string[]] {
   return command === undefined ? [bin.provider] : [command, ...before, bin.provider];
 }
 
-/** Ends what a provider leaves behind when its daemon ends: the data plane, and containers. */
-export async function stopProvider(home: string): Promise<void> {
-  await must(runCommand(bin.provider, ['--home', home, 'stop', '--workloads']));
+/** Ends what a provider leaves behind when its daemon ends: the data plane, and containers where an engine may have some. */
+export async function stopProvider(home: string, { containers = true } = {}): Promise<void> {
+  await must(runCommand(bin.provider, ['--home', home, 'stop', ...(containers ? ['--workloads'] : [])]));
 }
 
 /** @throws Error with what the command wrote when it failed */

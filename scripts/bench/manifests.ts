@@ -1,12 +1,13 @@
 /**
  * `npm run bench:manifests`: how long a manifest takes to the last peer, and what its first holder sends, against the
  * number of peers; and the same for a single piece, which spreads by doubling. A simulation: its clock is its own, so the
- * figures are the same on every machine.
+ * figures are the same on every machine. `--real` and `--daemons` measure the same on this one.
  */
 import { parseArgs } from 'node:util';
 import { pieceMs, type SpreadFigures, spread } from '../simulate-manifests/figures.ts';
 import { type RealFigures, spreadForReal } from '../simulate-manifests/real.ts';
 import { usualLine, usualPieceBytes } from '../simulate-manifests/scenario.ts';
+import { type DaemonsFigures, spreadAmongDaemons } from './manifests/daemons.ts';
 
 const usage = `npm run bench:manifests [-- OPTIONS]
 
@@ -15,6 +16,8 @@ const usage = `npm run bench:manifests [-- OPTIONS]
   --seed N         of the simulation (1)
   --real           real daemons' exchanges on this host, by TLS, with disks and rate limits, instead of the simulation;
                    2 and 8 peers unless --peers says otherwise
+  --daemons N      a chain, a user who leaves, and N whole daemons with such lines: a deployment of two of them, then one
+                   of all
   --json           one JSON object a line, the last one sums up
 `;
 
@@ -22,6 +25,7 @@ const { values } = parseArgs({
   options: {
     peers: { type: 'string' },
     real: { type: 'boolean', default: false },
+    daemons: { type: 'string' },
     pieces: { type: 'string', default: '64' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
@@ -52,6 +56,19 @@ async function real(counts: readonly number[], pieces: number): Promise<void> {
   sumUp(all);
 }
 
+/** @throws Error with the usage for what is no number of daemons */
+async function daemons(most: number, pieces: number): Promise<void> {
+  if (!Number.isInteger(most) || most < 2) throw new Error(usage);
+  const fileBytes = pieces * usualPieceBytes;
+  const tell = ({ peers, lastPeerMs, firstHolderCopies, copyMs }: DaemonsFigures): void => {
+    const time = `last peer ${Math.round(lastPeerMs)} ms (a copy takes ${Math.round(copyMs)})`;
+    const text = `${peers} daemons, ${pieces} pieces: ${time}, first holder ${firstHolderCopies.toFixed(2)} copies`;
+    console.log(values.json ? JSON.stringify({ peers, pieces, lastPeerMs, firstHolderCopies }) : text);
+  };
+  const counts = [...new Set([2, most])];
+  sumUp(await spreadAmongDaemons({ counts, fileBytes, rateBytes: usualLine.up }, tell));
+}
+
 function sumUp(all: readonly Pick<RealFigures, 'peers' | 'lastPeerMs' | 'firstHolderCopies'>[]): void {
   const byPeers = (of: (figures: (typeof all)[number]) => number): Record<string, number> =>
     Object.fromEntries(all.map((figures) => [figures.peers, of(figures)]));
@@ -76,6 +93,7 @@ async function main(): Promise<void> {
   if (![...counts, pieces].every((one) => Number.isInteger(one) && one > 0) || !Number.isInteger(seed)) {
     throw new Error(usage);
   }
+  if (values.daemons !== undefined) return daemons(Number(values.daemons), pieces);
   if (values.real) return real(counts, pieces);
   if (!values.json) {
     const { up, latencyMs } = usualLine;
