@@ -62,12 +62,7 @@ async function startWorld(): Promise<{ user: string; providers: NetworkProvider[
     network.initProvider({ name: 'provider-a', price: { cpu: '0.06', memoryMib: '0.012' }, settings }),
     network.initProvider({ name: 'provider-b', price: { cpu: '0.05', memoryMib: '0.01' }, settings }),
   ]);
-  for (const address of [user, ...providers.flatMap(({ owner, operator }) => [owner, operator])])
-    await network.addAccount(address);
-  await network.startChain();
-  await network.untilHeight(1);
-  await Promise.all(providers.map((provider) => network.registerProvider(provider)));
-  await Promise.all(providers.map((provider) => network.startProvider(provider)));
+  await network.startWith(user, providers);
   say(`chain ${network.options.chainId} makes blocks; two providers with containers watch its market`);
   return { user, providers };
 }

@@ -229,6 +229,16 @@ export class Network {
     return program;
   }
 
+  /** Everybody has coins, the chain runs, and the providers are registered and watch it. */
+  async startWith(user: string, providers: readonly NetworkProvider[]): Promise<void> {
+    for (const address of [user, ...providers.flatMap(({ owner, operator }) => [owner, operator])])
+      await this.addAccount(address);
+    await this.startChain();
+    await this.untilHeight(1);
+    await Promise.all(providers.map((provider) => this.registerProvider(provider)));
+    await Promise.all(providers.map((provider) => this.startProvider(provider)));
+  }
+
   /** Makes the user's home with one key. @returns the address */
   async initUser(): Promise<string> {
     const home = this.path('user');

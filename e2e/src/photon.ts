@@ -61,12 +61,7 @@ export async function startPhoton(network: Network, places: readonly Place[] = [
       }),
     ),
   );
-  for (const address of [user, ...providers.flatMap(({ owner, operator }) => [owner, operator])])
-    await network.addAccount(address);
-  await network.startChain();
-  await network.untilHeight(1);
-  await Promise.all(providers.map((provider) => network.registerProvider(provider)));
-  await Promise.all(providers.map((provider) => network.startProvider(provider)));
+  await network.startWith(user, providers);
   const [front, data, spare] = providers as [NetworkProvider, NetworkProvider, NetworkProvider];
   return { user, front, data, spare, client: await network.client() };
 }

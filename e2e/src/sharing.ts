@@ -65,12 +65,7 @@ export async function startSharing(options: SharingOptions): Promise<Sharing> {
     await network.initChain();
     const user = await network.initUser();
     const holders = await initHolders(network, options);
-    for (const address of [user, ...holders.flatMap(({ owner, operator }) => [owner, operator])])
-      await network.addAccount(address);
-    await network.startChain();
-    await network.untilHeight(1);
-    await Promise.all(holders.map((holder) => network.registerProvider(holder)));
-    await Promise.all(holders.map((holder) => network.startProvider(holder)));
+    await network.startWith(user, holders);
     return { network, user, client: await network.client(), holders, taken };
   } catch (error) {
     await network.stop();
