@@ -6,27 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { viewDeployment } from '@mu/client/deployment/follow';
 import { must, Network, type NetworkProvider } from '@mu/e2e/network';
 import { eventually } from '@mu/e2e/process';
 import { ConstantAsker } from './lib/constant-asker.ts';
+import { demoFlags, runDemo } from './lib/demo-run.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    containers: { type: 'boolean' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (flags.help) {
-  console.log('./scripts/demo --containers [--json]\n  --json  print only the last line');
-  process.exit(0);
-}
-
-const say = (text: string): void => {
-  if (!flags.json) console.log(text);
-};
+const say = demoFlags('containers');
 const example = resolve(import.meta.dirname, '..', 'examples', 'shop');
 
 const network = new Network({
@@ -34,13 +20,6 @@ const network = new Network({
   chainId: `mu-demo-${randomBytes(3).toString('hex')}`,
   blockIntervalMs: 1000,
 });
-let stopping: Promise<void> | undefined;
-function stop(): Promise<void> {
-  stopping ??= network.stop();
-  return stopping;
-}
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void stop().then(() => process.exit(130)));
 
 /** What the page of the web container says. */
 interface Visit {
@@ -100,7 +79,7 @@ function visitsOf(endpoint: string, instances: number): Promise<readonly Visit[]
   });
 }
 
-async function main(): Promise<void> {
+async function main(): Promise<object> {
   const { user, providers } = await startWorld();
   const client = await network.client();
   const created = (await mucli(
@@ -174,15 +153,7 @@ async function main(): Promise<void> {
     failed: asked.failed,
   };
   client.disconnect();
-  await stop();
-  console.log(JSON.stringify(summary));
+  return summary;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
-  for (const [name, lines] of network.lastLines()) console.error(`\nthe last lines of ${name}:\n${lines}`);
-  await stop();
-  process.exit(1);
-}
+await runDemo(network, main);

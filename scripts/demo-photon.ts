@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Network, type NetworkProvider, stopProvider } from '@mu/e2e/network';
 import {
   createPhoton,
@@ -22,22 +21,9 @@ import {
 } from '@mu/e2e/photon';
 import { eventually } from '@mu/e2e/process';
 import { type Lease, LeaseState } from '@mu/proto/market';
+import { demoFlags, runDemo } from './lib/demo-run.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    photon: { type: 'boolean' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (flags.help) {
-  console.log('./scripts/demo --photon [--json]\n  --json  print only the last line');
-  process.exit(0);
-}
-
-const say = (text: string): void => {
-  if (!flags.json) console.log(text);
-};
+const say = demoFlags('photon');
 
 const network = new Network({
   folder: mkdtempSync(join(tmpdir(), 'mu-demo-')),
@@ -45,13 +31,6 @@ const network = new Network({
   blockIntervalMs: 1000,
   genesis: photonGenesis,
 });
-let stopping: Promise<void> | undefined;
-function stop(): Promise<void> {
-  stopping ??= network.stop();
-  return stopping;
-}
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void stop().then(() => process.exit(130)));
 
 /** As if the machine had lost its power: daemon, data plane and containers. */
 async function powerOff(provider: NetworkProvider): Promise<void> {
@@ -71,7 +50,7 @@ function replacement({ client, user }: PhotonWorld, dseq: bigint, old: Lease): P
   );
 }
 
-async function main(): Promise<void> {
+async function main(): Promise<object> {
   const world = await startPhoton(network);
   const { client, user } = world;
   const providers = [world.front, world.data, world.spare];
@@ -112,15 +91,7 @@ async function main(): Promise<void> {
     answer_after: answerAfter,
   };
   client.disconnect();
-  await stop();
-  console.log(JSON.stringify(summary));
+  return summary;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
-  for (const [name, lines] of network.lastLines()) console.error(`\nthe last lines of ${name}:\n${lines}`);
-  await stop();
-  process.exit(1);
-}
+await runDemo(network, main);
