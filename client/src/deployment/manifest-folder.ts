@@ -7,7 +7,7 @@ import { link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { utf8 } from '@mu/lib/bytes';
 import type { BuiltManifest } from '../manifest/build.ts';
-import { decodeDelivery, encodeDelivery } from '../manifest/bundle.ts';
+import { decodeKept, encodeDelivery } from '../manifest/bundle.ts';
 import { type FileSource, pathSource } from '../manifest/file-source.ts';
 import { verifiedChunks } from '../manifest/files.ts';
 import type { ManifestFile } from '../manifest/head.ts';
@@ -86,7 +86,7 @@ export class ManifestFolder {
   of(key: ManifestKey, revision: bigint): BuiltManifest | undefined {
     const folder = join(this.#folder(key), revision.toString());
     if (!existsSync(join(folder, 'delivery.json'))) return undefined;
-    const { headBytes, keys } = decodeDelivery(readFileSync(join(folder, 'delivery.json')));
+    const { headBytes, keys } = decodeKept(readFileSync(join(folder, 'delivery.json')));
     const manifest = parseManifest(headBytes, { ...key, revision });
     const files = new Map(
       manifest.head.files.map((entry) => [entry.path, new KeptFile(join(folder, 'files', entry.path), entry)]),

@@ -57,15 +57,22 @@ export interface DeliveryMessage extends Pick<DeliveryBundle, 'headBytes' | 'key
   readonly files: readonly string[];
 }
 
-const deliverySchema = z.strictObject({
-  format: z.literal('mu/delivery/2'),
+const headAndKeys = {
   head: z.string().max(Math.ceil(manifestLimits.headBytes / 3) * 4),
   keys: z
     .array(z.strictObject({ infrastructure: z.string().regex(namePattern), key: z.string() }))
     .max(manifestLimits.infrastructures),
+};
+const deliverySchema = z.strictObject({
+  format: z.literal('mu/delivery/2'),
+  ...headAndKeys,
   /** Paths of the files that follow, in the order of the head; the others come from the holder's peers. */
   files: z.array(z.string()).max(manifestLimits.files),
 });
+
+/** As it was before a delivery named its files. Users have kept manifests in it; nobody sends it any more. */
+const firstSchema = z.strictObject({ format: z.literal('mu/delivery/1'), ...headAndKeys });
+const keptSchema = z.discriminatedUnion('format', [deliverySchema, firstSchema]);
 
 /** The largest first message of a delivery. */
 export const maxDeliveryBytes = Math.ceil(manifestLimits.headBytes / 3) * 4 + 256 * 1024;
@@ -82,16 +89,29 @@ export function encodeDelivery(message: DeliveryMessage): Uint8Array {
  * @throws ManifestError
  */
 export function decodeDelivery(bytes: Uint8Array): DeliveryMessage {
+  const message = readMessage(bytes, deliverySchema);
+  return { ...headAndKeysOf(message), files: message.files };
+}
+
+/** Head and keys of a manifest that its user keeps, also of one that was kept in an earlier form. @throws ManifestError */
+export function decodeKept(bytes: Uint8Array): Pick<DeliveryMessage, 'headBytes' | 'keys'> {
+  return headAndKeysOf(readMessage(bytes, keptSchema));
+}
+
+function readMessage<T extends z.ZodType>(bytes: Uint8Array, schema: T): z.output<T> {
   if (bytes.length > maxDeliveryBytes)
     throw new ManifestError('too_large', `a delivery has at most ${maxDeliveryBytes} bytes`);
-  const message = parseStrict(bytes, deliverySchema, 'schema');
+  return parseStrict(bytes, schema, 'schema');
+}
+
+function headAndKeysOf(message: z.output<typeof keptSchema>): Pick<DeliveryMessage, 'headBytes' | 'keys'> {
   const keys = new Map<string, Uint8Array>();
   try {
     for (const { infrastructure, key } of message.keys) keys.set(infrastructure, fromBase64(key));
     const wrong = [...keys.values()].some(({ length }) => length !== sectionKeyBytes);
     if (wrong || keys.size !== message.keys.length)
       throw new ManifestError('schema', 'a key is of the wrong length or given twice');
-    return { headBytes: fromBase64(message.head), keys, files: message.files };
+    return { headBytes: fromBase64(message.head), keys };
   } catch (error) {
     if (error instanceof ManifestError) throw error;
     throw new ManifestError('schema', 'not base64');

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { equalBytes } from '@mu/lib/bytes';
+import { canonicalJson } from '@mu/lib/canonical-json';
 import { ManifestFolder, type ManifestKey } from '../../src/deployment/manifest-folder.ts';
 import { bytesOf, bytesSource, pathSource } from '../../src/manifest/file-source.ts';
 import { build, module, owner, seeded } from '../manifest/fixture.ts';
@@ -27,6 +28,17 @@ test('a manifest is kept with its files and keys, for its owner alone, and found
   expect(equalBytes(await bytesOf(found!.files.get(path)!), module)).toBe(true);
   expect(statSync(fileOf(1)).mode & 0o777).toBe(0o600);
   expect(readdirSync(join(root, 'mu-1', owner, '17', '1', 'files', 'functions'))).toEqual(['simple_backend.wasm']);
+});
+
+test('what was kept before deliveries named their files is found too', async () => {
+  const folder = new ManifestFolder(root);
+  await folder.save(key, build());
+  const file = join(root, 'mu-1', owner, '17', '1', 'delivery.json');
+  const { files: _named, ...before } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  writeFileSync(file, canonicalJson({ ...before, format: 'mu/delivery/1' } as never));
+  const found = folder.latest(key);
+  expect([...(found?.sectionKeys ?? [])].map(([name]) => name)).toEqual(['main', 'spare']);
+  expect(equalBytes(await bytesOf(found!.files.get(path)!), module)).toBe(true);
 });
 
 test('the latest revision that the chain has is the one that counts', async () => {
