@@ -1,6 +1,9 @@
 /** Which secrets of a deployment are to be changed, as the chain and the kept manifests say. */
 import type { DeploymentView } from '@mu/client/deployment/follow';
 import { type RotateMark, rotateMarks } from '@mu/client/deployment/rotate';
+import type { BuiltManifest } from '@mu/client/manifest/build';
+import { ManifestError } from '@mu/client/manifest/errors';
+import { openSection } from '@mu/client/manifest/sections';
 import type { Deployment } from '@mu/proto/deployment';
 import { infrastructureOf } from './delivery-plan.ts';
 import type { Session } from './session.ts';
@@ -19,9 +22,21 @@ export async function marksOf(
     leases: view.leases,
     nameOf: (lease) => infrastructureOf(view, lease),
     revision,
-    manifestOf: (one) => folder.of(key, one),
+    manifestOf: (one) => readable(() => folder.of(key, one)),
     revisionAt: (height) => folder.revisionAt(key, height),
   });
+}
+
+/** A copy that was damaged tells as little as none. Whoever is to deliver it is told what is wrong. */
+function readable(read: () => BuiltManifest | undefined): BuiltManifest | undefined {
+  try {
+    const built = read();
+    for (const [infrastructure, key] of built?.sectionKeys ?? []) openSection(built!.head, infrastructure, key);
+    return built;
+  } catch (error) {
+    if (error instanceof ManifestError) return undefined;
+    throw error;
+  }
 }
 
 /** What to do about each, a sentence each. */
