@@ -71,15 +71,6 @@ export class Delivery {
     return stillNeeding(view, this.#state());
   }
 
-  /** Whether every infrastructure answers. */
-  answers(view: DeploymentView): boolean {
-    const infrastructures = new Set(view.orders.map(({ id }) => id?.infrastructure));
-    return (
-      infrastructures.size > 0 &&
-      infrastructures.size === new Set(answering(view).map(({ order }) => order?.infrastructure)).size
-    );
-  }
-
   /** Where each infrastructure answers; one that has no public address is left out. */
   endpoints(view: DeploymentView): { infrastructure: string; provider: string; lease: bigint; endpoint: string }[] {
     return answering(view).flatMap((lease) =>

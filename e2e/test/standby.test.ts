@@ -72,9 +72,9 @@ async function login(): Promise<string> {
   return answer.text();
 }
 
-test('the cheaper one serves, the other stands by, and both say that they run', async () => {
+test('the cheaper one serves, the other stands by, and both say that they run; nobody waits for a second standby', async () => {
   const stack = writePersistentStack(network.path('stack'));
-  const text = readFileSync(stack, 'utf8').replace('persist: true', 'persist: true\n    share: all\n    standby: 1');
+  const text = readFileSync(stack, 'utf8').replace('persist: true', 'persist: true\n    share: all\n    standby: 2');
   writeFileSync(stack, text.replace('runtime: wasi1.0 }', 'runtime: wasi1.0, env: { TOKEN: secret } }'));
   const created = await json<{ dseq: string; endpoints: { infrastructure: string; endpoint: string }[] }>(
     ...['tx', 'deployment', 'create', stack, '--yes'],
@@ -92,6 +92,20 @@ test('the cheaper one serves, the other stands by, and both say that they run', 
     ['main', cheap.owner],
     ['main-standby-1', dear.owner],
   ]);
+});
+
+test('an infrastructure that nobody bids for is named when the time is over, though another one has a lease', async () => {
+  const stack = writePersistentStack(network.path('unwanted'));
+  const text = readFileSync(stack, 'utf8').replace('name: Persistent', 'name: Unwanted');
+  const [, infrastructure = ''] = text.split('infrastructure:\n');
+  const second = infrastructure
+    .replace('- name: main', '- name: unwanted')
+    .replace('persist: true', `provider: ${user}`);
+  writeFileSync(stack, `${text}${second}`);
+  const failed = await network.mucli(['tx', 'deployment', 'create', stack, '--yes', '--timeout', '25']);
+  expect(failed.code).toBe(3);
+  expect(failed.stderr).toMatch(/no bid in 25 blocks\nunwanted: .*\nthe others have leases and go on/);
+  expect(failed.stderr).not.toContain('main: 2 providers');
 });
 
 test('its holder is gone: the standby takes over without the user, who is told which secrets to change', async () => {

@@ -13,6 +13,7 @@ import type { Prepared } from '../prepare.ts';
 import { ProviderWatch } from '../provider-watch.ts';
 import { marksOf, rotateText } from '../rotate.ts';
 import type { Session } from '../session.ts';
+import { allAnswer, neverServed, unheldStandbys } from '../standing.ts';
 import { reportTx } from './tx.ts';
 
 export interface CreateOptions {
@@ -108,10 +109,19 @@ async function stay(
       if (!told.has(reason)) output.step(`lease ${lease} cannot be started: ${reason}`);
       told.add(reason);
     }
-    return delivery.answers(now);
+    return allAnswer(now);
   };
-  const view = await follower.until(async (now) => reached(now), { timeoutBlocks, since: BigInt(tx.height) });
-  if (view === undefined) throw await noBid(session, prepared.derived, { owner, dseq, timeoutBlocks });
+  const since = BigInt(tx.height);
+  const limit = { timeoutBlocks, since };
+  const view = await follower.until(async (now) => {
+    const isLate = options.watch !== true && now.height - since >= timeoutBlocks && neverServed(now).length > 0;
+    return isLate || reached(now);
+  }, limit);
+  if (view === undefined || !allAnswer(view)) {
+    const missing = view === undefined ? undefined : neverServed(view);
+    throw await noBid(session, prepared.derived, { dseq, timeoutBlocks, missing });
+  }
+  for (const name of unheldStandbys(view)) output.step(`nobody has taken ${name} yet: its order stays open`);
   const endpoints = delivery.endpoints(view);
   const facts = {
     dseq,
@@ -139,7 +149,7 @@ async function leave(
   const follower = new DeploymentFollower(session, { owner, dseq });
   const limit = { timeoutBlocks, since: BigInt(tx.height) };
   const handover = options.seal === true ? { deliveredTo: [], missing: [] } : await handOver(follower, delivery, limit);
-  if (handover === undefined) throw await noBid(session, derived, { owner, dseq, timeoutBlocks });
+  if (handover === undefined) throw await noBid(session, derived, { dseq, timeoutBlocks });
   const { deliveredTo, missing } = handover;
   session.output.result({ ...facts, height: tx.height, delivered_to: deliveredTo, missing }, () =>
     handoverText(handover, dseq),
@@ -256,16 +266,20 @@ export async function confirm(): Promise<void> {
   if (!(await ask({ message: 'Sign and send it?', default: true }))) throw new CliError('nothing was sent');
 }
 
-/** What to say when the time is over: who could not bid, and how to get the money back. */
+/**
+ * What to say when the time is over: who could not bid, and how to get the money back.
+ * @param at `missing`: names of infrastructures, where others have a lease
+ */
 async function noBid(
   session: Session,
   derived: DerivedDeployment,
-  at: { owner: string; dseq: bigint; timeoutBlocks: bigint },
+  at: { readonly dseq: bigint; readonly timeoutBlocks: bigint; readonly missing?: readonly string[] | undefined },
 ): Promise<CliError> {
   const client = await session.client();
   const { ProviderState } = await import('@mu/proto/provider');
   const { providers } = await client.provider.providers({ state: ProviderState.PROVIDER_STATE_ACTIVE });
-  const missing = derived.infrastructure.flatMap(({ name, region, services }) => {
+  const wanted = derived.infrastructure.filter(({ name }) => at.missing?.includes(name) ?? true);
+  const missing = wanted.flatMap(({ name, region, services }) => {
     const there = providers.filter(({ regions }) => regions.includes(region));
     const nobody = services.filter((service) => !there.some((provider) => provider.services.includes(service)));
     if (there.length === 0) return [`${name}: no provider serves region ${region}`];
@@ -274,11 +288,15 @@ async function noBid(
       `${name}: ${there.length} providers of ${region} offer the services, none at this price or with this much room`,
     ];
   });
-  const cancel = `mucli tx deployment cancel ${at.dseq}`;
+  const others =
+    at.missing === undefined
+      ? []
+      : [
+          `the others have leases and go on: \`mucli deployment status ${at.dseq}\` shows them, \`update\` changes them`,
+        ];
+  const cancel = `cancel it and get the deposit back with: mucli tx deployment cancel ${at.dseq}`;
   return new CliError(
-    [`no bid in ${at.timeoutBlocks} blocks`, ...missing, `cancel it and get the deposit back with: ${cancel}`].join(
-      '\n',
-    ),
+    [`no bid in ${at.timeoutBlocks} blocks`, ...missing, ...others, cancel].join('\n'),
     exitCodes.noBid,
   );
 }

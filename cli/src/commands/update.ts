@@ -1,7 +1,7 @@
 /** mucli tx deployment update: a changed stack file, while its leases live. */
 import type { CommittedTx } from '@mu/client/chain/chain-client';
-import { changesOf, type InfrastructureChange, standingOf } from '@mu/client/deployment/changes';
-import { answering, type DeploymentView, isLive, viewDeployment } from '@mu/client/deployment/follow';
+import { changesOf, type InfrastructureChange } from '@mu/client/deployment/changes';
+import { type DeploymentView, isLive, viewDeployment } from '@mu/client/deployment/follow';
 import type { RotateMark } from '@mu/client/deployment/rotate';
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import { type Deployment, DeploymentState } from '@mu/proto/deployment';
@@ -14,6 +14,7 @@ import { manifestFolder, type PreparedUpdate, prepareUpdate } from '../prepare.t
 import { ProviderWatch, type Setback } from '../provider-watch.ts';
 import { marksOf, rotateText } from '../rotate.ts';
 import type { Session } from '../session.ts';
+import { isSettled } from '../standing.ts';
 import { choicesOf, confirm, showPlan, wholeNumber } from './deployment.ts';
 
 /** How an update is sent and followed. */
@@ -131,10 +132,10 @@ async function leave(
     deliveredTo: [],
     missing: built.head.workloads.map(({ infrastructure }) => infrastructure),
   };
-  const facts = { owner, dseq, ...tx, revision: BigInt(built.head.revision), changes };
-  session.output.result({ ...facts, delivered_to: deliveredTo, missing }, () =>
-    handoverText({ deliveredTo, missing }, dseq),
-  );
+  const revision = BigInt(built.head.revision);
+  const rotate = await marksOf(session, { id: { owner, dseq }, revision }, handover?.view ?? before);
+  const facts = { owner, dseq, ...tx, revision, changes, delivered_to: deliveredTo, missing, rotate };
+  session.output.result(facts, () => [handoverText({ deliveredTo, missing }, dseq), ...rotateText(rotate)].join('\n'));
   requireWhole({ missing }, dseq, limit.timeoutBlocks);
 }
 
@@ -262,16 +263,4 @@ function showChanges(session: Session, changes: readonly InfrastructureChange[],
       ? `  the manifest changes: revision ${prepared.deployment.revision + 1n} goes to every holder of a lease`
       : '  the manifest stays',
   );
-}
-
-/** Every infrastructure that stands has one live lease, which runs the manifest of the deployment. */
-function isSettled(view: DeploymentView, deployment: Deployment): boolean {
-  const names = new Set(standingOf(deployment).map(({ name }) => name));
-  const running = answering(view).filter(({ manifestRevision }) => manifestRevision >= deployment.revision);
-  const served = new Set(
-    running.map(({ order }) => deployment.infrastructure[order?.infrastructure ?? -1]?.name ?? ''),
-  );
-  const isWaiting = view.orders.some(({ state }) => state === OrderState.ORDER_STATE_OPEN);
-  const live = view.leases.filter(isLive).length;
-  return !isWaiting && live === names.size && [...names].every((name) => served.has(name));
 }
