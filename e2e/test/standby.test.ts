@@ -40,15 +40,8 @@ beforeAll(async () => {
     network.initProvider({ name: 'cheap', price: { cpu: '0.05', memoryMib: '0.01' } }),
     network.initProvider({ name: 'dear', price: { cpu: '0.06', memoryMib: '0.012' } }),
   ]);
-  for (const address of [user, ...[cheap, dear].flatMap(({ owner, operator }) => [owner, operator])])
-    await network.addAccount(address);
-  await network.startChain();
-  await network.untilHeight(1);
+  await network.startWith(user, [cheap, dear]);
   client = await network.client();
-  for (const provider of [cheap, dear]) {
-    await network.registerProvider(provider);
-    await network.startProvider(provider);
-  }
 });
 
 afterAll(async () => {

@@ -9,7 +9,7 @@ import { OrderState } from '@mu/proto/market';
 import { Delivery } from '../delivery.ts';
 import { CliError, usageError } from '../errors.ts';
 import { DeploymentFollower } from '../follower.ts';
-import { handOver, handoverText, requireWhole } from '../handover.ts';
+import { type Handover, handOver, handoverText, requireWhole } from '../handover.ts';
 import { manifestFolder, type PreparedUpdate, prepareUpdate } from '../prepare.ts';
 import { ProviderWatch, type Setback } from '../provider-watch.ts';
 import { marksOf, rotateText } from '../rotate.ts';
@@ -127,13 +127,15 @@ async function leave(
 ): Promise<void> {
   const follower = new DeploymentFollower(session, { owner, dseq }, before);
   const delivery = new Delivery(session, { owner, dseq, wallet: await session.tenantWallet(), built });
-  const handover = limit.delivers ? await handOver(follower, delivery, limit) : { deliveredTo: [], missing: [] };
-  const { deliveredTo, missing } = handover ?? {
+  const nothing: Handover = { view: before, deliveredTo: [], missing: [] };
+  const handover = limit.delivers ? await handOver(follower, delivery, limit) : nothing;
+  const { view, deliveredTo, missing } = handover ?? {
+    view: before,
     deliveredTo: [],
     missing: built.head.workloads.map(({ infrastructure }) => infrastructure),
   };
   const revision = BigInt(built.head.revision);
-  const rotate = await marksOf(session, { id: { owner, dseq }, revision }, handover?.view ?? before);
+  const rotate = await marksOf(session, { id: { owner, dseq }, revision }, view);
   const facts = { owner, dseq, ...tx, revision, changes, delivered_to: deliveredTo, missing, rotate };
   session.output.result(facts, () => [handoverText({ deliveredTo, missing }, dseq), ...rotateText(rotate)].join('\n'));
   requireWhole({ missing }, dseq, limit.timeoutBlocks);
