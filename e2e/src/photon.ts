@@ -102,11 +102,14 @@ export async function runningLeases(
 
 /** Waits until both tiers run. @returns the address of the web tier */
 export async function photonEndpoint(client: ChainClient, user: string, dseq: bigint): Promise<string> {
-  return eventually('both tiers', async () => {
-    const running = await runningLeases(client, user, dseq);
-    if (!running.has('data')) return undefined;
-    return running.get('front')?.endpoints[0];
-  });
+  return eventually(
+    'both tiers',
+    async () => {
+      const running = await runningLeases(client, user, dseq);
+      return running.has('data') ? running.get('front')?.endpoints[0] : undefined;
+    },
+    120_000,
+  );
 }
 
 /** @throws Error for any other answer than a count */

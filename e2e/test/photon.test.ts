@@ -150,7 +150,7 @@ describeWithDocker('a web tier and its database in two regions', () => {
         const lease = (await runningLeases(world.client, world.user, dseq)).get('data');
         return lease === undefined || lease.number === database.number ? undefined : lease;
       },
-      120_000,
+      180_000,
     );
     expect(renewed.provider).toBe(world.spare.owner);
     await firstVisit(endpoint);
