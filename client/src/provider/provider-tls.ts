@@ -8,6 +8,7 @@ import { Agent } from 'node:https';
 import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { toBase64 } from '@mu/lib/bytes';
 import { ProviderConnectionError } from './errors.ts';
+import { hostAddress } from './host-address.ts';
 import { publicLookup, refusePrivate } from './private-peers.ts';
 
 /** The API's name in ALPN. */
@@ -70,11 +71,10 @@ export async function connectProvider(
   identity: ProviderIdentity,
   timeoutMs = 10_000,
 ): Promise<TLSSocket> {
-  const url = URL.parse(hostUri);
-  if (url?.protocol !== 'https:') throw new ProviderConnectionError(`${hostUri} is no https:// address`);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (identity.allowPrivatePeers !== true) refusePrivate(host);
-  const options = { ...providerTls(identity), host, port: Number(url.port || 443), timeout: timeoutMs };
+  const address = hostAddress(hostUri);
+  if (address === undefined) throw new ProviderConnectionError(`${hostUri} is no https:// address`);
+  if (identity.allowPrivatePeers !== true) refusePrivate(address.host);
+  const options = { ...providerTls(identity), ...address, timeout: timeoutMs };
   const socket = connect(options);
   try {
     await new Promise<void>((done, fail) => {

@@ -8,6 +8,7 @@ import { GatewayClaims } from '../gateway/gateway-claims.ts';
 import { UnderWay } from '../gateway/upstreams.ts';
 import type { InstanceRoute } from '../network/instance-route.ts';
 import { closeCodes } from '../overlay/frames.ts';
+import { Turns } from '../turns.ts';
 import type { Quantity } from '../usage/counters.ts';
 import type { CallableWorkload, FunctionSpec, WorkloadDriver } from '../workloads/driver.ts';
 import { FarRoute } from './far-route.ts';
@@ -75,7 +76,7 @@ export class DataPlane implements Plane {
   readonly #surroundings: TunnelSurroundings;
   #view: ServedView | undefined;
   /** Changes of one lease, one after the other. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new Turns();
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
@@ -87,11 +88,11 @@ export class DataPlane implements Plane {
   }
 
   open(lease: string, ways: ServedWays): Promise<void> {
-    return this.#inTurn(lease, () => this.#servingOf(lease).ways.open(ways));
+    return this.#turns.take(lease, () => this.#servingOf(lease).ways.open(ways));
   }
 
   serve(wish: ServedLease): Promise<void> {
-    return this.#inTurn(wish.lease, async () => {
+    return this.#turns.take(wish.lease, async () => {
       const serving = this.#servingOf(wish.lease);
       // What may fail comes first: an address that cannot be had, a function that does not start.
       await serving.ways.open(wish);
@@ -109,7 +110,7 @@ export class DataPlane implements Plane {
   }
 
   place(lease: string, workloads: readonly ServedWorkload[]): Promise<void> {
-    return this.#inTurn(lease, async () => {
+    return this.#turns.take(lease, async () => {
       const serving = this.#leases.get(lease);
       if (serving === undefined) return;
       placeAll(serving, placed(serving.workloads, workloads));
@@ -121,7 +122,7 @@ export class DataPlane implements Plane {
     // What is to be cut does not wait for a function that starts.
     try {
       if (known !== undefined && !known.isClosed) known.set(links);
-      else await this.#inTurn(lease, async () => this.#leases.get(lease)?.links.set(links));
+      else await this.#turns.take(lease, async () => this.#leases.get(lease)?.links.set(links));
     } finally {
       this.#lookAround();
     }
@@ -147,13 +148,13 @@ export class DataPlane implements Plane {
 
   async drain(lease: string, addresses: readonly string[]): Promise<void> {
     // What it has been told of them before counts; what comes after it does not wait.
-    await this.#inTurn(lease, async () => {});
+    await this.#turns.take(lease, async () => {});
     await this.#leases.get(lease)?.underWay.over(addresses, drainMs);
   }
 
   withdraw(lease: string): Promise<void> {
     this.#cutLinks(lease);
-    return this.#inTurn(lease, async () => {
+    return this.#turns.take(lease, async () => {
       const serving = this.#leases.get(lease);
       if (serving === undefined) return;
       for (const { label } of serving.gateways) this.#claims.release(lease, label);
@@ -274,16 +275,6 @@ export class DataPlane implements Plane {
       underWay,
       hosts: this.#provedHosts(lease, gateway),
     });
-  }
-
-  #inTurn(lease: string, work: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(lease) ?? Promise.resolve()).then(work);
-    const settled = turn.catch(() => {});
-    this.#turns.set(lease, settled);
-    void settled.then(() => {
-      if (this.#turns.get(lease) === settled) this.#turns.delete(lease);
-    });
-    return turn;
   }
 }
 

@@ -9,9 +9,7 @@ import { ClientHelloReader } from '../network/client-hello.ts';
 import { type ListenAt, listenAlone } from '../network/listen.ts';
 import { splice } from '../network/relay.ts';
 import { tunnelProtocol } from '../overlay/tls.ts';
-
-/** The name in ALPN of the protocol by which participants of a deployment hand its manifest on. */
-export const peerProtocol = 'mu-peer/1';
+import { peerProtocol } from '../peers/tls.ts';
 
 export interface HostListenerLimits {
   /** At once, whatever they speak. */

@@ -3,6 +3,7 @@
  * take part. A tunnel for each declared connection and pair of nodes; to a lease of this provider's own no tunnel is needed
  * (docs/OVERLAY.md).
  */
+import { hostAddress } from '@mu/client/provider/host-address';
 import { toBase64 } from '@mu/lib/bytes';
 import {
   farName,
@@ -154,7 +155,7 @@ function tunnelOf(
   const ownEnd = { ...node, owner, dseq, ...own };
   const farEnd = { chainId: node.chainId, provider: of.peer.provider, nodeId: of.nodeId, owner, dseq, ...way.far };
   const ends = role === 'caller' ? { caller: ownEnd, callee: farEnd } : { caller: farEnd, callee: ownEnd };
-  const dial = dialOf(of.peer.hostUri);
+  const dial = hostAddress(of.peer.hostUri);
   return {
     ...{ label: tunnelLabel({ connection, ...ends }), role, connection, protocol, port, own, ownEnd },
     peer: { ...farEnd, dseq: `${dseq}` } satisfies ServedEnd,
@@ -226,11 +227,4 @@ const byId = ([a]: readonly [string, NodeFact], [b]: readonly [string, NodeFact]
 
 function stands({ removedHeight, validFromHeight, validToHeight }: NodeFact, height: bigint): boolean {
   return removedHeight === 0n && height >= validFromHeight && (validToHeight === 0n || height <= validToHeight);
-}
-
-/** @returns undefined for an address that is none: who has it can only be waited for */
-function dialOf(hostUri: string): ServedTunnel['dial'] {
-  const url = URL.parse(hostUri);
-  if (url?.protocol !== 'https:' || url.hostname === '') return undefined;
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 443) };
 }

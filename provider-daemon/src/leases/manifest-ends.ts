@@ -25,9 +25,9 @@ export interface ManifestEndsOptions {
   readonly graceBlocks: bigint;
   /** Whether a lease of the deployment lives here. */
   readonly serves: (deployment: DeploymentName) => boolean;
-  /** What became of a lease: undefined while it lives here; its record where the chain has one of this provider. */
   /** Revisions that leases of the deployment here run, start, or are to run when they can. */
   readonly inUse: (deployment: DeploymentName) => Iterable<bigint>;
+  /** What became of a lease: undefined while it lives here; its record where the chain has one of this provider. */
   readonly endOf: (lease: bigint) => Promise<{ readonly lease: Lease | undefined } | undefined>;
   readonly log: Logger;
 }

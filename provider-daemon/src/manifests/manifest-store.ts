@@ -13,6 +13,7 @@ import { toHex } from '@mu/lib/bytes';
 import { reach } from '../faults/fault-points.ts';
 import { syncFolder } from '../identity/files.ts';
 import type { ManifestKey, ManifestRecord } from '../journal/journal.ts';
+import { Turns } from '../turns.ts';
 import type { Carried, CarriedManifests } from './carried.ts';
 import { checkRoom, keepFreeBytes } from './disk-room.ts';
 import { Grace, keyOf, textOf } from './grace.ts';
@@ -21,7 +22,6 @@ import { type IncomingManifest, incomingManifest } from './incoming-manifest.ts'
 import { checkPieces, ManifestFolder, maxPieceBytes } from './manifest-folder.ts';
 import { PieceBuffers } from './piece-buffers.ts';
 import type { ManifestStoreOptions, StoredManifest } from './store-options.ts';
-import { Turns } from './turns.ts';
 import type { AcceptedDelivery } from './verify-delivery.ts';
 
 export type { ManifestKey, ManifestRecord } from '../journal/journal.ts';

@@ -5,6 +5,7 @@
 import { constants } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket, type TlsOptions } from 'node:tls';
+import { hostAddress } from '@mu/client/provider/host-address';
 import { publicLookup, refusePrivate } from '@mu/client/provider/private-peers';
 import type { Timers } from '../overlay/timers.ts';
 import { peerLimits } from './limits.ts';
@@ -80,12 +81,12 @@ export function withoutDelay(socket: TLSSocket): TLSSocket {
 const keepAliveMs = 30_000;
 
 function addressOf({ hostUri, allowPrivatePeers }: DialPeerOptions): ConnectionOptions {
-  const url = URL.parse(hostUri);
-  if (url?.protocol !== 'https:') throw new Error(`${hostUri} is no https:// address`);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const address = hostAddress(hostUri);
+  if (address === undefined) throw new Error(`${hostUri} is no https:// address`);
+  const { host } = address;
   if (!allowPrivatePeers) refusePrivate(host);
   return {
-    ...{ host, port: Number(url.port || 443) },
+    ...address,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(allowPrivatePeers ? {} : { lookup: publicLookup }),
   };

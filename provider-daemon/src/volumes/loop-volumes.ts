@@ -9,6 +9,7 @@
  *
  * A container is given `data` and not the root, where `lost+found` would make databases refuse an "empty" folder.
  */
+
 import {
   chmod,
   chown,
@@ -26,6 +27,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { reach } from '../faults/fault-points.ts';
 import { Troubles } from '../troubles.ts';
+import { Turns } from '../turns.ts';
 import { WorkloadError } from '../workloads/driver.ts';
 import { LoopFiles, type VolumeFiles } from './mounts.ts';
 import type { VolumeId, Volumes } from './volumes.ts';
@@ -66,7 +68,7 @@ export class LoopVolumes implements Volumes {
   readonly #files: VolumeFiles;
   readonly #keepFreeBytes: number;
   /** Work on a lease's volumes, one after the other. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
 
   constructor(options: LoopVolumesOptions) {
     this.#options = options;
@@ -80,7 +82,7 @@ export class LoopVolumes implements Volumes {
   ): Promise<string> {
     checkId(id);
     checkWish(id, options);
-    return this.#inTurn(id.deployment, async () => {
+    return this.#turns.take(id.deployment, async () => {
       const places = await this.#places(id);
       await mkdir(places.mount, { recursive: true, mode: 0o700 });
       const size = await sizeOf(places.image);
@@ -114,7 +116,7 @@ export class LoopVolumes implements Volumes {
 
   async retire(deployment: string, retentionMs: number): Promise<void> {
     checkLease(deployment);
-    return this.#inTurn(deployment, async () => {
+    return this.#turns.take(deployment, async () => {
       const folder = join(await this.#root(), deployment);
       if ((await sizeOf(folder)) === undefined) return;
       // The first word counts: a lease that is told twice to be over is not kept longer.
@@ -125,7 +127,7 @@ export class LoopVolumes implements Volumes {
 
   async letGo(deployment: string): Promise<void> {
     checkLease(deployment);
-    return this.#inTurn(deployment, async () => this.#unmountAll(join(await this.#root(), deployment)));
+    return this.#turns.take(deployment, async () => this.#unmountAll(join(await this.#root(), deployment)));
   }
 
   async retiredBytes(): Promise<bigint> {
@@ -143,7 +145,7 @@ export class LoopVolumes implements Volumes {
     // What one lease's volumes hinder keeps no other tenant's data here.
     const troubles = new Troubles();
     for (const lease of await this.list())
-      await troubles.keep(this.#inTurn(lease, () => this.#sweepLease(root, lease)));
+      await troubles.keep(this.#turns.take(lease, () => this.#sweepLease(root, lease)));
     for (const name of await readdir(root)) {
       if (name.startsWith(erasing)) await troubles.keep(rm(join(root, name), { recursive: true, force: true }));
     }
@@ -192,19 +194,6 @@ export class LoopVolumes implements Volumes {
     const lease = join(await this.#root(), deployment);
     const folder = join(lease, service, String(instance), name);
     return { lease, image: join(folder, 'volume.img'), mount: join(folder, 'mount') };
-  }
-
-  #inTurn<T>(lease: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(lease) ?? Promise.resolve()).then(work, work);
-    const settled = turn.then(
-      () => {},
-      () => {},
-    );
-    this.#turns.set(lease, settled);
-    void settled.then(() => {
-      if (this.#turns.get(lease) === settled) this.#turns.delete(lease);
-    });
-    return turn;
   }
 }
 

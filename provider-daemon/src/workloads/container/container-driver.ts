@@ -1,7 +1,9 @@
 /** Containers on the Docker Engine (design §7). They outlive the daemon: `start` takes over what runs already. */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Networks } from '../../network/networks.ts';
+import { Turns } from '../../turns.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import {
   type ContainerSpec,
@@ -70,7 +72,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
   readonly #parts: ContainerParts;
   readonly #watch: EngineWatch;
   readonly #workloads = new Map<string, ContainerWorkload>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
   readonly #close = new AbortController();
   readonly #polling: Promise<void>;
   readonly #logger: (line: string) => void;
@@ -156,7 +158,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
   }
 
   start(spec: ContainerSpec): Promise<ServingWorkload> {
-    return this.#inTurn(spec, async () => {
+    return this.#turns.take(keyOf(spec), async () => {
       if (this.#close.signal.aborted) throw new WorkloadError('failed', 'the driver is closed');
       checkSpec(spec);
       const known = this.#workloads.get(keyOf(spec));
@@ -193,7 +195,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
   }
 
   remove(name: WorkloadName): Promise<void> {
-    return this.#inTurn(name, async () => {
+    return this.#turns.take(keyOf(name), async () => {
       const workload = this.#workloads.get(keyOf(name));
       if (workload !== undefined) return workload.stop();
       const { networks, images, marks } = this.#parts;
@@ -246,18 +248,6 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
         if (signal.aborted) return;
         await workload.poll().catch((error: Error) => this.#logger(`egress could not be read: ${error.message}`));
       }
-    }
-  }
-
-  async #inTurn<T>(name: WorkloadName, act: () => Promise<T>): Promise<T> {
-    const key = keyOf(name);
-    const result = (this.#turns.get(key) ?? Promise.resolve()).then(act);
-    const settled = result.catch(() => {});
-    this.#turns.set(key, settled);
-    try {
-      return await result;
-    } finally {
-      if (this.#turns.get(key) === settled) this.#turns.delete(key);
     }
   }
 }
