@@ -156,10 +156,15 @@ export function writeBinaries(
   return (infrastructures) => large.length + (infrastructures - 1) * module.length;
 }
 
-/** A stack with one function at each holder; that of the last has the large binary. @returns its file */
-export function writeSharedStack(folder: string, name: string, parts: readonly StackPart[]): string {
+/** A stack with one function at each holder. @param largeAt place of the one with the large binary @returns its file */
+export function writeSharedStack(
+  folder: string,
+  name: string,
+  parts: readonly StackPart[],
+  largeAt: number = parts.length - 1,
+): string {
   const services = parts.map(({ says, further = '' }, at) => {
-    const [place, binary] = [at + 1, at === parts.length - 1 ? binaries.large : binaries.small];
+    const [place, binary] = [at + 1, at === largeAt ? binaries.large : binaries.small];
     return `  - { type: MuFunction, name: fn-${place}, binary: ${binary}, runtime: wasi1.0, env: { SAYS: ${says} }, infrastructure: [at-${place}] }
   - { type: MuGateway, name: gw-${place}, endpoints: { /: { route_to: fn-${place} } }, infrastructure: [at-${place}] }
 ${further}`;

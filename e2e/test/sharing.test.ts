@@ -25,7 +25,7 @@ jest.setTimeout(240_000);
 
 const mib = 1024 * 1024;
 /** Of the large binary, 64 pieces; of each daemon's line in a second. */
-const [largeBytes, rateBytes] = [16 * mib, 8 * mib];
+const [largeBytes, rateBytes] = [16 * mib, 6 * mib];
 /** Of the manifest: those of the large binary, and one of each small one. */
 const pieces = 64 + 3;
 /** The place of the one that has no engine for containers, though it offers them. */
@@ -61,15 +61,15 @@ afterAll(async () => {
 const folder = (): string => sharing.network.path('stack');
 const holder = (at: number): Holder => sharing.holders[at] as Holder;
 
-/** The stack of the test. @param change what is another in it, by the place of its holder */
-function stack(change: Readonly<Record<number, Partial<StackPart>>> = {}): string {
+/** The stack of the test. @param change what is another in it, by the place of its holder; see `writeSharedStack` */
+function stack(change: Readonly<Record<number, Partial<StackPart>>> = {}, largeAt?: number): string {
   const parts = sharing.holders.map((one, at) => ({
     holder: one,
     says: 'one',
     ...(at === bare ? { asks: ['mu-function', 'mu-gateway', 'mu-workload'] } : {}),
     ...change[at],
   }));
-  return writeSharedStack(folder(), 'sharing', parts);
+  return writeSharedStack(folder(), 'sharing', parts, largeAt);
 }
 
 /** What the function at each holder says now. A large one takes its time to be loaded, and asks callers to come again. */
@@ -145,7 +145,9 @@ test('one holder is given the manifest, the user leaves, and the others have it 
 
 test('an update goes the same way; a daemon that dies while it takes it moves when it is back, the others before', async () => {
   const before = await pieceBytes(holder(victim), 'received');
-  const handing = handOver(sharing, 'update', stack({ [victim]: { says: 'two' }, [bare]: { says: 'two' } }));
+  // It has the large binary now: a holder moves once its own files are whole, and this one must not before it dies.
+  const changed = stack({ [victim]: { says: 'two' }, [bare]: { says: 'two' } }, victim);
+  const handing = handOver(sharing, 'update', changed);
   await eventually('some pieces at the one that is to die', async () =>
     (await pieceBytes(holder(victim), 'received')) - before > 2 * mib ? true : undefined,
   );
@@ -166,7 +168,8 @@ test('an update goes the same way; a daemon that dies while it takes it moves wh
 test('what cannot start at one holder leaves it at the revision before, and it says why; the others move', async () => {
   const digest = `sha256:${'0'.repeat(64)}`;
   const further = `  - { type: Workload, name: extra, container: "example.org/extra@${digest}", compute: { cpu: 10m, memory: 16MiB }, infrastructure: [at-${bare + 1}] }\n`;
-  await handOver(sharing, 'update', stack({ [victim]: { says: 'three' }, [bare]: { says: 'three', further } }));
+  const changed = stack({ [victim]: { says: 'three' }, [bare]: { says: 'three', further } }, victim);
+  await handOver(sharing, 'update', changed);
   const fallen = await eventually('the word of the one that keeps the old one', async () => {
     const found = await told('rolled-back', '3');
     return found.length > 0 ? found : undefined;
