@@ -9,7 +9,6 @@ import type { InstanceRoute } from '../network/instance-route.ts';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
 import { type Admission, type AdmissionFacts, admit, type RefusalReason } from '../overlay/admission.ts';
-import type { TunnelCredentials } from '../overlay/certificates.ts';
 import { dialTunnel, type KnownTunnel } from '../overlay/endpoint.ts';
 import { closeCodes } from '../overlay/frames.ts';
 import type { SessionCounters } from '../overlay/session-options.ts';
@@ -67,6 +66,7 @@ export class HeldTunnel implements StreamRoute, DatagramRoute, KnownTunnel {
       ...(wish.role === 'caller' ? {} : { streams: this.#streams(), datagrams: this.#datagrams() }),
       patienceMs: wish.role === 'caller' ? 0 : calleePatienceMs,
       dial: (signal) => this.#dial(signal),
+      admitPeer: this.admitPeer,
       onUp: () => known.add(this.#wish.label),
       log: (line) => this.#log(line),
     });
@@ -74,10 +74,6 @@ export class HeldTunnel implements StreamRoute, DatagramRoute, KnownTunnel {
 
   get wish(): ServedTunnel {
     return this.#wish;
-  }
-
-  get credentials(): TunnelCredentials {
-    return this.#wish.credentials;
   }
 
   /** What the listener shows. */
@@ -101,15 +97,17 @@ export class HeldTunnel implements StreamRoute, DatagramRoute, KnownTunnel {
   }
 
   /**
-   * What the daemon tells now of the same tunnel. Sessions that stand go on as long as their peer may have them; new
-   * credentials are shown from the next handshake on.
+   * What the daemon tells now of the same tunnel. Sessions that stand go on as long as their peer may have them, and show new
+   * credentials to it.
    * @throws Error where the credentials are none: then nothing has changed
    */
   update(wish: ServedTunnel): void {
     const before = this.#wish;
-    if (wish.credentials.cert !== before.credentials.cert) this.#context = contextOf(wish.credentials);
+    const isRenewed = wish.credentials.cert !== before.credentials.cert;
+    if (isRenewed) this.#context = contextOf(wish.credentials);
     this.#wish = wish;
     this.look();
+    if (isRenewed) this.#tunnel.renew(wish.credentials);
     const isOther = (part: 'dial' | 'facts' | 'credentials'): boolean =>
       JSON.stringify(wish[part]) !== JSON.stringify(before[part]);
     if (isOther('dial') || isOther('facts') || isOther('credentials')) this.#tunnel.hurry();

@@ -2,9 +2,10 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { publicLookup, refusePrivate } from '@mu/client/provider/private-peers';
 import type { Admission } from './admission.ts';
-import { type TunnelCredentials, tunnelRenewalMs } from './certificates.ts';
+import type { TunnelCredentials } from './certificates.ts';
 import { closeCodes, encodeFrame } from './frames.ts';
-import { dialOptions, labelOf, peerChain, tunnelProtocol } from './tls.ts';
+import { bindingOf, RenewalProofs } from './renewal.ts';
+import { dialOptions, labelOf, peerChain, shownCertificate, tunnelProtocol } from './tls.ts';
 import type { AdmittedSocket } from './tunnel-options.ts';
 
 /** A peer that is not admitted, or does not speak the protocol; the message says why. */
@@ -42,7 +43,7 @@ export async function dialTunnel(options: DialOptions, signal: AbortSignal): Pro
       socket.once('secureConnect', resolve).once('error', reject);
       socket.once('close', () => reject(new Error(`${host}:${port} has hung up`)));
     });
-    return await admitted(socket, credentials, admitPeer);
+    return await admitted(socket, admitPeer, true);
   } catch (error) {
     socket.destroy();
     throw error;
@@ -52,11 +53,7 @@ export async function dialTunnel(options: DialOptions, signal: AbortSignal): Pro
 }
 
 /** What a listener knows of a tunnel that a peer has named. */
-export interface KnownTunnel {
-  /** As they were shown in the handshake. */
-  readonly credentials: TunnelCredentials;
-  readonly admitPeer: DialOptions['admitPeer'];
-}
+export type KnownTunnel = Pick<DialOptions, 'admitPeer'>;
 
 /**
  * The other end, once a listener with `listenOptions` has done the handshake. A peer that is not admitted is told why.
@@ -71,7 +68,7 @@ export async function acceptTunnel(
   const tunnel = known(label);
   try {
     if (tunnel === undefined) throw new AdmissionError(`no tunnel of the name ${label}`);
-    return { label, ...(await admitted(socket, tunnel.credentials, tunnel.admitPeer)) };
+    return { label, ...(await admitted(socket, tunnel.admitPeer, false)) };
   } catch (error) {
     // Why a question could not be answered is for the log here.
     const text = error instanceof AdmissionError ? error.message : 'whether it may cannot be told now';
@@ -82,8 +79,8 @@ export async function acceptTunnel(
 
 async function admitted(
   socket: TLSSocket,
-  credentials: TunnelCredentials,
   admitPeer: DialOptions['admitPeer'],
+  isDialer: boolean,
 ): Promise<AdmittedSocket> {
   if (socket.alpnProtocol !== tunnelProtocol) throw new AdmissionError(`it does not speak ${tunnelProtocol}`);
   const chain = peerChain(socket);
@@ -93,8 +90,7 @@ async function admitted(
   // A message is sent when it is there, not when more have come.
   socket.setNoDelay(true);
   return {
-    ...{ socket, chain },
-    renewAtMs: Math.min(tunnelRenewalMs(credentials), tunnelRenewalMs(admission)),
-    notAfterMs: Math.min(credentials.notAfterMs, admission.notAfterMs),
+    ...{ socket, chain, peer: admission, own: shownCertificate(socket) },
+    proofs: new RenewalProofs(bindingOf(socket), isDialer),
   };
 }

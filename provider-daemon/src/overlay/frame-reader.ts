@@ -9,8 +9,11 @@ import {
   maxStreamId,
   maxTextBytes,
   protocolVersion,
+  type Renewal,
+  signatureBytes,
   unprintable,
 } from './frames.ts';
+import { maxCertificateBytes } from './node-checks.ts';
 
 /** The name and form of each type: how long its payload may be, and whether it is about a stream or the session. */
 interface Form {
@@ -33,6 +36,12 @@ const forms: readonly (Form | undefined)[] = [
   { name: 'pong', least: 8, most: 8, ofStream: false },
   { name: 'goAway', least: 0, most: 0, ofStream: false },
   { name: 'close', least: 2, most: 2 + maxTextBytes, ofStream: false },
+  {
+    name: 'renew',
+    least: 2 * 3 + signatureBytes,
+    most: 2 * (2 + maxCertificateBytes) + signatureBytes,
+    ofStream: false,
+  },
 ];
 
 export interface FrameSink {
@@ -141,7 +150,27 @@ function decode(type: Frame['type'], stream: number, payload: Buffer): Frame {
       return { type };
     case 'close':
       return { type, code: payload.readUInt16BE(), text: decodeText(payload) };
+    case 'renew':
+      return { type, renewal: decodeRenewal(payload) };
   }
+}
+
+function decodeRenewal(payload: Buffer): Renewal {
+  const [first, afterFirst] = decodeCertificate(payload, 0);
+  const [second, afterSecond] = decodeCertificate(payload, afterFirst);
+  const signature = payload.subarray(afterSecond);
+  if (signature.length !== signatureBytes) throw new Breach(`a renewal with a signature of ${signature.length} bytes`);
+  return { chain: [first, second], signature };
+}
+
+/** @returns the certificate, a copy: payloads are views, and this one is kept; and where the next part begins */
+function decodeCertificate(payload: Buffer, at: number): [Buffer, number] {
+  const length = at + 2 > payload.length ? 0 : payload.readUInt16BE(at);
+  const end = at + 2 + length;
+  if (length === 0 || length > maxCertificateBytes || end > payload.length) {
+    throw new Breach(`a renewal with a certificate of ${length} bytes`);
+  }
+  return [Buffer.from(payload.subarray(at + 2, end)), end];
 }
 
 function decodeHello(payload: Buffer): Hello {

@@ -8,6 +8,8 @@ export const headBytes = 8;
 export const maxDataBytes = 65_536;
 /** What UDP over IPv4 can carry. */
 export const maxDatagramBytes = 65_507;
+/** Of a renewal's signature: r and s of P-256. */
+export const signatureBytes = 64;
 /** Of the words that go with a code. */
 export const maxTextBytes = 256;
 export const protocolVersion = 1;
@@ -26,6 +28,7 @@ export const frameTypes = {
   pong: 9,
   goAway: 10,
   close: 11,
+  renew: 12,
 } as const;
 
 /** Who opens streams, and who takes them. */
@@ -56,6 +59,13 @@ export interface Hello {
   readonly maxStreams: number;
 }
 
+/** Newer certificates of the sender, and the proof that it has the key of the first one. */
+export interface Renewal {
+  /** In DER: the tunnel's certificate, the node's. */
+  readonly chain: readonly [Buffer, Buffer];
+  readonly signature: Buffer;
+}
+
 /** Every frame but DATA, whose payload is passed on as it comes. */
 export type Frame =
   | { readonly type: 'hello'; readonly hello: Hello }
@@ -66,7 +76,8 @@ export type Frame =
   | { readonly type: 'datagram'; readonly stream: number; readonly payload: Buffer }
   | { readonly type: 'ping' | 'pong'; readonly nonce: bigint }
   | { readonly type: 'goAway' }
-  | { readonly type: 'close'; readonly code: number; readonly text: string };
+  | { readonly type: 'close'; readonly code: number; readonly text: string }
+  | { readonly type: 'renew'; readonly renewal: Renewal };
 
 /** The peer does what the protocol forbids; the session is cut with these words. */
 export class Breach extends Error {
@@ -125,7 +136,20 @@ function payloadOf(frame: Frame): Buffer {
       bytes.writeBigUInt64BE(frame.nonce);
       return bytes;
     }
+    case 'renew':
+      return Buffer.concat([encodeRenewed(frame.renewal.chain), frame.renewal.signature]);
   }
+}
+
+/** The part of a renewal that is signed: each certificate behind its length, two bytes. */
+export function encodeRenewed(chain: Renewal['chain']): Buffer {
+  return Buffer.concat(
+    chain.flatMap((certificate) => {
+      const length = Buffer.allocUnsafe(2);
+      length.writeUInt16BE(certificate.length);
+      return [length, certificate];
+    }),
+  );
 }
 
 function encodeReason(code: number, text: string): Buffer {

@@ -1,5 +1,5 @@
 /** What a `Mux` is bound by, and what comes out of it. */
-import type { Hello, StreamKind } from './frames.ts';
+import type { Hello, Renewal, StreamKind } from './frames.ts';
 
 export interface MuxLimits {
   /** Streams at once that are taken. */
@@ -12,6 +12,9 @@ export interface MuxLimits {
   readonly growth: number;
   /** Pings, resets and small credits in a second. */
   readonly controlPerSecond: number;
+  /** Renewals that may come at once; one more may come each time that `renewalSeconds` have gone by. */
+  readonly renewals: number;
+  readonly renewalSeconds: number;
 }
 
 export const muxLimits: MuxLimits = {
@@ -20,6 +23,8 @@ export const muxLimits: MuxLimits = {
   maxWindow: 4_194_304,
   growth: 33_554_432,
   controlPerSecond: 4096,
+  renewals: 4,
+  renewalSeconds: 60,
 };
 
 /** No side may ever have granted more of a stream than this. */
@@ -47,6 +52,8 @@ export interface MuxEffects {
   credited(id: number): void;
   datagram(id: number, payload: Buffer): void;
   pong(nonce: bigint): void;
+  /** The peer shows newer certificates; nothing of them has been checked. */
+  renewed(renewal: Renewal): void;
   /** The peer wants no new streams; those that are open go on. */
   goingAway(): void;
   /** Both sides want no new streams, and none is left. */

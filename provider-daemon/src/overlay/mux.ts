@@ -13,6 +13,7 @@ import {
   type Hello,
   maxDataBytes,
   maxStreamId,
+  type Renewal,
   type Role,
   type StreamKind,
 } from './frames.ts';
@@ -52,6 +53,9 @@ export class Mux {
   #lastId = 0;
   #growth = 0;
   #control = 0;
+  #seconds = 0;
+  /** That have come, and do not count as long ago. */
+  #renewals = 0;
   #goAwaySent = false;
   #goAwayReceived = false;
   #isDrained = false;
@@ -109,6 +113,8 @@ export class Mux {
   /** A second has gone by. */
   second(): void {
     this.#control = 0;
+    this.#seconds += 1;
+    if (this.#seconds % this.#limits.renewalSeconds === 0) this.#renewals = Math.max(0, this.#renewals - 1);
   }
 
   /** Opens a stream, which can be written to at once. @throws Error unless `canOpen` */
@@ -175,6 +181,11 @@ export class Mux {
   ping(nonce: bigint): void {
     this.#pinged = nonce;
     this.#send({ type: 'ping', nonce });
+  }
+
+  /** Shows newer certificates of this side. */
+  renew(renewal: Renewal): void {
+    this.#send({ type: 'renew', renewal });
   }
 
   /** Wants no new streams: those that are open go on, then both sides are `drained`. */
@@ -284,6 +295,9 @@ export class Mux {
       case 'close':
         this.#effects.closed(frame.code, frame.text);
         break;
+      case 'renew':
+        this.#onRenew(frame.renewal);
+        break;
     }
   }
 
@@ -354,6 +368,13 @@ export class Mux {
     if (nonce !== this.#pinged) throw new Breach('an answer to a ping that was not sent');
     this.#pinged = undefined;
     this.#effects.pong(nonce);
+  }
+
+  #onRenew(renewal: Renewal): void {
+    this.#renewals += 1;
+    // Each costs signatures to check.
+    if (this.#renewals > this.#limits.renewals) throw new Breach('certificates are renewed too often');
+    this.#effects.renewed(renewal);
   }
 
   #onGoAway(): void {

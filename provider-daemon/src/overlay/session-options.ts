@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute } from '../network/udp-relay.ts';
-import type { Role } from './frames.ts';
+import type { Renewal, Role } from './frames.ts';
 import { type MuxLimits, muxLimits } from './mux-effects.ts';
 import type { Timers } from './timers.ts';
 
@@ -22,6 +22,8 @@ export interface SessionLimits extends MuxLimits {
   readonly stalledBytes: number;
   /** For the last frame to reach the peer. */
   readonly lingerMs: number;
+  /** From one renewal that is sent to the next at least. */
+  readonly renewalMs: number;
   /** Callee: without a byte between a stream and its instance. */
   readonly idleMs: number;
 }
@@ -35,6 +37,7 @@ export const sessionLimits: SessionLimits = {
   datagramBytes: 524_288,
   stalledBytes: 2_097_152,
   lingerMs: 1000,
+  renewalMs: muxLimits.renewalSeconds * 1000,
   idleMs: 3_600_000,
 };
 
@@ -56,6 +59,8 @@ export interface SessionEvents {
   up?(): void;
   /** The peer wants no new streams. */
   goingAway?(): void;
+  /** The peer shows newer certificates. @throws Breach where it does not prove them */
+  renewed?(renewal: Renewal): void;
   /** It is over, with all its streams. */
   closed?(end: SessionEnd): void;
 }

@@ -3,7 +3,9 @@ import type { Duplex } from 'node:stream';
 import { type StreamRoute, splice } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
 import { DatagramFlows } from './datagram-flows.ts';
-import { Breach, closeCodes, resetCodes, type StreamKind } from './frames.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { Breach, closeCodes, type Renewal, resetCodes, type StreamKind } from './frames.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { Mux } from './mux.ts';
 import type { MuxEffects } from './mux-effects.ts';
 import {
@@ -16,14 +18,14 @@ import {
 import { TunnelStream } from './tunnel-stream.ts';
 
 const secondMs = 1000;
-/** Frames up to this size together are copied into one piece, which costs less than a list of them. */
-const copiedBytes = 16_384;
 
 export class Session implements StreamRoute, DatagramRoute {
   readonly #socket: Duplex;
   readonly #options: SessionOptions;
   readonly #limits: SessionLimits;
   readonly #mux: Mux;
+  readonly #writer: FrameWriter;
+  readonly #heartbeat: Heartbeat;
   readonly #streams = new Map<number, TunnelStream>();
   readonly #flows: DatagramFlows;
   /** Those that have something to send, in turns, while the socket takes nothing. */
@@ -31,14 +33,9 @@ export class Session implements StreamRoute, DatagramRoute {
   readonly #cut = new AbortController();
   #stopTick: () => void;
   #end: SessionEnd | undefined;
-  /** What is to go out at the end of the turn. */
-  #batch: Buffer[] = [];
-  #batchBytes = 0;
-  #heard = true;
-  /** Counted in ticks: a clock that is set is no silence. */
-  #quietMs = 0;
-  #pings = 0n;
-  #isAsked = false;
+  /** That is to be sent when the last one is long enough ago. */
+  #renewal: Renewal | undefined;
+  #sinceRenewalMs = Number.POSITIVE_INFINITY;
   #opened = 0;
   #failed = 0;
   #sent = 0;
@@ -48,7 +45,12 @@ export class Session implements StreamRoute, DatagramRoute {
     this.#options = options;
     this.#socket = options.socket;
     this.#limits = { ...sessionLimits, ...options.limits };
+    this.#writer = new FrameWriter(options.socket);
     this.#mux = new Mux(options.role, this.#effects(), this.#limits);
+    this.#heartbeat = new Heartbeat(this.#limits, {
+      ping: (nonce) => this.#mux.ping(nonce),
+      silent: (text) => this.cut(closeCodes.silent, text),
+    });
     this.#flows = new DatagramFlows(options.datagrams, {
       send: (id, bytes) => this.#sendDatagram(id, bytes),
       close: (id, code, text) => this.#mux.reset(id, code, text),
@@ -104,6 +106,12 @@ export class Session implements StreamRoute, DatagramRoute {
     if (this.#end !== undefined || !this.#mux.canOpen) return undefined;
     this.#opened += 1;
     return this.#flows.open(this.#mux.open('datagrams'), far);
+  }
+
+  /** Shows newer certificates to the peer; where the last ones were a moment ago, later, and then the newest alone. */
+  renew(renewal: Renewal): void {
+    this.#renewal = renewal;
+    this.#renewIfDue();
   }
 
   /** Takes no new streams; it is over when those that are open are. */
@@ -169,10 +177,11 @@ export class Session implements StreamRoute, DatagramRoute {
         this.#received += payload.length;
         this.#flows.receive(id, payload);
       },
-      pong: () => {
-        this.#isAsked = false;
-      },
+      pong: () => this.#heartbeat.answered(),
       goingAway: () => this.#options.events?.goingAway?.(),
+      renewed: (renewal) => {
+        if (this.#end === undefined) this.#options.events?.renewed?.(renewal);
+      },
       drained: () => this.cut(closeCodes.done, 'drained'),
       closed: (code, text) => this.#over({ code, text, byPeer: true }),
     };
@@ -180,7 +189,7 @@ export class Session implements StreamRoute, DatagramRoute {
 
   #receive(chunk: Buffer): void {
     if (this.#end !== undefined) return;
-    this.#heard = true;
+    this.#heartbeat.heard();
     try {
       this.#mux.receive(chunk);
     } catch (error) {
@@ -251,41 +260,19 @@ export class Session implements StreamRoute, DatagramRoute {
   }
 
   #isBlocked(): boolean {
-    return this.#queued() >= this.#limits.queuedBytes;
+    return this.#writer.queuedBytes >= this.#limits.queuedBytes;
   }
 
-  /** What is written in one turn goes out together: in few records, by one call. */
   #write(bytes: Buffer): void {
-    if (this.#end !== undefined || this.#socket.destroyed) return;
-    if (this.#batch.length === 0) process.nextTick(this.#flush);
-    this.#batch.push(bytes);
-    this.#batchBytes += bytes.length;
-    if (this.#queued() > this.#limits.stalledBytes) {
+    if (this.#end !== undefined) return;
+    this.#writer.write(bytes);
+    if (this.#writer.queuedBytes > this.#limits.stalledBytes) {
       this.#over({ code: closeCodes.stalled, text: 'the peer does not read its answers', byPeer: false });
     }
   }
 
-  #queued(): number {
-    return this.#socket.writableLength + this.#batchBytes;
-  }
-
-  readonly #flush = (): void => {
-    const [batch, length] = [this.#batch, this.#batchBytes];
-    if (length === 0) return;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    if (length <= copiedBytes) {
-      this.#socket.write(batch.length === 1 ? batch[0] : Buffer.concat(batch, length));
-      return;
-    }
-    this.#socket.cork();
-    for (const bytes of batch) this.#socket.write(bytes);
-    this.#socket.uncork();
-  };
-
   #sendDatagram(id: number, bytes: Buffer): boolean {
-    if (this.#end !== undefined || this.#queued() >= this.#limits.datagramBytes) return false;
+    if (this.#end !== undefined || this.#writer.queuedBytes >= this.#limits.datagramBytes) return false;
     this.#sent += bytes.length;
     this.#mux.datagram(id, bytes);
     return true;
@@ -295,19 +282,18 @@ export class Session implements StreamRoute, DatagramRoute {
     if (this.#end !== undefined) return;
     this.#stopTick = this.#options.timers.after(secondMs, this.#tick);
     this.#mux.second();
-    this.#quietMs = this.#heard ? 0 : this.#quietMs + secondMs;
-    this.#heard = false;
-    const quietMs = this.#quietMs;
-    if (!this.#mux.isWelcome) {
-      if (quietMs >= this.#limits.helloMs) this.cut(closeCodes.silent, `no hello within ${quietMs} ms`);
-    } else if (quietMs >= this.#limits.silentMs) {
-      this.cut(closeCodes.silent, `nothing came for ${quietMs} ms`);
-    } else if (quietMs >= this.#limits.pingMs && !this.#isAsked) {
-      this.#isAsked = true;
-      this.#pings += 1n;
-      this.#mux.ping(this.#pings);
-    }
+    this.#sinceRenewalMs += secondMs;
+    this.#renewIfDue();
+    this.#heartbeat.passed(secondMs, this.#mux.isWelcome);
   };
+
+  #renewIfDue(): void {
+    const renewal = this.#renewal;
+    if (renewal === undefined || !this.isUp || this.#sinceRenewalMs < this.#limits.renewalMs) return;
+    this.#renewal = undefined;
+    this.#sinceRenewalMs = 0;
+    this.#mux.renew(renewal);
+  }
 
   #over(end: SessionEnd): void {
     if (this.#end !== undefined) return;
@@ -322,7 +308,7 @@ export class Session implements StreamRoute, DatagramRoute {
     }
     if (!isPeaceful) this.#cut.abort();
     this.#flows.closeAll();
-    this.#flush();
+    this.#writer.flush();
     this.#socket.end();
     const stop = this.#options.timers.after(this.#limits.lingerMs, () => this.#socket.destroy());
     this.#socket.once('close', stop);

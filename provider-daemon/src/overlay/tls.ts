@@ -12,6 +12,7 @@ import {
 } from 'node:tls';
 import { toBase32 } from '@mu/lib/base32';
 import { type TunnelCredentials, type TunnelName, tunnelUri } from './certificates.ts';
+import type { ShownCertificate } from './tunnel-options.ts';
 
 /** The protocol's name in ALPN. */
 export const tunnelProtocol = 'mu-tunnel/1';
@@ -92,4 +93,11 @@ export function peerChain(socket: TLSSocket): readonly Uint8Array[] {
   const chain = [leaf, leaf?.issuerCertificate].flatMap((one) => (one === undefined ? [] : [new Uint8Array(one.raw)]));
   shown.set(socket, chain);
   return chain;
+}
+
+/** What this side has shown: by now there may be newer credentials. */
+export function shownCertificate(socket: TLSSocket): ShownCertificate {
+  const own = socket.getX509Certificate();
+  if (own === undefined) throw new Error('this side has shown no certificate');
+  return { der: own.raw, notBeforeMs: own.validFromDate.getTime(), notAfterMs: own.validToDate.getTime() };
 }

@@ -1,19 +1,31 @@
 /** What a tunnel is made of, and what it is bound by. */
 import type { Duplex } from 'node:stream';
 import type { DatagramRoute } from '../network/udp-relay.ts';
+import type { Admission } from './admission.ts';
+import type { TunnelCredentials } from './certificates.ts';
 import type { Role } from './frames.ts';
+import type { RenewalProofs } from './renewal.ts';
 import type { InstanceSockets, SessionLimits } from './session-options.ts';
 import type { Timers } from './timers.ts';
 
-/** A connection whose peer was admitted, and for how long: as long as both certificates hold. */
+/** When a certificate holds. */
+export type Validity = Pick<TunnelCredentials, 'notBeforeMs' | 'notAfterMs'>;
+
+/** A tunnel's certificate as a peer has seen it. */
+export interface ShownCertificate extends Validity {
+  readonly der: Uint8Array;
+}
+
+/** A connection whose peer was admitted: as long as the certificates of both sides hold. */
 export interface AdmittedSocket {
   readonly socket: Duplex;
   /** What the peer has shown, in DER: it is looked at again when the chain changes. */
   readonly chain: readonly Uint8Array[];
-  /** When the one of the two that was made first, or ends first, is half over. */
-  readonly renewAtMs: number;
-  /** When the first of the two ends. */
-  readonly notAfterMs: number;
+  readonly peer: Validity;
+  /** What this side has shown. */
+  readonly own: ShownCertificate;
+  /** For the certificates that either side shows later. */
+  readonly proofs: RenewalProofs;
 }
 
 export interface TunnelLimits {
@@ -22,8 +34,8 @@ export interface TunnelLimits {
   readonly mostBackOffMs: number;
   /** From one attempt to the next at least, where a stream waits or what is told of the tunnel is new. */
   readonly leastDialMs: number;
-  /** From one handshake to its renewal at least, whatever the certificates say. */
-  readonly leastRenewalMs: number;
+  /** From one handshake to that which replaces it at least, whatever the certificates say. */
+  readonly leastLifeMs: number;
   /** For an attempt, from the first packet until the peer has said hello. */
   readonly dialMs: number;
   /** For a stream that is to be opened while no session is up. */
@@ -35,7 +47,7 @@ export interface TunnelLimits {
 }
 
 export const tunnelLimits: TunnelLimits = {
-  ...{ firstBackOffMs: 500, mostBackOffMs: 60_000, leastDialMs: 1000, leastRenewalMs: 60_000 },
+  ...{ firstBackOffMs: 500, mostBackOffMs: 60_000, leastDialMs: 1000, leastLifeMs: 60_000 },
   ...{ dialMs: 15_000, openMs: 5000, maxWaiting: 1024, maxSessions: 4 },
 };
 
@@ -50,6 +62,8 @@ export interface TunnelOptions {
   /** Callee: where streams are carried to. */
   readonly streams?: InstanceSockets;
   readonly datagrams?: DatagramRoute;
+  /** What is said of certificates that the peer shows in a session that stands. */
+  readonly admitPeer: (chain: readonly Uint8Array[]) => Admission;
   /** A session is up. */
   readonly onUp?: () => void;
   readonly timers: Timers;

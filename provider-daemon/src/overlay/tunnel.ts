@@ -1,14 +1,16 @@
 /**
- * A tunnel: one declared connection between two nodes, kept up by sessions. The side that dials makes the next session
- * before the certificates of the standing one are old; new streams go to it, the old ones end where they are.
+ * A tunnel: one declared connection between two nodes, kept up by sessions. Each goes on by the newest certificates of both
+ * sides; the side that has dialled one replaces it after a day: new streams go to the next, the old ones end where they are.
  */
 import type { Duplex } from 'node:stream';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
 import { backOffMs } from '../workloads/container/clock.ts';
+import type { TunnelCredentials } from './certificates.ts';
 import { closeCodes } from './frames.ts';
-import { Session } from './session.ts';
+import type { Session } from './session.ts';
 import { noCounters, type SessionCounters, type SessionEnd, sumOf } from './session-options.ts';
+import { Standing } from './standing.ts';
 import {
   type AdmittedSocket,
   type CutReason,
@@ -16,14 +18,6 @@ import {
   type TunnelOptions,
   tunnelLimits,
 } from './tunnel-options.ts';
-
-interface Standing extends AdmittedSocket {
-  readonly session: Session;
-  /** This side has dialled it, and renews it. */
-  readonly isOwn: boolean;
-  wasUp: boolean;
-  readonly stopExpiry: () => void;
-}
 
 interface Waiting {
   take(session: Session): void;
@@ -46,6 +40,8 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   /** What the attempt has come to. */
   #pending: Standing | undefined;
   #failures = 0;
+  /** Newer ones than at least one handshake has shown. */
+  #credentials: TunnelCredentials | undefined;
   /** When the latest one was up. */
   #upAtMs = 0;
   /** When the last one that was up ended; before the first one, when it all began. */
@@ -84,10 +80,13 @@ export class Tunnel implements StreamRoute, DatagramRoute {
 
   /** What was admitted is looked at again. @param verdict why the peer of a session may not go on, if so */
   review(verdict: (chain: readonly Uint8Array[]) => CutReason | undefined): void {
-    for (const { session, chain } of [...this.#standing]) {
-      const reason = verdict(chain);
-      if (reason !== undefined) session.cut(reason.code, reason.text);
-    }
+    for (const one of [...this.#standing]) one.review(verdict);
+  }
+
+  /** This side has newer certificates: sessions that stand show them to the peer, and go on by them. */
+  renew(credentials: TunnelCredentials): void {
+    this.#credentials = credentials;
+    for (const one of this.#standing) one.show(credentials);
   }
 
   /** What an attempt failed for may be over: the back-off begins anew, and the next one is due, where no session is up. */
@@ -195,6 +194,12 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   async #dial(): Promise<void> {
     const { dial, timers } = this.#options;
     if (dial === undefined || this.#isDialling || this.#end !== undefined) return;
+    const latest = this.#latest();
+    if (latest !== undefined && this.#standing.length >= this.#limits.maxSessions - 1) {
+      // Streams hold the older ones for days: one more session would cost the oldest its streams.
+      this.#planReplacement(latest);
+      return;
+    }
     this.#isDialling = true;
     this.#dialledAtMs = timers.now();
     this.#unplan();
@@ -218,25 +223,27 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   }
 
   #stand(admitted: AdmittedSocket, isOwn: boolean): Standing {
-    const { role, streams, datagrams, timers, limits } = this.#options;
+    const { role, streams, datagrams, timers, limits, admitPeer } = this.#options;
     while (this.#standing.length >= this.#limits.maxSessions) {
       this.#standing[0]!.session.cut(closeCodes.shutdown, 'newer sessions have taken its place');
     }
-    const session = new Session({
-      ...{ socket: admitted.socket, role, timers },
-      ...(streams === undefined ? {} : { streams }),
-      ...(datagrams === undefined ? {} : { datagrams }),
-      limits: { helloMs: this.#limits.dialMs, ...limits },
-      events: {
-        up: () => this.#onUp(standing),
-        goingAway: () => this.#onGoingAway(standing),
-        closed: (end) => this.#onClosed(standing, end),
+    const standing: Standing = new Standing(admitted, {
+      ...{ isOwn, admitPeer, log: (text: string) => this.#log(text) },
+      onRenewed: () => {
+        if (standing === this.#latest() && !standing.isLeaving && !this.#isDialling) this.#planReplacement(standing);
+      },
+      session: {
+        ...{ role, timers },
+        ...(streams === undefined ? {} : { streams }),
+        ...(datagrams === undefined ? {} : { datagrams }),
+        limits: { helloMs: this.#limits.dialMs, ...limits },
+        events: {
+          up: () => this.#onUp(standing),
+          goingAway: () => this.#onGoingAway(standing),
+          closed: (end) => this.#onClosed(standing, end),
+        },
       },
     });
-    const stopExpiry = timers.after(admitted.notAfterMs - timers.now(), () =>
-      session.cut(closeCodes.expired, 'a certificate of the tunnel has expired'),
-    );
-    const standing: Standing = { ...admitted, session, isOwn, wasUp: false, stopExpiry };
     this.#standing.push(standing);
     return standing;
   }
@@ -252,18 +259,25 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     for (const { session } of others) session.drain();
     for (const one of [...this.#waiting]) one.take(standing.session);
     this.#options.onUp?.();
-    // Who has dialled renews.
-    if (standing.isOwn) this.#again(Math.max(this.#limits.leastRenewalMs, standing.renewAtMs - timers.now()));
+    // They may have come while it was dialled.
+    if (this.#credentials !== undefined) standing.show(this.#credentials);
+    this.#planReplacement(standing);
+  }
+
+  /** Who has dialled replaces it. */
+  #planReplacement({ isOwn, replaceAtMs }: Standing): void {
+    if (isOwn) this.#again(Math.max(this.#limits.leastLifeMs, replaceAtMs - this.#options.timers.now()));
     else this.#unplan();
   }
 
   /** The peer replaces it, or leaves: who dials sees whether there is another. */
   #onGoingAway(standing: Standing): void {
+    standing.isLeaving = true;
     if (this.#standing.at(-1) === standing && !this.#isDialling) this.#retry('the peer takes no new streams');
   }
 
   #onClosed(standing: Standing, end: SessionEnd): void {
-    standing.stopExpiry();
+    standing.leave();
     const wasLatest = this.#standing.at(-1) === standing;
     this.#standing = this.#standing.filter((one) => one !== standing);
     this.#past = { ...sumOf(this.#past, standing.session.counters()), open: 0 };
@@ -284,9 +298,9 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     this.#log(why);
     // The peer has dialled in the meantime, and renews what it has dialled.
     if (this.#latest()?.isOwn === false) return;
-    const { firstBackOffMs, mostBackOffMs, leastRenewalMs } = this.#limits;
+    const { firstBackOffMs, mostBackOffMs, leastLifeMs } = this.#limits;
     const { timers, random } = this.#options;
-    if (this.#upAtMs > 0 && timers.now() - this.#upAtMs >= leastRenewalMs) this.#failures = 0;
+    if (this.#upAtMs > 0 && timers.now() - this.#upAtMs >= leastLifeMs) this.#failures = 0;
     this.#upAtMs = 0;
     const waitMs = backOffMs(this.#failures, { first: firstBackOffMs, most: mostBackOffMs });
     this.#failures += 1;

@@ -312,7 +312,7 @@ describe('the listener of tunnels', () => {
     expect(await ask(made.relayPort, 'still here')).toBe('still here');
   });
 
-  it('shows renewed certificates from the next handshake on', async () => {
+  it('shows renewed certificates at the next handshake', async () => {
     const made = await up();
     const { db, web, timers, atDb, callee, caller } = made;
     const port = await instance((socket) => socket.pipe(socket));
@@ -330,6 +330,29 @@ describe('the listener of tunnels', () => {
     const pem = `-----BEGIN CERTIFICATE-----\n${Buffer.from(seen[0]!).toString('base64')}`;
     expect(renewed.cert.replaceAll('\n', '')).toContain(pem.replaceAll('\n', ''));
     expect(await ask(made.relayPort, 'the same tunnel')).toBe('the same tunnel');
+  });
+});
+
+describe('certificates that the daemon renews', () => {
+  it('are shown over the tunnel that stands, and carry its connections further', async () => {
+    // A minute before the end of both: 24 hours from 5 minutes before they were issued.
+    const made = await up({ agedMs: 24 * hourMs - 6 * 60_000 });
+    const { web, db, timers, atWeb, atDb, caller, callee } = made;
+    const kept = await talking(made.relayPort);
+    const around = counted(timers.now());
+    const ofWeb = await credentials(web, endOf(web, 'web'), around);
+    const ofDb = await credentials(db, endOf(db, 'db'), around);
+    await caller.plane.link('1', { tunnels: [{ ...atWeb, credentials: ofWeb }], neighbours: [] });
+    await callee.plane.link('2', { tunnels: [{ ...atDb, credentials: ofDb }], neighbours: [] });
+    for (let step = 0; step < 18; step += 1) {
+      const answer = once(kept, 'data');
+      kept.write(`${step}`);
+      expect(String(((await answer) as [Buffer])[0])).toBe(`${step}`);
+      timers.advance(5000);
+    }
+    expect((await callee.plane.figures()).tunnels).toMatchObject({ up: 1, streams: 1, refusedPeers: 0 });
+    kept.end();
+    expect(await end(kept)).toBe('end');
   });
 });
 

@@ -44,15 +44,14 @@ async function world(facts: Partial<AdmissionFacts> = {}, failure?: string): Pro
   const common = { timers: realTimers, random: () => 1, log: (line: string) => log.push(line) };
   const port = await instance((socket) => socket.pipe(socket));
   const streams = new InstanceRoute([{ address: '127.0.0.1', port }]);
-  const callee = new Tunnel({ ...common, name: 'callee', role: 'callee', streams });
   const context = contextOf(ofDb);
   const known = {
-    credentials: ofDb,
     admitPeer: (chain: readonly Uint8Array[]) => {
       if (failure !== undefined) throw new Error(failure);
       return admit({ chain, expected: expectedWeb(web), facts: { ...factsOf(web, 'web', nowMs), ...facts }, nowMs });
     },
   };
+  const callee = new Tunnel({ ...common, name: 'callee', role: 'callee', streams, admitPeer: known.admitPeer });
   const server = createServer(
     listenOptions((one) => (one === label ? context : undefined)),
     (socket) => {
@@ -78,7 +77,7 @@ async function world(facts: Partial<AdmissionFacts> = {}, failure?: string): Pro
   const admitPeer = (chain: readonly Uint8Array[]) =>
     admit({ chain, expected, facts: factsOf(db, 'db', nowMs), nowMs });
   const dial = (signal: AbortSignal) => dialTunnel({ ...there, admitPeer }, signal);
-  const caller = new Tunnel({ ...common, name: 'caller', role: 'caller', dial });
+  const caller = new Tunnel({ ...common, name: 'caller', role: 'caller', dial, admitPeer });
   const relay = await listenTcp({ listen: { address: '127.0.0.1', port: 0 }, route: caller });
   undo.push(async () => {
     for (const one of [caller, callee]) one.cut(closeCodes.shutdown, 'the test is over');

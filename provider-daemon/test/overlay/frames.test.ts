@@ -64,6 +64,13 @@ const frames: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constantFrom('ping' as const, 'pong' as const), nonce }),
   fc.record({ type: fc.constant('goAway' as const) }),
   fc.record({ type: fc.constant('close' as const), code: u16, text: words }),
+  fc.record({
+    type: fc.constant('renew' as const),
+    renewal: fc.record({
+      chain: fc.tuple(bytes, bytes),
+      signature: fc.uint8Array({ minLength: 64, maxLength: 64 }).map((one) => Buffer.from(one)),
+    }),
+  }),
 );
 const items: fc.Arbitrary<Seen> = fc.oneof(
   frames,
@@ -130,9 +137,10 @@ describe('frames', () => {
   });
 
   const head = (type: number, length: number, stream: number) => encodeHead(type, length, stream);
+  const renewalOf = (payload: Buffer) => Buffer.concat([head(frameTypes.renew, payload.length, 0), payload]);
   it.each<[string, Buffer, RegExp]>([
     ['no type', head(0, 0, 0), /type 0/],
-    ['an unknown type', head(12, 0, 0), /type 12/],
+    ['an unknown type', head(13, 0, 0), /type 13/],
     ['data without bytes', head(frameTypes.data, 0, 1), /a data frame of 0 bytes/],
     ['data that are too many', head(frameTypes.data, maxDataBytes + 1, 1), /a data frame of 65537 bytes/],
     ['data of no stream', head(frameTypes.data, 1, 0), /of stream 0/],
@@ -146,6 +154,11 @@ describe('frames', () => {
     ['another version', Buffer.concat([head(frameTypes.hello, 12, 0), Buffer.alloc(12, 2)]), /version 2, not 1/],
     ['an unknown role', Buffer.concat([head(frameTypes.hello, 12, 0), Buffer.of(1, 2), Buffer.alloc(10)]), /unknown/],
     ['no UTF-8', Buffer.concat([head(frameTypes.close, 3, 0), Buffer.of(0, 0, 0xff)]), /not UTF-8/],
+    ['a renewal that is too long', head(frameTypes.renew, 8261, 0), /renew frame of 8261/],
+    ['a renewal without certificates', renewalOf(Buffer.alloc(70)), /certificate of 0 bytes/],
+    ['a certificate that is too long', renewalOf(Buffer.alloc(8000, 0x11)), /certificate of 4369 bytes/],
+    ['a certificate beyond the end', renewalOf(Buffer.alloc(80).fill(1, 1, 2).fill(200, 4, 5)), /200 bytes/],
+    ['half a signature', renewalOf(Buffer.alloc(70).fill(1, 1, 2).fill(2, 4, 5)), /signature of 63 bytes/],
     ['a line of a log', Buffer.concat([head(frameTypes.close, 3, 0), Buffer.of(0, 0, 10)]), /control characters/],
   ])('refuse %s, at once', (_, wrong, why) => {
     expect(() => read([wrong])).toThrow(Breach);

@@ -34,6 +34,7 @@ function side(role: Role, limits: Partial<MuxLimits> = {}): Side {
     credited: (id) => log.push(`credited ${id}`),
     datagram: (id, payload) => log.push(`datagram ${id} ${payload.toString()}`),
     pong: (nonce) => log.push(`pong ${nonce}`),
+    renewed: ({ chain }) => log.push(`renewed ${chain.join()}`),
     goingAway: () => log.push('going away'),
     drained: () => log.push('drained'),
     closed: (code, text) => log.push(`closed ${code} ${text}`),

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { duplexPair } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { InstanceRoute } from '../../src/network/instance-route.ts';
 import { closeCodes } from '../../src/overlay/frames.ts';
+import { RenewalProofs } from '../../src/overlay/renewal.ts';
 import { Tunnel } from '../../src/overlay/tunnel.ts';
 import { type AdmittedSocket, tunnelLimits } from '../../src/overlay/tunnel-options.ts';
 import { eventually } from '../network/support/eventually.ts';
@@ -16,6 +17,14 @@ const never = new AbortController().signal;
 const hourMs = 3_600_000;
 const { firstBackOffMs, leastDialMs, mostBackOffMs } = tunnelLimits;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Certificates hold for a day from now on; what they are is not looked at here. */
+const admission = (timers: ManualTimers) =>
+  ({ admitted: true, notBeforeMs: timers.now(), notAfterMs: timers.now() + 24 * hourMs }) as const;
+const admittedOver = (socket: Duplex, timers: ManualTimers): AdmittedSocket => ({
+  ...{ socket, chain: [], peer: admission(timers), own: { ...admission(timers), der: new Uint8Array() } },
+  proofs: new RenewalProofs(Buffer.alloc(32), true),
+});
 
 interface World {
   readonly caller: Tunnel;
@@ -35,16 +44,16 @@ async function world(serve: Parameters<typeof instance>[0] = (socket) => socket.
   const streams = new InstanceRoute([{ address: '127.0.0.1', port: await instance(serve) }]);
   // Hours pass here without a turn of the event loop: that is no silence.
   const limits = { pingMs: 1000 * hourMs, silentMs: 1000 * hourMs };
-  const common = { timers, limits, random: () => 1, log: (line: string) => log.push(line) };
+  const admitPeer = () => admission(timers);
+  const common = { timers, limits, admitPeer, random: () => 1, log: (line: string) => log.push(line) };
   const callee = new Tunnel({ ...common, name: 'callee', role: 'callee', streams });
   const state: Pick<World, 'refuse' | 'onDial'> = { refuse: undefined };
   const dial = async (): Promise<AdmittedSocket> => {
     state.onDial?.();
     if (state.refuse !== undefined) throw new Error(state.refuse);
     const [near, far] = duplexPair();
-    const times = { chain: [], renewAtMs: timers.now() + 12 * hourMs, notAfterMs: timers.now() + 24 * hourMs };
-    callee.accept({ socket: far, ...times });
-    dials.push({ socket: near, ...times });
+    callee.accept(admittedOver(far, timers));
+    dials.push(admittedOver(near, timers));
     return dials.at(-1)!;
   };
   const caller = new Tunnel({ ...common, name: 'caller', role: 'caller', dial });
@@ -82,16 +91,16 @@ describe('a tunnel', () => {
     expect(dials).toHaveLength(1);
   });
 
-  it('is renewed at half of its life, and loses no stream', async () => {
+  it('is replaced when three quarters of its life are over, and loses no stream', async () => {
     const { caller, callee, timers, dials } = await up();
     const old = await caller.open(never);
     old.write('before ');
     await once(old, 'readable');
     const [first] = caller.sessions;
-    timers.advance(12 * hourMs - 1);
+    timers.advance(18 * hourMs - 1);
     expect(dials).toHaveLength(1);
     timers.advance(1);
-    await eventually('the renewal', () => dials.length === 2 && caller.sessions[1]?.isUp === true);
+    await eventually('the next session', () => dials.length === 2 && caller.sessions[1]?.isUp === true);
     expect(await ask(caller, 'new')).toBe('new');
     expect(first!.counters().opened).toBe(1);
     await eventually('the go-away', () => !first!.isTaking);
@@ -101,7 +110,7 @@ describe('a tunnel', () => {
     expect(caller.isUp).toBe(true);
   });
 
-  it('is cut with its certificate, where the renewal fails', async () => {
+  it('is cut with its certificate, where nothing replaces it', async () => {
     const world = await up();
     const stream = await world.caller.open(never);
     const broken = once(stream, 'error');
@@ -153,7 +162,7 @@ describe('a tunnel', () => {
     const [first] = callee.sessions;
     for (let at = 0; at < 6; at += 1) {
       const [socket] = duplexPair();
-      callee.accept({ socket, chain: [], renewAtMs: timers.now() + hourMs, notAfterMs: timers.now() + 2 * hourMs });
+      callee.accept(admittedOver(socket, timers));
     }
     expect(callee.sessions).toHaveLength(4);
     expect(first!.end?.text).toBe('newer sessions have taken its place');
@@ -163,7 +172,7 @@ describe('a tunnel', () => {
     const timers = new ManualTimers();
     const signals: AbortSignal[] = [];
     const tunnel = new Tunnel({
-      ...{ name: 'x', role: 'caller', timers, random: () => 0, log: () => {} },
+      ...{ name: 'x', role: 'caller', timers, random: () => 0, log: () => {}, admitPeer: () => admission(timers) },
       dial: (signal) => {
         signals.push(signal);
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
@@ -263,7 +272,7 @@ describe('the end', () => {
     await turn();
     expect(dials).toHaveLength(1);
     const [near] = duplexPair();
-    callee.accept({ socket: near, chain: [], renewAtMs: 0, notAfterMs: 0 });
+    callee.accept(admittedOver(near, timers));
     expect(near.destroyed).toBe(true);
   });
 
@@ -284,11 +293,11 @@ describe('the end', () => {
     await eventually('its end', () => caller.sessions.length === 0 && callee.sessions.length === 0);
   });
 
-  it('is dialled by the patient side where the other finds no way, and renewed by the one that has dialled', async () => {
+  it('is dialled by the patient side where the other finds no way, and replaced by the one that has dialled', async () => {
     const timers = new ManualTimers();
     const dials = { caller: 0, callee: 0 };
     const limits = { pingMs: 1000 * hourMs, silentMs: 1000 * hourMs };
-    const common = { timers, limits, random: () => 1, log: () => {} };
+    const common = { timers, limits, random: () => 1, log: () => {}, admitPeer: () => admission(timers) };
     const noWay = async (): Promise<AdmittedSocket> => {
       dials.caller += 1;
       throw new Error('no way there');
@@ -297,9 +306,8 @@ describe('the end', () => {
     const dial = async (): Promise<AdmittedSocket> => {
       dials.callee += 1;
       const [near, far] = duplexPair();
-      const times = { renewAtMs: timers.now() + 12 * hourMs, notAfterMs: timers.now() + 24 * hourMs };
-      caller.accept({ socket: far, chain: [], ...times });
-      return { socket: near, chain: [], ...times };
+      caller.accept(admittedOver(far, timers));
+      return admittedOver(near, timers);
     };
     const callee = new Tunnel({ ...common, name: 'callee', role: 'callee', patienceMs: 20_000, dial });
     undo.push(() => {
@@ -311,8 +319,8 @@ describe('the end', () => {
     timers.advance(1);
     await eventually('the tunnel', () => caller.isUp && callee.isUp);
     const tried = dials.caller;
-    timers.advance(12 * hourMs);
-    await eventually('the renewal', () => dials.callee === 2 && callee.sessions.length === 1 && callee.isUp);
+    timers.advance(18 * hourMs);
+    await eventually('the next session', () => dials.callee === 2 && callee.sessions.length === 1 && callee.isUp);
     // While a session of the peer's stands, the caller does not dial.
     expect(dials.caller).toBe(tried);
     caller.sessions[0]!.cut(closeCodes.breach, 'a break');
@@ -366,7 +374,8 @@ describe('the end', () => {
     await caller.whenUp(never);
     caller.cut(closeCodes.shutdown, 'over');
     await expect(caller.whenUp(never)).rejects.toThrow(/down: over/);
-    const patient = new Tunnel({ ...{ timers, random: () => 1, log: () => {} }, name: 'patient', role: 'caller' });
+    const common = { timers, random: () => 1, log: () => {}, admitPeer: () => admission(timers) };
+    const patient = new Tunnel({ ...common, name: 'patient', role: 'caller' });
     const late = expect(patient.whenUp(never)).rejects.toThrow(/down for 5000 ms/);
     timers.advance(5000);
     await late;
