@@ -1,5 +1,5 @@
 /** Tells tenants what becomes of their leases: from the steps of the lease machine to events, and the lines of a start. */
-import type { LeaseObserver } from '../leases/lease-keeper.ts';
+import type { LeaseObserver } from '../leases/lease-actor.ts';
 import type { LeaseEvent as LeaseInput, LeaseLife, Work } from '../leases/lease-machine.ts';
 import type { LeaseEvent } from './lease-events.ts';
 import type { ProgressLine } from './sources.ts';

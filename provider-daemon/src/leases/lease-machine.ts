@@ -119,6 +119,26 @@ export function wantedRevision({ work }: Pick<LeaseLife, 'work'>): bigint {
   return work.at === 'waiting' ? 0n : work.revision;
 }
 
+/** Where it answers; while it starts after a restart, where it answered before. */
+export function endpointsOf(work: Work): readonly string[] {
+  if (work.at === 'updating') return work.running.endpoints;
+  return work.at === 'running' || work.at === 'starting' ? work.endpoints : [];
+}
+
+/** The revision that serves; 0 for none. */
+export function servedRevision(work: Work): bigint {
+  if (work.at === 'updating') return work.running.revision;
+  return work.at === 'running' || (work.at === 'starting' && work.endpoints.length > 0) ? work.revision : 0n;
+}
+
+/** What runs, and what is to run when it can. */
+export function revisionsOf(work: Work): readonly bigint[] {
+  if (work.at === 'waiting') return [];
+  if (work.at === 'updating') return [work.revision, work.running.revision];
+  const isRefused = work.at === 'running' && work.refused?.retryAt !== undefined;
+  return isRefused ? [work.revision, work.refused?.revision ?? 0n] : [work.revision];
+}
+
 function onLease(life: LeaseLife | undefined, lease: Lease): Step {
   if (!isLive(lease)) return [undefined, life === undefined ? [] : [{ type: 'stop', lease }]];
   const outOfFunds = lease.state === LeaseState.LEASE_STATE_OUT_OF_FUNDS;
