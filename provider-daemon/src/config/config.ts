@@ -5,15 +5,8 @@ import { parse, TomlError } from 'smol-toml';
 import { type GpuSetting, gpuProblems } from './gpus.ts';
 import { isTable, optionalPath, path as pathKind } from './kinds.ts';
 import { keyLines, lineOf } from './places.ts';
-import {
-  type NamedSetting,
-  type PartialConfig,
-  type ProviderConfig,
-  type Section,
-  schema,
-  settings,
-  snakeCase,
-} from './schema.ts';
+import { type NamedSetting, type PartialConfig, type ProviderConfig, schema, settings, snakeCase } from './schema.ts';
+import type { Section } from './setting.ts';
 
 /** A config that cannot be used; the message has one line for each mistake, with its place. */
 export class ConfigError extends Error {

@@ -1,7 +1,8 @@
 /** The parts of docs/PROVIDER.md that are made from the program itself: commands, settings, limits of the gateway, metrics. */
 import { code, commandTable, metricsTable, renewed, table } from '@mu/lib/reference';
 import type { Command } from 'commander';
-import { type Section, schema, snakeCase } from '../config/schema.ts';
+import { schema, snakeCase } from '../config/schema.ts';
+import type { Section } from '../config/setting.ts';
 import { defaultLimits, type GatewayLimits } from '../gateway/limits.ts';
 import { metricTable } from './metric-table.ts';
 
