@@ -16,19 +16,12 @@ import { VerifiedStore } from '@mu/client/light/verified-store';
 import { fromBech32, toBech32 } from '@mu/lib/bech32';
 import { fromBase64, fromHex, toHex } from '@mu/lib/bytes';
 import { balanceKey } from '@mu/lib/state-keys';
-import {
-  answers,
-  attacker,
-  commits,
-  type Forger,
-  flipHex,
-  forgery,
-  keyPair,
-  ownValidators,
-  response,
-  signed,
-  validators,
-} from '../src/lies.ts';
+import { answers } from '../src/lies/answers.ts';
+import { attacker, keyPair } from '../src/lies/attacker.ts';
+import { flipHex, response, signed } from '../src/lies/case.ts';
+import { commits } from '../src/lies/commits.ts';
+import { type Forger, forgery, ownValidators } from '../src/lies/forgery.ts';
+import { validators } from '../src/lies/validators.ts';
 import { LyingRpc } from '../src/lying-rpc.ts';
 import { Network } from '../src/network.ts';
 
