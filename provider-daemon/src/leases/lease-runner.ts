@@ -1,4 +1,4 @@
-/** Runs what a lease's manifest describes: containers here, functions and doors at the data plane; and counts what they use. */
+/** Runs what a lease's manifest describes: containers here, functions and doors at the data plane. */
 import { filesFor } from '@mu/client/manifest/bundle';
 import { openSection } from '@mu/client/manifest/sections';
 import type { Lease } from '@mu/proto/market';
@@ -14,6 +14,7 @@ import type { Databases } from './databases.ts';
 import { Doors, type DoorsOptions, type OpenDoors } from './doors.ts';
 import { bothOf, noFarConnections } from './far-connections.ts';
 import { servedWorkloads } from './instances.ts';
+import { LeaseUsage } from './lease-usage.ts';
 import type { LinkKeeper } from './link-keeper.ts';
 import { checkRoom, type LeasePlace, type LeasePlan, planOf } from './plan.ts';
 import { containerWays } from './ways.ts';
@@ -47,24 +48,20 @@ interface Running {
   readonly place: LeasePlace;
   readonly plan: LeasePlan;
   readonly containers: WorkloadSet<ContainerSpec, ServingWorkload> | undefined;
-  /** the last block whose stored bytes are counted */
-  countedTo: bigint;
 }
 
 export class LeaseRunner {
   readonly #options: LeaseRunnerOptions;
   readonly #doors: Doors;
+  readonly #usage: LeaseUsage;
   readonly #running = new Map<bigint, Running>();
   /** First starts that are under way. */
   readonly #starting = new Map<bigint, Pick<Running, 'plan' | 'containers'>>();
-  /** of workloads that have stopped, and not yet taken */
-  readonly #left = new Map<bigint, Quantity[]>();
-  /** Totals of the data plane, as it told them last. */
-  #totals = new Map<string, readonly Quantity[]>();
 
   constructor(options: LeaseRunnerOptions) {
     this.#options = options;
     this.#doors = new Doors(options);
+    this.#usage = new LeaseUsage(options);
   }
 
   /**
@@ -93,18 +90,13 @@ export class LeaseRunner {
 
   async #bringUp(
     place: LeasePlace,
-    {
-      plan,
-      containers,
-      before,
-      doors,
-      height,
-    }: Pick<Running, 'plan' | 'containers'> & {
+    of: Pick<Running, 'plan' | 'containers'> & {
       readonly before: Running | undefined;
       readonly doors: OpenDoors;
       readonly height: bigint;
     },
   ): Promise<readonly string[]> {
+    const { plan, containers, before, doors, height } = of;
     try {
       await this.#apply(place, { plan, containers, before, doors });
     } catch (error) {
@@ -113,7 +105,8 @@ export class LeaseRunner {
       throw error;
     }
     for (const service of plan.databases) this.#options.databases.table(place.lease, service);
-    this.#running.set(place.lease, { place, plan, containers, countedTo: height });
+    this.#running.set(place.lease, { place, plan, containers });
+    this.#usage.started(place.lease, height);
     await containers?.prune(plan.containers);
     // What only the plan before it was linked with is cut now.
     if (before !== undefined) await this.#options.links?.started(place, plan);
@@ -165,7 +158,7 @@ export class LeaseRunner {
     this.#running.delete(lease);
     await this.#options.plane.withdraw(lease.toString());
     await running.containers?.prune([]);
-    this.#left.set(lease, [...(this.#left.get(lease) ?? []), ...containerUsage(running)]);
+    this.#usage.stopped(lease, running.containers);
     await this.poll();
   }
 
@@ -174,7 +167,7 @@ export class LeaseRunner {
     await this.#options.databases.erase(place.lease);
     await this.#options.containers?.here?.volumes.retire(place.lease.toString(), this.#options.volumeRetentionMs);
     this.#doors.free(place.lease);
-    await this.#forget(place.lease);
+    await this.#usage.forget(place.lease);
   }
 
   /**
@@ -189,7 +182,7 @@ export class LeaseRunner {
     const served = await plane.served();
     const found = (await host?.driver.found()) ?? [];
     const volumes = (await host?.volumes.list()) ?? [];
-    const counted = [...this.#totals.keys()];
+    const counted = this.#usage.counted();
     const reachable = this.#doors.leases().map(String);
     const storing = databases.leases().map(String);
     const over = new Set<string>();
@@ -201,7 +194,7 @@ export class LeaseRunner {
     const troubles = new Troubles();
     for (const lease of served.filter(isLeft)) await troubles.keep(plane.withdraw(lease));
     for (const lease of counted.filter(isLeft))
-      if (!owing.has(BigInt(lease))) await troubles.keep(this.#forget(BigInt(lease)));
+      if (!owing.has(BigInt(lease))) await troubles.keep(this.#usage.forget(BigInt(lease)));
     for (const name of found) if (isLeft(name.deployment)) await troubles.keep(host?.driver.remove(name));
     for (const lease of volumes.filter(isLeft)) await troubles.keep(host?.volumes.retire(lease, volumeRetentionMs));
     for (const lease of storing.filter(isLeft)) await troubles.keep(databases.erase(BigInt(lease)));
@@ -219,28 +212,20 @@ export class LeaseRunner {
   }
 
   /** Asks the data plane for its totals: what `totals` tells from now on. */
-  async poll(): Promise<void> {
-    const all = await this.#options.plane.totals();
-    this.#totals = new Map(
-      all.map(({ lease, totals }) => [
-        lease,
-        totals.map(({ service, metric, total }) => ({ service, metric, quantity: BigInt(total) })),
-      ]),
-    );
+  poll(): Promise<void> {
+    return this.#usage.poll();
   }
 
   /** What the data plane counted for a lease since it was first served, as of the last `poll`. */
   totals(lease: bigint): readonly Quantity[] {
-    return this.#totals.get(lease.toString()) ?? [];
+    return this.#usage.totals(lease);
   }
 
   /** What else a lease used since the last call, up to the block of this height. */
   takeUsage(lease: bigint, height: bigint): Quantity[] {
-    const left = this.#left.get(lease) ?? [];
-    this.#left.delete(lease);
     const running = this.#running.get(lease);
-    if (running === undefined) return left;
-    return [...left, ...containerUsage(running), ...this.#databaseUsage(running, height)];
+    const work = running && { containers: running.containers, databases: running.plan.databases };
+    return this.#usage.take(lease, height, work);
   }
 
   async #clear(lease: string): Promise<void> {
@@ -248,11 +233,6 @@ export class LeaseRunner {
     await plane.withdraw(lease);
     const driver = containers?.here?.driver;
     for (const name of (await driver?.found()) ?? []) if (name.deployment === lease) await driver?.remove(name);
-  }
-
-  async #forget(lease: bigint): Promise<void> {
-    await this.#options.plane.forget(lease.toString());
-    this.#totals.delete(lease.toString());
   }
 
   /** The files that the plan names are right: they were read whole, or nobody has written to them since they were. */
@@ -307,27 +287,9 @@ export class LeaseRunner {
       ...ways,
     });
   }
-
-  #databaseUsage(running: Running, height: bigint): Quantity[] {
-    const { lease } = running.place;
-    const blocks = height > running.countedTo ? height - running.countedTo : 0n;
-    running.countedTo += blocks;
-    return running.plan.databases.map((service) => {
-      const bytes = this.#options.databases.storedBytes(lease, service);
-      return { service, metric: 'database-byte-blocks', quantity: bytes * blocks };
-    });
-  }
 }
 
 function secretsOf(manifest: StoredManifest, infrastructure: string) {
   const key = manifest.keys.get(infrastructure);
   return key === undefined ? { env: {} } : openSection(manifest.head, infrastructure, key);
-}
-
-function containerUsage({ containers }: Running): Quantity[] {
-  return (containers?.takeUsage() ?? []).map(({ service, used }) => ({
-    service,
-    metric: 'egress-bytes',
-    quantity: used.egressBytes,
-  }));
 }
