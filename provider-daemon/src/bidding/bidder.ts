@@ -1,28 +1,18 @@
 /**
- * Bids: takes orders as they come, decides those of a block together, and sends what was decided in few transactions. What
- * it may do is decided by pure functions (`decide.ts`, `plan.ts`), where it stands with each order is the machine's
- * (`bidding.ts`); this carries it out.
+ * Bids: takes orders as they come, and decides those of a block together. What it may do is decided by pure functions
+ * (`decide.ts`, `plan.ts`), where it stands with each order is the machine's (`bidding.ts`), what was decided is sent by
+ * `bid-posts.ts`; this carries it out.
  */
-import type { EncodeObject } from '@cosmjs/proto-signing';
-import type { ChainClient, CommittedTx } from '@mu/client/chain/chain-client';
-import { toEncodeObject } from '@mu/client/chain/registry';
-import { type Sender, TxPendingError } from '@mu/client/chain/sender';
-import {
-  type Lease,
-  MsgCancelFulfillment,
-  MsgSubmitFulfillment,
-  MsgSubmitFulfillmentResponse,
-  type Order,
-  type OrderId,
-} from '@mu/proto/market';
-import { TxMsgData } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
+import type { ChainClient } from '@mu/client/chain/chain-client';
+import type { Sender } from '@mu/client/chain/sender';
+import type { Lease, Order, OrderId } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import { reach } from '../faults/fault-points.ts';
 import { OrderNames } from '../leases/order-names.ts';
 import { orderKey } from '../watch/order-key.ts';
 import { ownPlaces } from './apart.ts';
 import { askPrices } from './ask-prices.ts';
-import { inBatches, post, type Sendable } from './batches.ts';
+import { BidPosts } from './bid-posts.ts';
 import {
   type BiddingEvent,
   type BiddingState,
@@ -37,9 +27,9 @@ import { type Offer, type Priced, priced, whyUnfit } from './decide.ts';
 import { type Holders, type Inventory, inventory } from './inventory.ts';
 import type { OwnOffer } from './offer.ts';
 import { checkBids, held, type RegistryFacts, registryFacts, unknownBids } from './own-bids.ts';
-import { type Decision, plan, type Skipped } from './plan.ts';
+import { plan, type Skipped } from './plan.ts';
 import type { PriceScript } from './price-script.ts';
-import { lastingOf, reasonOf } from './refusals.ts';
+import { reasonOf } from './refusals.ts';
 
 export interface BidderOptions {
   /** the node itself: its newest state says how bids stand */
@@ -61,13 +51,6 @@ export interface BidderOptions {
   readonly log: Logger;
 }
 
-/** What is sent about one order. */
-interface Outgoing extends Sendable {
-  readonly key: string;
-}
-
-type Bid = Extract<Decision, { bid: true }>;
-
 export class Bidder {
   readonly #options: BidderOptions;
   #state: BiddingState = new Map();
@@ -81,12 +64,20 @@ export class Bidder {
   #knowsLeases = false;
   /** all that stands is to be compared with the chain */
   #compare = false;
-  readonly #posts = new Set<Promise<void>>();
+  readonly #posts: BidPosts;
   readonly #names: OrderNames;
 
   constructor(options: BidderOptions) {
     this.#options = options;
     this.#names = new OrderNames(options.client);
+    this.#posts = new BidPosts({
+      sender: options.sender,
+      apply: (...events) => this.#apply(...events),
+      onDoubt: () => {
+        this.#compare = true;
+      },
+      log: options.log,
+    });
   }
 
   /** Learns which bids stand, so that nothing is bid twice after a restart. @throws ChainError */
@@ -125,7 +116,7 @@ export class Bidder {
   /** Waits until what is under way has ended. */
   async settled(): Promise<void> {
     await this.#turn;
-    await Promise.all(this.#posts);
+    await this.#posts.settled();
   }
 
   /** One round waits at most: it sees what came meanwhile. */
@@ -162,7 +153,8 @@ export class Bidder {
       if (this.#compare) await this.#compareAll();
       await this.#check();
       await this.#lookForDisk();
-      if (draining()) this.#takeBack();
+      // What is on its way is canceled when it stands.
+      if (draining()) this.#posts.takeBack(cancelable(this.#state));
       else await this.#consider();
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'bidding waits for the next block');
@@ -205,7 +197,8 @@ export class Bidder {
     const funds = balance - lockedOnTheWay(this.#state) - feeReserve;
     const decisions = plan(still, offer, { ...this.#holders(), funds, own });
     this.#skip(decisions.filter((decision) => !decision.bid));
-    this.#bid(decisions.filter((decision) => decision.bid));
+    const bids = decisions.filter((decision) => decision.bid);
+    this.#posts.bid(bids, offer.provider);
   }
 
   #offer(): Offer {
@@ -241,86 +234,6 @@ export class Bidder {
       this.#options.log[waiting.get(key)?.before === reason ? 'debug' : 'info']({ order: key, reason }, 'no bid');
       return { type: 'skipped', key, reason, lasting } as const;
     });
-    this.#apply(...events);
-  }
-
-  #bid(bids: readonly Bid[]): void {
-    const { sender, offer, log } = this.#options;
-    if (bids.length > 0) reach('bid.decided');
-    const { provider } = offer();
-    const outgoing = bids.map(({ order, resources, priceListVersion }) => {
-      const fields = { sender: sender.address, provider, order: order.id, resources: [...resources], priceListVersion };
-      const bytes = MsgSubmitFulfillment.encode(MsgSubmitFulfillment.fromPartial(fields)).finish().length;
-      return { key: orderKey(order.id as OrderId), message: toEncodeObject(MsgSubmitFulfillment, fields), bytes };
-    });
-    const byKey = new Map(bids.map((bid) => [orderKey(bid.order.id as OrderId), bid]));
-    this.#apply(...[...byKey].map(([key, bid]) => ({ type: 'sending', key, bid }) as const));
-    this.#post('bid failed', outgoing, (items, tx) => {
-      reach('bid.committed');
-      const { msgResponses } = TxMsgData.decode(tx.data);
-      const events = items.map(({ key }, at) => {
-        const { number } = MsgSubmitFulfillmentResponse.decode(msgResponses[at]?.value ?? new Uint8Array());
-        const { resources = [], collateral = 0n } = byKey.get(key) ?? {};
-        const prices = resources.map(({ price }) => price);
-        log.info({ order: key, bid: number.toString(), height: tx.height, prices }, 'bid submitted');
-        return { type: 'bid', key, bid: { number, resources, collateral } } as const;
-      });
-      this.#apply(...events);
-    });
-  }
-
-  /** Cancels what stands; what is on its way is canceled when it stands. */
-  #takeBack(): void {
-    const { sender, log } = this.#options;
-    const outgoing = [...cancelable(this.#state)].map(([key, { number }]) => {
-      const fields = { sender: sender.address, number };
-      const bytes = MsgCancelFulfillment.encode(MsgCancelFulfillment.fromPartial(fields)).finish().length;
-      return { key, message: toEncodeObject(MsgCancelFulfillment, fields), bytes };
-    });
-    this.#apply(...outgoing.map(({ key }) => ({ type: 'canceling', key, canceling: true }) as const));
-    this.#post('a bid could not be taken back', outgoing, (items, tx) => {
-      this.#apply(...items.map(({ key }) => ({ type: 'canceling', key, canceling: false }) as const));
-      log.info({ orders: items.map(({ key }) => key), height: tx.height }, 'bids taken back');
-    });
-  }
-
-  /** @param failure what is logged when it fails */
-  #post(
-    failure: string,
-    outgoing: readonly Outgoing[],
-    onDone: (items: readonly Outgoing[], tx: CommittedTx) => void,
-  ): void {
-    const { sender } = this.#options;
-    const to = {
-      async send(messages: readonly EncodeObject[]) {
-        reach('bid.sending');
-        const sent = await sender.send(messages);
-        reach('bid.sent');
-        return sent;
-      },
-      onDone,
-      onFailed: (items: readonly Outgoing[], error: unknown) => this.#failed(failure, items, error),
-    };
-    for (const batch of inBatches(outgoing)) {
-      const posted: Promise<void> = post(batch, to).finally(() => this.#posts.delete(posted));
-      this.#posts.add(posted);
-    }
-  }
-
-  #failed(failure: string, items: readonly Outgoing[], error: unknown): void {
-    // The daemon stops: what is on its way is found on the chain after the start.
-    if (error instanceof TxPendingError) return;
-    const reason = reasonOf(error);
-    const lasting = lastingOf(error);
-    this.#options.log.warn({ orders: items.map(({ key }) => key), reason }, failure);
-    // The chain may know another price list, or bids that are not known here.
-    if (lasting !== 'ever') this.#compare = true;
-    const events = items.flatMap(({ key }): BiddingEvent[] => [
-      { type: 'canceling', key, canceling: false },
-      lasting === 'room'
-        ? { type: 'skipped', key, reason, lasting }
-        : { type: 'failed', key, reason, again: lasting === 'soon' },
-    ]);
     this.#apply(...events);
   }
 }
