@@ -1,4 +1,5 @@
 /** When a name's certificate is asked for. */
+import { backOffMs } from '../back-off.ts';
 
 const minuteMs = 60_000;
 /** After a failure: two minutes, then twice as long each time, so that no authority's limit of failures in an hour is met. */
@@ -25,6 +26,6 @@ export function dueAt(
 ): number {
   const wanted = held === undefined ? 0 : renewalOf(held);
   if (failures === undefined || failures.count === 0) return wanted;
-  const pause = Math.min(firstPauseMs * 2 ** (failures.count - 1), longestPauseMs);
+  const pause = backOffMs(failures.count - 1, { first: firstPauseMs, most: longestPauseMs });
   return Math.max(wanted, failures.at + pause);
 }

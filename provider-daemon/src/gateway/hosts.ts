@@ -4,6 +4,7 @@
  */
 import { hostNamePattern, maxHostNames } from '@mu/lib/host-name';
 import type { Logger } from 'pino';
+import { backOffMs } from '../back-off.ts';
 import type { HostProof, HostStore } from './host-store.ts';
 import type { TxtResolver } from './txt-resolver.ts';
 
@@ -217,7 +218,7 @@ export class HostBook {
 
 function miss(claim: Claim, owner: string | undefined, now: number): void {
   claim.misses += 1;
-  claim.next = now + Math.min(firstPauseMs * 2 ** (claim.misses - 1), longestPauseMs);
+  claim.next = now + backOffMs(claim.misses - 1, { first: firstPauseMs, most: longestPauseMs });
   claim.reason =
     owner === undefined
       ? `the TXT record _mu.${claim.host} does not say ${claim.id} yet`

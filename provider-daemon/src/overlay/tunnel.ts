@@ -3,9 +3,9 @@
  * sides; the side that has dialled one replaces it after a day: new streams go to the next, the old ones end where they are.
  */
 import type { Duplex } from 'node:stream';
+import { spreadBackOffMs } from '../back-off.ts';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
-import { backOffMs } from '../workloads/container/clock.ts';
 import type { TunnelCredentials } from './certificates.ts';
 import { closeCodes } from './frames.ts';
 import type { Session } from './session.ts';
@@ -302,10 +302,10 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     const { timers, random } = this.#options;
     if (this.#upAtMs > 0 && timers.now() - this.#upAtMs >= leastLifeMs) this.#failures = 0;
     this.#upAtMs = 0;
-    const waitMs = backOffMs(this.#failures, { first: firstBackOffMs, most: mostBackOffMs });
+    const bounds = { first: firstBackOffMs, most: mostBackOffMs };
+    const againMs = spreadBackOffMs(this.#failures, bounds, random());
     this.#failures += 1;
     const patienceMs = this.#current() === undefined ? this.#patience() : 0;
-    const againMs = waitMs * (0.5 + random() / 2);
     this.#again(Math.max(patienceMs, this.#waiting.size > 0 ? Math.min(againMs, this.#soonMs()) : againMs));
   }
 

@@ -1,5 +1,5 @@
 /** When a peer may be dialled again: after a while, twice as long after each failure, by chance not all at once. */
-import { backOffMs } from '../workloads/container/clock.ts';
+import { spreadBackOffMs } from '../back-off.ts';
 import { type PeerLimits, peerLimits } from './limits.ts';
 
 interface Tried {
@@ -27,7 +27,7 @@ export class BackOff {
     const tried = this.#tried.get(peer) ?? { failures: 0, notBeforeMs: 0 };
     const { firstBackOffMs: first, mostBackOffMs: most } = this.#limits;
     if (!failed) tried.failures = 0;
-    tried.notBeforeMs = nowMs + backOffMs(tried.failures, { first, most }) * (0.5 + this.#chance() / 2);
+    tried.notBeforeMs = nowMs + spreadBackOffMs(tried.failures, { first, most }, this.#chance());
     if (failed) tried.failures += 1;
     this.#tried.set(peer, tried);
   }

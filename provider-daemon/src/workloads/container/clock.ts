@@ -17,8 +17,3 @@ export const realClock: Clock = {
     await delay(ms, undefined, { ref: false, ...(signal === undefined ? {} : { signal }) }).catch(() => {});
   },
 };
-
-/** Back-off: `first`, twice that, and so on up to `most`. @param attempt from 0 */
-export function backOffMs(attempt: number, { first, most }: { first: number; most: number }): number {
-  return Math.min(most, first * 2 ** Math.min(attempt, 30));
-}

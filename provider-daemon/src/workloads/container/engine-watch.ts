@@ -1,5 +1,6 @@
 /** Keeps the picture of the engine: its events, and all read anew whenever it was away. */
-import { backOffMs, type Clock } from './clock.ts';
+import { backOffMs } from '../../back-off.ts';
+import type { Clock } from './clock.ts';
 import { type Engine, EngineError, type EngineEvent } from './engine.ts';
 import { label } from './names.ts';
 

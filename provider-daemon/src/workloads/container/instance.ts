@@ -1,8 +1,8 @@
 /** One container of a workload: what is known of it, its log, its health, and its revival where the engine gave up. */
 
+import { backOffMs } from '../../back-off.ts';
 import { reach } from '../../faults/fault-points.ts';
 import { type InstanceStatus, WorkloadError, type WorkloadName } from '../driver.ts';
-import { backOffMs } from './clock.ts';
 import { restrictions } from './create-options.ts';
 import { EngineError, type EngineEvent } from './engine.ts';
 import { checkHealth, freshHealth } from './health.ts';

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { backOffMs } from '../../../src/workloads/container/clock.ts';
 import { EgressMeter } from '../../../src/workloads/container/egress-meter.ts';
 import type { ContainerFacts } from '../../../src/workloads/container/engine.ts';
 import { jsonLines, statsOf } from '../../../src/workloads/container/engine-readers.ts';
@@ -105,11 +104,6 @@ describe('how an instance stands', () => {
         .restarts,
     ).toBe(5);
     expect(after(false, inspected({ restarts: 4 }), { type: 'revived' }, inspected({ restarts: 2 })).restarts).toBe(7);
-  });
-
-  test('back-off doubles, up to its most', () => {
-    const wish = { first: 100, most: 1000 };
-    expect([0, 1, 2, 3, 4, 99].map((attempt) => backOffMs(attempt, wish))).toEqual([100, 200, 400, 800, 1000, 1000]);
   });
 });
 
