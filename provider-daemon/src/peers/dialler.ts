@@ -51,7 +51,7 @@ export class Dialler {
 
   async #dialSome(exchange: Exchange): Promise<void> {
     const { options, connections } = this.#exchanges;
-    const { underWay, backOff } = this.#of(exchange);
+    const { underWay, backOff, told } = this.#of(exchange);
     const room = Math.min(
       peerLimits.dialled - exchange.links.length - underWay.size,
       peerLimits.dialling - this.#underWay,
@@ -60,7 +60,9 @@ export class Dialler {
     if (room <= 0) return;
     const nowMs = options.timers.now();
     const participants = await this.#participants(exchange);
-    backOff.keepOnly(new Set([...participants, ...exchange.links.map(({ provider }) => provider)]));
+    const known = new Set([...participants, ...exchange.links.map(({ provider }) => provider)]);
+    backOff.keepOnly(known);
+    for (const provider of told.keys()) if (!known.has(provider)) told.delete(provider);
     const list = participants.filter(
       (provider) =>
         backOff.may(provider, nowMs) &&
