@@ -35,6 +35,7 @@ import { RelayTally } from './relay-tally.ts';
 import type { Totals } from './totals.ts';
 import { TunnelBook } from './tunnel-book.ts';
 import { TunnelTally } from './tunnel-tally.ts';
+import { WayHealth } from './way-health.ts';
 
 /** With thousands of tunnels a look at all of them takes seconds: whatever else is served goes on after so long. */
 const lookMs = 5;
@@ -238,8 +239,9 @@ export class DataPlane implements Plane {
       },
       neighbour,
     });
+    const health = new WayHealth(this.#surroundings.timers.now);
     const routeOf: RouteOf = (to) =>
-      'far' in to ? new FarRoute(() => links.waysTo(to.far, to.caller)) : routes.of(to.service, to.port);
+      'far' in to ? new FarRoute(() => links.waysTo(to.far, to.caller), health) : routes.of(to.service, to.port);
     return {
       ...{ routes, links, ways: new LeaseWays(this.#options.ways, routeOf, this.#relays) },
       functions: new FunctionSet(lease, this.#options.driver),

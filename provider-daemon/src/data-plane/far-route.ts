@@ -1,10 +1,13 @@
 /**
  * The route to a workload of another infrastructure: over whichever of the lease's links leads there and stands. It is
- * chosen anew for each connection.
+ * chosen anew for each connection; those that have refused lately are tried last.
  */
 import type { Duplex } from 'node:stream';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
+import { resetCodes } from '../overlay/frames.ts';
+import type { StreamReset } from '../overlay/session.ts';
+import type { CallOutcome, WayHealth } from './way-health.ts';
 
 /** A tunnel, as a route sees it. */
 export interface FarTunnel extends StreamRoute, DatagramRoute {
@@ -13,59 +16,102 @@ export interface FarTunnel extends StreamRoute, DatagramRoute {
   whenUp(signal: AbortSignal): Promise<void>;
 }
 
+/** Who takes what comes back of a flow of datagrams, and hears that the far side has ended it. */
+type FarFlow = Parameters<DatagramRoute['openDatagrams']>[0];
+
+/** A lease of the same machine. */
+export type FarNeighbour = StreamRoute & DatagramRoute;
+
 export interface FarWays {
-  /** Leases of the same machine, which are nearest. */
-  readonly neighbours: readonly (StreamRoute & DatagramRoute)[];
+  /** They are nearest. */
+  readonly neighbours: readonly FarNeighbour[];
   /** In the order in which they are tried. */
   readonly tunnels: readonly FarTunnel[];
 }
 
 export class FarRoute implements StreamRoute, DatagramRoute {
   readonly #ways: () => FarWays;
+  readonly #health: WayHealth;
 
-  /** @param ways those that there are now */
-  constructor(ways: () => FarWays) {
+  /**
+   * @param ways those that there are now
+   * @param health of these ways: it outlives the route
+   */
+  constructor(ways: () => FarWays, health: WayHealth) {
     this.#ways = ways;
+    this.#health = health;
   }
 
   async open(signal: AbortSignal): Promise<Duplex> {
     const { neighbours, tunnels } = this.#ways();
-    const standing = [...neighbours, ...tunnels.filter(({ isUp }) => isUp)];
+    const standing = this.#health.inOrder([...neighbours, ...tunnels.filter(({ isUp }) => isUp)]);
     let why: unknown;
     for (const way of standing) {
       if (signal.aborted) break;
+      const outcome = this.#health.begin(way);
       try {
-        return await way.open(signal);
+        return watched(await way.open(signal), outcome);
       } catch (cause) {
         why = cause;
+        // A neighbour has asked its instances; a tunnel that takes nothing says so here, and costs no time.
+        if (neighbours.includes(way) && !signal.aborted) outcome.refused();
       }
     }
     const waiting = tunnels.filter((tunnel) => !standing.includes(tunnel));
-    if (waiting.length > 0 && !signal.aborted) return firstUp(waiting, signal);
+    if (waiting.length > 0 && !signal.aborted) return this.#firstUp(waiting, signal);
     throw new Error(standing.length === 0 ? 'no link leads there' : 'no link takes the connection', { cause: why });
   }
 
   /** Datagrams do not wait: who sends them sends them again. */
-  openDatagrams(far: { message(bytes: Buffer): void; closed(): void }): DatagramSession | undefined {
+  openDatagrams(far: FarFlow): DatagramSession | undefined {
     const { neighbours, tunnels } = this.#ways();
-    for (const way of [...neighbours, ...tunnels]) {
-      const session = way.openDatagrams(far);
+    for (const way of this.#health.inOrder([...neighbours, ...tunnels])) {
+      // A flow that ends with its tunnel was not refused.
+      const stands = (): boolean => neighbours.includes(way) || tunnels.some((one) => one === way && one.isUp);
+      const session = way.openDatagrams(watchedFlow(far, this.#health.begin(way), stands));
       if (session !== undefined) return session;
     }
     return undefined;
   }
+
+  /** A stream over the first one that comes up; all are waited for at once. */
+  async #firstUp(tunnels: readonly FarTunnel[], signal: AbortSignal): Promise<Duplex> {
+    const enough = new AbortController();
+    const either = AbortSignal.any([signal, enough.signal]);
+    try {
+      const up = await Promise.any(tunnels.map((tunnel) => tunnel.whenUp(either).then(() => tunnel)));
+      const outcome = this.#health.begin(up);
+      return watched(await up.open(signal), outcome);
+    } catch (error) {
+      throw error instanceof AggregateError ? (error.errors[0] as Error) : error;
+    } finally {
+      enough.abort();
+    }
+  }
 }
 
-/** A stream over the first one that comes up; all are waited for at once. */
-async function firstUp(tunnels: readonly FarTunnel[], signal: AbortSignal): Promise<Duplex> {
-  const enough = new AbortController();
-  const either = AbortSignal.any([signal, enough.signal]);
-  try {
-    const up = await Promise.any(tunnels.map((tunnel) => tunnel.whenUp(either).then(() => tunnel)));
-    return await up.open(signal);
-  } catch (error) {
-    throw error instanceof AggregateError ? (error.errors[0] as Error) : error;
-  } finally {
-    enough.abort();
-  }
+/** Whether it is refused, or answered. */
+function watched(stream: Duplex, outcome: CallOutcome): Duplex {
+  stream.once('error', (error: Partial<StreamReset>) => {
+    if (error.resetCode === resetCodes.refused || error.resetCode === resetCodes.busy) outcome.refused();
+  });
+  // Who listens for data makes them flow: not before somebody reads.
+  stream.once('resume', () => stream.once('data', outcome.answered));
+  return stream;
+}
+
+/** The same of a flow of datagrams, whose end has no code: it was refused where it ends before anything has come back. */
+function watchedFlow(far: FarFlow, outcome: CallOutcome, stands: () => boolean): FarFlow {
+  let isSilent = true;
+  return {
+    message: (bytes) => {
+      if (isSilent) outcome.answered();
+      isSilent = false;
+      far.message(bytes);
+    },
+    closed: () => {
+      if (isSilent && stands()) outcome.refused();
+      far.closed();
+    },
+  };
 }

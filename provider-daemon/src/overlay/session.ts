@@ -316,9 +316,14 @@ export class Session implements StreamRoute, DatagramRoute {
   }
 }
 
+/** What a stream ends with that the peer has reset, or whose session is over. */
+export interface StreamReset extends NodeJS.ErrnoException {
+  /** One of `resetCodes`, or one that the peer alone knows. */
+  readonly resetCode: number;
+}
+
 /** As a connection that the other side has reset. */
-function resetError(code: number, text: string): NodeJS.ErrnoException {
-  const error: NodeJS.ErrnoException = new Error(text === '' ? `the peer has reset the stream (${code})` : text);
-  error.code = 'ECONNRESET';
-  return error;
+function resetError(code: number, text: string): StreamReset {
+  const error = new Error(text === '' ? `the peer has reset the stream (${code})` : text);
+  return Object.assign(error, { code: 'ECONNRESET', resetCode: code });
 }

@@ -1,13 +1,20 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from '@jest/globals';
-import { FarRoute, type FarTunnel } from '../../src/data-plane/far-route.ts';
+import { FarRoute, type FarTunnel, type FarWays } from '../../src/data-plane/far-route.ts';
+import { WayHealth, wayHealthLimits } from '../../src/data-plane/way-health.ts';
+import { resetCodes } from '../../src/overlay/frames.ts';
+import { ManualTimers } from '../overlay/support/manual-timers.ts';
 
 const never = new AbortController().signal;
 const far = { message: () => {}, closed: () => {} };
+const { firstMs } = wayHealthLimits;
 
 interface Way extends FarTunnel {
   isUp: boolean;
+  takes: boolean;
   readonly opened: PassThrough[];
+  /** Flows of datagrams, as the far side sees them. */
+  readonly flows: (typeof far)[];
   /** Comes up, or not any more. */
   readonly comes: PromiseWithResolvers<void>;
   waiting: number;
@@ -15,13 +22,17 @@ interface Way extends FarTunnel {
 
 function way(isUp: boolean, takes = true): Way {
   const made: Way = {
-    ...{ isUp, opened: [], comes: Promise.withResolvers<void>(), waiting: 0 },
+    ...{ isUp, takes, opened: [], flows: [], comes: Promise.withResolvers<void>(), waiting: 0 },
     open: async () => {
-      if (!takes) throw new Error('it takes nothing');
+      if (!made.takes) throw new Error('it takes nothing');
       made.opened.push(new PassThrough());
       return made.opened.at(-1)!;
     },
-    openDatagrams: () => (takes && made.isUp ? { send: () => {}, close: () => {} } : undefined),
+    openDatagrams: (flow) => {
+      if (!made.takes || !made.isUp) return undefined;
+      made.flows.push(flow as typeof far);
+      return { send: () => {}, close: () => {} };
+    },
     whenUp: (signal) => {
       made.waiting += 1;
       signal.addEventListener('abort', () => {
@@ -33,48 +44,172 @@ function way(isUp: boolean, takes = true): Way {
   return made;
 }
 
+function over(ways: FarWays) {
+  const timers = new ManualTimers();
+  const health = new WayHealth(timers.now);
+  /** As relays do: a route for each connection. */
+  const route = (): FarRoute => new FarRoute(() => ways, health);
+  return { timers, open: (signal = never) => route().open(signal), flow: () => route().openDatagrams(far) };
+}
+
+const opened = (ways: readonly Way[]): number[] => ways.map((one) => one.opened.length);
+/** The far side resets the latest one. */
+function reset(one: Way, code: number): Promise<void> {
+  const stream = one.opened.at(-1)!;
+  stream.on('error', () => {});
+  const closed = new Promise<void>((resolve) => stream.on('close', resolve));
+  stream.destroy(Object.assign(new Error('reset'), { resetCode: code }));
+  return closed;
+}
+
 test('neighbours come first, then the tunnels that are up in their order, and the next one where one fails', async () => {
   const [near, full, second, third] = [way(true), way(true, false), way(true), way(true)];
   const ways = { neighbours: [near], tunnels: [full, second, third] };
-  const route = new FarRoute(() => ways);
-  await route.open(never);
+  const { open } = over(ways);
+  await open();
   expect(near.opened).toHaveLength(1);
   ways.neighbours = [];
-  await route.open(never);
-  expect([second.opened.length, third.opened.length]).toEqual([1, 0]);
+  await open();
+  expect(opened([second, third])).toEqual([1, 0]);
   second.isUp = false;
-  await route.open(never);
-  expect([second.opened.length, third.opened.length]).toEqual([1, 1]);
+  await open();
+  expect(opened([second, third])).toEqual([1, 1]);
 });
 
 test('where none is up, the first one that comes up is taken, and nobody waits for the others any more', async () => {
   const [first, second] = [way(false), way(false)];
-  const route = new FarRoute(() => ({ neighbours: [], tunnels: [first, second] }));
-  const opened = route.open(never);
+  const stream = over({ neighbours: [], tunnels: [first, second] }).open();
   expect([first.waiting, second.waiting]).toEqual([1, 1]);
   second.comes.resolve();
-  expect(await opened).toBe(second.opened[0]);
+  expect(await stream).toBe(second.opened[0]);
   expect([first.opened.length, first.waiting]).toEqual([0, 0]);
 });
 
 test('where no link leads there, or none comes up in time, the connection fails', async () => {
   const ways = { neighbours: [] as Way[], tunnels: [] as Way[] };
-  const route = new FarRoute(() => ways);
-  await expect(route.open(never)).rejects.toThrow('no link leads there');
+  const { open } = over(ways);
+  await expect(open()).rejects.toThrow('no link leads there');
   ways.neighbours = [way(true, false)];
-  await expect(route.open(never)).rejects.toThrow('no link takes the connection');
+  await expect(open()).rejects.toThrow('no link takes the connection');
   const late = way(false);
   ways.tunnels = [late];
   late.comes.reject(new Error('the tunnel is down for 5000 ms'));
-  await expect(route.open(never)).rejects.toThrow('the tunnel is down for 5000 ms');
-  await expect(route.open(AbortSignal.abort())).rejects.toThrow('no link takes the connection');
+  await expect(open()).rejects.toThrow('the tunnel is down for 5000 ms');
+  await expect(open(AbortSignal.abort())).rejects.toThrow('no link takes the connection');
 });
 
 test('datagrams go by the first link that takes them now', () => {
   const [down, second] = [way(false), way(true)];
-  const ways = { neighbours: [] as Way[], tunnels: [down, second] };
-  const route = new FarRoute(() => ways);
-  expect(route.openDatagrams(far)).toBeDefined();
+  const { flow } = over({ neighbours: [], tunnels: [down, second] });
+  expect(flow()).toBeDefined();
   second.isUp = false;
-  expect(route.openDatagrams(far)).toBeUndefined();
+  expect(flow()).toBeUndefined();
+});
+
+test.each(['refused', 'busy'] as const)(
+  'a tunnel that has reset a stream as %s is tried last for a while',
+  async (word) => {
+    const [first, second] = [way(true), way(true)];
+    const { open, timers } = over({ neighbours: [], tunnels: [first, second] });
+    await open();
+    await reset(first, resetCodes[word]);
+    await open();
+    timers.advance(firstMs - 1);
+    await open();
+    expect(opened([first, second])).toEqual([1, 2]);
+    timers.advance(1);
+    await open();
+    expect(opened([first, second])).toEqual([2, 2]);
+  },
+);
+
+test.each(['closed', 'timeout', 'broken'] as const)(
+  'a stream that ends as %s says nothing of the next',
+  async (word) => {
+    const [first, second] = [way(true), way(true)];
+    const { open } = over({ neighbours: [], tunnels: [first, second] });
+    await open();
+    await reset(first, resetCodes[word]);
+    await open();
+    expect(opened([first, second])).toEqual([2, 0]);
+  },
+);
+
+test('where all have refused they are tried as ever, and the first byte back forgives one', async () => {
+  const [first, second] = [way(true), way(true)];
+  const { open } = over({ neighbours: [], tunnels: [first, second] });
+  for (const one of [first, second]) {
+    await open();
+    await reset(one, resetCodes.refused);
+  }
+  await open();
+  expect(opened([first, second])).toEqual([2, 1]);
+  first.isUp = false;
+  const stream = await open();
+  first.isUp = true;
+  // Nobody reads yet: what comes is kept.
+  second.opened.at(-1)!.write('a byte');
+  expect(stream.readableFlowing).toBe(null);
+  await open();
+  expect(opened([first, second])).toEqual([3, 2]);
+  const read = new Promise((resolve) => stream.pipe(new PassThrough()).on('data', (chunk) => resolve(String(chunk))));
+  expect(await read).toBe('a byte');
+  await open();
+  expect(opened([first, second])).toEqual([3, 3]);
+});
+
+test('a neighbour whose instances take nothing is tried after the tunnels, one that somebody gave up is not', async () => {
+  const [near, tunnel] = [way(true, false), way(true)];
+  const { open, timers } = over({ neighbours: [near], tunnels: [tunnel] });
+  const givenUp = new AbortController();
+  const { open: take } = near;
+  near.open = async (signal) => {
+    givenUp.abort();
+    return take(signal);
+  };
+  await expect(open(givenUp.signal)).rejects.toThrow('no link takes the connection');
+  near.open = take;
+  near.takes = true;
+  await open();
+  expect(opened([near, tunnel])).toEqual([1, 0]);
+  near.takes = false;
+  await open();
+  near.takes = true;
+  await open();
+  expect(opened([near, tunnel])).toEqual([1, 2]);
+  timers.advance(firstMs);
+  await open();
+  expect(opened([near, tunnel])).toEqual([2, 2]);
+});
+
+test('one that was waited for, and refuses then, is tried last as well', async () => {
+  const [first, second] = [way(false), way(false)];
+  const { open } = over({ neighbours: [], tunnels: [first, second] });
+  first.comes.resolve();
+  await open();
+  await reset(first, resetCodes.refused);
+  for (const one of [first, second]) one.isUp = true;
+  await open();
+  expect(opened([first, second])).toEqual([1, 1]);
+});
+
+test('flows of datagrams that end before anything has come back are refused; not those that end with their tunnel', () => {
+  const [first, second] = [way(true), way(true)];
+  const { flow } = over({ neighbours: [], tunnels: [first, second] });
+  flow();
+  first.isUp = false;
+  first.flows[0]!.closed();
+  first.isUp = true;
+  flow();
+  first.flows[1]!.message();
+  first.flows[1]!.closed();
+  flow();
+  first.flows[2]!.closed();
+  flow();
+  expect([first.flows.length, second.flows.length]).toEqual([3, 1]);
+  second.flows[0]!.closed();
+  flow();
+  first.flows[3]!.message();
+  flow();
+  expect([first.flows.length, second.flows.length]).toEqual([5, 1]);
 });

@@ -15,19 +15,17 @@ import { tunnelLimits } from '../../src/overlay/tunnel-options.ts';
 import { type CallableWorkload, type FunctionSpec, WorkloadError } from '../../src/workloads/driver.ts';
 import { NullDriver } from '../../src/workloads/null-driver.ts';
 import { eventually } from '../network/support/eventually.ts';
-import { credentials, endOf, makeProvider } from '../overlay/support/providers.ts';
-import { instance, undo, undoAll } from '../overlay/support/sessions.ts';
-import { counted } from '../support/surroundings.ts';
+import { undo, undoAll } from '../overlay/support/sessions.ts';
 import { allowSeconds } from '../workloads/patience.ts';
 import {
   ask,
+  elsewhere,
   end,
   leaseOf,
   type Node,
   node,
   serveDb,
   talking,
-  tunnelsOf,
   viewOf,
   type World,
   type WorldOptions,
@@ -61,23 +59,11 @@ async function answered(socket: Socket, words: string): Promise<string> {
 }
 
 describe('a workload that has moved', () => {
-  /** Another provider's `db`, and the tunnel to it as `web` is told. */
-  async function elsewhere(made: World): Promise<{ readonly next: Node; readonly atWeb: ServedTunnel }> {
-    const around = counted(made.timers.now());
-    const db = await makeProvider('mu1new0000000000', around);
-    const ofDb = await credentials(db, endOf(db, 'db'), around);
-    const port = await instance((socket) => socket.end('the new place'));
-    const { atWeb, atDb } = tunnelsOf({ ...made, db, ofDb }, port);
-    const next = await node({ timers: made.timers });
-    await serveDb(next, atDb, made.timers);
-    return { next, atWeb: { ...atWeb, dial: next.listener.at } };
-  }
-
   it('is called where it is now; connections to where it was go on as long as it is there, and are then reset', async () => {
     const made = await up();
     const { caller, callee, relayPort } = made;
     const kept = await talking(relayPort);
-    const { next, atWeb } = await elsewhere(made);
+    const { next, atWeb } = await elsewhere(made, (socket) => socket.end('the new place'));
     await caller.plane.link('1', { tunnels: [atWeb, made.atWeb], neighbours: [] });
     await eventually('the tunnel', () => isUp(next));
     expect(await ask(relayPort, 'where?')).toBe('the new place');

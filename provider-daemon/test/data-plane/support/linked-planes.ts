@@ -175,6 +175,21 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   return { ...made, caller, callee, relayPort, atWeb, atDb };
 }
 
+/** Another provider's `db`, and the tunnel to it as `web` is told. @param at port of its instance, or what serves there */
+export async function elsewhere(
+  made: World,
+  at: number | ((socket: Socket) => void),
+): Promise<{ readonly next: Node; readonly atWeb: ServedTunnel }> {
+  const around = counted(made.timers.now());
+  const db = await makeProvider('mu1new0000000000', around);
+  const ofDb = await credentials(db, endOf(db, 'db'), around);
+  const { protocol } = made.atWeb;
+  const { atWeb, atDb } = tunnelsOf({ ...made, db, ofDb }, typeof at === 'number' ? at : await instance(at));
+  const next = await node({ timers: made.timers });
+  await serveDb(next, { ...atDb, protocol }, made.timers);
+  return { next, atWeb: { ...atWeb, protocol, dial: next.listener.at } };
+}
+
 export const viewOf = (timers: ManualTimers, height = 100) => ({
   height: String(height),
   verifiedAtMs: timers.now(),
@@ -187,9 +202,10 @@ export async function serveDb({ plane }: Node, atDb: ServedTunnel, timers: Manua
   await plane.link('2', { tunnels: [atDb], neighbours: [] });
 }
 
-async function udpInstance(): Promise<number> {
+/** Gives back what it gets, after these words. @returns its port */
+export async function udpInstance(words = ''): Promise<number> {
   const socket = createSocket('udp4');
-  socket.on('message', (bytes, from) => socket.send(bytes, from.port, from.address));
+  socket.on('message', (bytes, from) => socket.send([Buffer.from(words), bytes], from.port, from.address));
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   undo.push(() => socket.close());
