@@ -1,5 +1,5 @@
 /** Two tunnels that stand, and a far side that takes no connection: who has refused is tried last for a while. */
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, expect, test } from '@jest/globals';
 import { wayHealthLimits } from '../../src/data-plane/way-health.ts';
@@ -50,24 +50,17 @@ test('connections go to the next peer after one was refused, and to the first ag
   expect(await ask(relayPort, '?')).toBe('the first');
 });
 
-test('so do datagrams, whose sender sends again', async () => {
-  const { relayPort, callee } = await two({ protocol: 'udp' }, await udpInstance('the second: '));
+test('so do datagrams: the next one of a source whose first one nobody took', async () => {
+  const { relayPort, caller, callee } = await two({ protocol: 'udp' }, await udpInstance('the second: '));
   const socket = createSocket('udp4');
   undo.push(() => socket.close());
   await callee.plane.place('2', nobody);
-  expect(await answer(socket, relayPort)).toBe('the second: ?');
+  socket.send('?', relayPort, '127.0.0.1');
+  await eventually('the refusal', async () => {
+    const { relays } = await caller.plane.figures();
+    return relays.accepted === 1 && relays.open === 0;
+  });
+  const answer = once(socket, 'message');
+  socket.send('!', relayPort, '127.0.0.1');
+  expect(String((await answer)[0])).toBe('the second: !');
 });
-
-/** As resolvers and players do: it is sent again until an answer comes. */
-async function answer(socket: UdpSocket, port: number): Promise<string> {
-  const came = once(socket, 'message');
-  let text = '';
-  void came.then(([bytes]) => {
-    text = String(bytes);
-  });
-  await eventually('an answer', () => {
-    socket.send('?', port, '127.0.0.1');
-    return text !== '';
-  });
-  return text;
-}
