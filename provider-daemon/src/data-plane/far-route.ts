@@ -5,8 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
-import { resetCodes } from '../overlay/frames.ts';
-import type { StreamReset } from '../overlay/session.ts';
+import { HandedOnStream, isRefusal } from './handed-on-stream.ts';
 import type { CallOutcome, WayHealth } from './way-health.ts';
 
 /** A tunnel, as a route sees it. */
@@ -42,12 +41,24 @@ export class FarRoute implements StreamRoute, DatagramRoute {
     this.#health = health;
   }
 
+  /** A stream that a way refuses before anything has come back is handed on to the next one, where there is one. */
   async open(signal: AbortSignal): Promise<Duplex> {
+    const tried = new Set<object>();
+    const first = await this.#openUntried(tried, signal);
     const { neighbours, tunnels } = this.#ways();
-    const standing = this.#health.inOrder([...neighbours, ...tunnels.filter(({ isUp }) => isUp)]);
+    if ([...neighbours, ...tunnels].every((way) => tried.has(way))) return first;
+    return new HandedOnStream(first, (gone) => this.#openUntried(tried, gone));
+  }
+
+  /** @param tried ways by which it is not opened; those that are tried now are added */
+  async #openUntried(tried: Set<object>, signal: AbortSignal): Promise<Duplex> {
+    const { neighbours, tunnels } = this.#ways();
+    const untried = <Way extends object>(ways: readonly Way[]): Way[] => ways.filter((way) => !tried.has(way));
+    const standing = this.#health.inOrder(untried([...neighbours, ...tunnels.filter(({ isUp }) => isUp)]));
     let why: unknown;
     for (const way of standing) {
       if (signal.aborted) break;
+      tried.add(way);
       const outcome = this.#health.begin(way);
       try {
         return watched(await way.open(signal), outcome);
@@ -57,8 +68,8 @@ export class FarRoute implements StreamRoute, DatagramRoute {
         if (neighbours.includes(way) && !signal.aborted) outcome.refused();
       }
     }
-    const waiting = tunnels.filter((tunnel) => !standing.includes(tunnel));
-    if (waiting.length > 0 && !signal.aborted) return this.#firstUp(waiting, signal);
+    const waiting = untried(tunnels);
+    if (waiting.length > 0 && !signal.aborted) return this.#firstUp(waiting, tried, signal);
     throw new Error(standing.length === 0 ? 'no link leads there' : 'no link takes the connection', { cause: why });
   }
 
@@ -75,11 +86,12 @@ export class FarRoute implements StreamRoute, DatagramRoute {
   }
 
   /** A stream over the first one that comes up; all are waited for at once. */
-  async #firstUp(tunnels: readonly FarTunnel[], signal: AbortSignal): Promise<Duplex> {
+  async #firstUp(tunnels: readonly FarTunnel[], tried: Set<object>, signal: AbortSignal): Promise<Duplex> {
     const enough = new AbortController();
     const either = AbortSignal.any([signal, enough.signal]);
     try {
       const up = await Promise.any(tunnels.map((tunnel) => tunnel.whenUp(either).then(() => tunnel)));
+      tried.add(up);
       const outcome = this.#health.begin(up);
       return watched(await up.open(signal), outcome);
     } catch (error) {
@@ -92,11 +104,16 @@ export class FarRoute implements StreamRoute, DatagramRoute {
 
 /** Whether it is refused, or answered. */
 function watched(stream: Duplex, outcome: CallOutcome): Duplex {
-  stream.once('error', (error: Partial<StreamReset>) => {
-    if (error.resetCode === resetCodes.refused || error.resetCode === resetCodes.busy) outcome.refused();
+  stream.once('error', (error) => {
+    if (isRefusal(error)) outcome.refused();
   });
-  // Who listens for data makes them flow: not before somebody reads.
-  stream.once('resume', () => stream.once('data', outcome.answered));
+  // Who listens for data makes them flow: not before somebody else does.
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'data') return;
+    stream.off('newListener', onListener);
+    stream.once('data', outcome.answered);
+  };
+  stream.on('newListener', onListener);
   return stream;
 }
 

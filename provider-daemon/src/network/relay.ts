@@ -188,7 +188,7 @@ export function splice(client: Socket, far: Duplex, { idleMs, signal }: SpliceOp
 }
 
 /** For TCP a RST: the other side must not take it for the end of the data. A socket at a path knows none, and is closed. */
-function reset(stream: Duplex): void {
+export function reset(stream: Duplex): void {
   if (stream.destroyed) return;
   if (!(stream instanceof Socket)) {
     stream.destroy();

@@ -1,4 +1,6 @@
-import { PassThrough } from 'node:stream';
+import { once } from 'node:events';
+import { type Duplex, PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { expect, test } from '@jest/globals';
 import { FarRoute, type FarTunnel, type FarWays } from '../../src/data-plane/far-route.ts';
 import { WayHealth, wayHealthLimits } from '../../src/data-plane/way-health.ts';
@@ -49,17 +51,17 @@ function over(ways: FarWays) {
   const health = new WayHealth(timers.now);
   /** As relays do: a route for each connection. */
   const route = (): FarRoute => new FarRoute(() => ways, health);
-  return { timers, open: (signal = never) => route().open(signal), flow: () => route().openDatagrams(far) };
+  const open = async (signal = never): Promise<Duplex> => (await route().open(signal)).on('error', () => {});
+  return { timers, open, flow: () => route().openDatagrams(far) };
 }
 
 const opened = (ways: readonly Way[]): number[] => ways.map((one) => one.opened.length);
-/** The far side resets the latest one. */
-function reset(one: Way, code: number): Promise<void> {
+/** The far side resets the latest one; what comes of that has come. */
+async function reset(one: Way, code: number): Promise<void> {
   const stream = one.opened.at(-1)!;
   stream.on('error', () => {});
-  const closed = new Promise<void>((resolve) => stream.on('close', resolve));
   stream.destroy(Object.assign(new Error('reset'), { resetCode: code }));
-  return closed;
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 test('neighbours come first, then the tunnels that are up in their order, and the next one where one fails', async () => {
@@ -81,7 +83,9 @@ test('where none is up, the first one that comes up is taken, and nobody waits f
   const stream = over({ neighbours: [], tunnels: [first, second] }).open();
   expect([first.waiting, second.waiting]).toEqual([1, 1]);
   second.comes.resolve();
-  expect(await stream).toBe(second.opened[0]);
+  (await stream).end('over the second');
+  expect(await text(await stream)).toBe('over the second');
+  expect(second.opened).toHaveLength(1);
   expect([first.opened.length, first.waiting]).toEqual([0, 0]);
 });
 
@@ -113,7 +117,8 @@ test.each(['refused', 'busy'] as const)(
     const { open, timers } = over({ neighbours: [], tunnels: [first, second] });
     await open();
     await reset(first, resetCodes[word]);
-    await open();
+    // It was handed on.
+    expect(opened([first, second])).toEqual([1, 1]);
     timers.advance(firstMs - 1);
     await open();
     expect(opened([first, second])).toEqual([1, 2]);
@@ -138,22 +143,19 @@ test.each(['closed', 'timeout', 'broken'] as const)(
 test('where all have refused they are tried as ever, and the first byte back forgives one', async () => {
   const [first, second] = [way(true), way(true)];
   const { open } = over({ neighbours: [], tunnels: [first, second] });
-  for (const one of [first, second]) {
-    await open();
-    await reset(one, resetCodes.refused);
-  }
+  const refused = await open();
+  for (const one of [first, second]) await reset(one, resetCodes.refused);
+  expect([opened([first, second]), refused.errored]).toMatchObject([[1, 1], { resetCode: resetCodes.refused }]);
   await open();
   expect(opened([first, second])).toEqual([2, 1]);
   first.isUp = false;
   const stream = await open();
   first.isUp = true;
-  // Nobody reads yet: what comes is kept.
-  second.opened.at(-1)!.write('a byte');
-  expect(stream.readableFlowing).toBe(null);
   await open();
   expect(opened([first, second])).toEqual([3, 2]);
-  const read = new Promise((resolve) => stream.pipe(new PassThrough()).on('data', (chunk) => resolve(String(chunk))));
-  expect(await read).toBe('a byte');
+  second.opened.at(-1)!.write('a byte');
+  const [bytes] = await once(stream, 'data');
+  expect(String(bytes)).toBe('a byte');
   await open();
   expect(opened([first, second])).toEqual([3, 3]);
 });
@@ -212,4 +214,21 @@ test('flows of datagrams that end before anything has come back are refused; not
   first.flows[3]!.message();
   flow();
   expect([first.flows.length, second.flows.length]).toEqual([5, 1]);
+});
+
+test('one way alone is used as it is, and forgets with the first byte that somebody reads', async () => {
+  const [first, second] = [way(true), way(true)];
+  const ways = { neighbours: [], tunnels: [first] };
+  const { open } = over(ways);
+  expect(await open()).toBe(first.opened[0]);
+  await reset(first, resetCodes.refused);
+  const stream = await open();
+  ways.tunnels = [first, second];
+  first.opened[1]!.write('a byte');
+  expect(stream.readableFlowing).toBe(null);
+  await open();
+  expect(opened([first, second])).toEqual([2, 1]);
+  await once(stream, 'data');
+  await open();
+  expect(opened([first, second])).toEqual([3, 1]);
 });

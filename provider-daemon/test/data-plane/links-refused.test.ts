@@ -1,6 +1,7 @@
 /** Two tunnels that stand, and a far side that takes no connection: who has refused is tried last for a while. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from '@jest/globals';
 import { wayHealthLimits } from '../../src/data-plane/way-health.ts';
 import { eventually } from '../network/support/eventually.ts';
@@ -29,25 +30,34 @@ async function two(options: WorldOptions, at: Parameters<typeof elsewhere>[1]): 
   return { ...made, second };
 }
 
-test('connections go to the next peer after one was refused, and to the first again when its time is over', async () => {
-  const { relayPort, callee, second, timers } = await two({ serve: (socket) => socket.end('the first') }, (socket) =>
-    socket.end('the second'),
+test('a refused connection is given to the next peer, where later ones go; to the first again when its time is over', async () => {
+  const { relayPort, caller, callee, second, timers } = await two(
+    { serve: (socket) => void text(socket).then((question) => socket.end(`the first: ${question}`)) },
+    (socket) => void text(socket).then((question) => socket.end(`the second: ${question}`)),
   );
-  expect(await ask(relayPort, '?')).toBe('the first');
+  expect(await ask(relayPort, '?')).toBe('the first: ?');
   await callee.plane.place('2', nobody);
-  await expect(ask(relayPort, '?')).rejects.toThrow(/ECONNRESET/);
-  expect(await Promise.all(Array.from({ length: 20 }, () => ask(relayPort, '?')))).toEqual(
-    Array(20).fill('the second'),
-  );
+  const side = Array.from({ length: 20 }, (_none, at) => ask(relayPort, `${at}`));
+  expect(await Promise.all(side)).toEqual(side.map((_none, at) => `the second: ${at}`));
+  const refused = (await callee.plane.figures()).tunnels.failed;
+  expect(await ask(relayPort, 'later')).toBe('the second: later');
+  expect((await callee.plane.figures()).tunnels.failed).toBe(refused);
   await callee.plane.place('2', there);
-  expect(await ask(relayPort, '?')).toBe('the second');
+  expect(await ask(relayPort, '?')).toBe('the second: ?');
   timers.advance(wayHealthLimits.firstMs);
-  expect(await ask(relayPort, '?')).toBe('the first');
+  expect(await ask(relayPort, '?')).toBe('the first: ?');
   for (const { plane } of [callee, second]) await plane.place('2', nobody);
   for (let calls = 0; calls < 2; calls += 1) await expect(ask(relayPort, '?')).rejects.toThrow(/ECONNRESET/);
   // Nothing is refused because of what was.
   await callee.plane.place('2', there);
-  expect(await ask(relayPort, '?')).toBe('the first');
+  expect(await ask(relayPort, '?')).toBe('the first: ?');
+  await eventually('their end', async () => (await caller.plane.figures()).tunnels.streams === 0);
+});
+
+test('what is carried between two peers that both take it is whole both ways', async () => {
+  const { relayPort } = await two({}, (socket) => void socket.pipe(socket));
+  const question = 'x'.repeat(3_000_000);
+  expect((await ask(relayPort, question)).length).toBe(question.length);
 });
 
 test('so do datagrams: the next one of a source whose first one nobody took', async () => {
