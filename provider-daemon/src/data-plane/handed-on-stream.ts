@@ -71,8 +71,8 @@ export class HandedOnStream extends Duplex {
 
   override _destroy(error: Error | null, done: Done): void {
     this.#gone.abort();
-    // One that has ended well both ways closes by itself, and may still send what it was given.
-    if (this.#far !== undefined && !isOver(this.#far)) reset(this.#far);
+    // One that has ended well both ways has closed by itself.
+    if (this.#far !== undefined) reset(this.#far);
     done(error);
   }
 
@@ -83,8 +83,8 @@ export class HandedOnStream extends Duplex {
 
   #carryOut(far: Duplex, one: UnderWay): void {
     one.on(far, (error) => {
-      // What has failed is told by the stream itself.
-      if (error || far !== this.#far || one !== this.#underWay) return;
+      // What has failed is told by the stream itself, and one that has refused may still say that it took the bytes.
+      if (error || far !== this.#far) return;
       this.#underWay = undefined;
       one.done();
     });
@@ -110,7 +110,8 @@ export class HandedOnStream extends Duplex {
     this.#far = far;
     far.on('error', (error) => this.#failed(far, error));
     far.on('close', () => {
-      if (far === this.#far && !isOver(far)) this.destroy();
+      const isOver = far.readableEnded && far.writableFinished;
+      if (far === this.#far && !isOver) this.destroy();
     });
     far.on('data', (chunk: Buffer) => {
       this.#settle();
@@ -145,5 +146,3 @@ export class HandedOnStream extends Duplex {
     else if (this.#hasEnded) far.end();
   }
 }
-
-const isOver = (far: Duplex): boolean => far.readableEnded && far.writableFinished;

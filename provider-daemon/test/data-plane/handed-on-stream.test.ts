@@ -1,9 +1,14 @@
 import { once } from 'node:events';
-import { type Duplex, duplexPair } from 'node:stream';
+import { connect } from 'node:net';
+import { Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { HandedOnStream, maxKeptBytes } from '../../src/data-plane/handed-on-stream.ts';
 import { resetCodes } from '../../src/overlay/frames.ts';
+import { eventually } from '../network/support/eventually.ts';
+import { instance, undoAll } from '../overlay/support/sessions.ts';
+
+afterEach(undoAll);
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -87,6 +92,25 @@ test('a write that waits is not lost, and comes once and in its order', async ()
   await first.reset();
   expect(await text(second.far)).toBe(`begin ${large} end`);
   expect(taken).toEqual(['begin ', large, ' end']);
+});
+
+test('a way that says after its refusal that it took a write is not heard', async () => {
+  const second = way();
+  let took = (): void => {};
+  const near = new Duplex({
+    read: () => {},
+    write: (_chunk, _encoding, done) => {
+      took = done;
+    },
+  });
+  const stream = new HandedOnStream(near, async () => second.near);
+  stream.end('a question');
+  near.destroy(Object.assign(new Error('refused'), { resetCode: resetCodes.refused }));
+  const asked = text(second.far);
+  await turn();
+  took();
+  expect(await asked).toBe('a question');
+  expect(stream.errored).toBe(null);
 });
 
 test('what is written while the next one is opened waits for it', async () => {
@@ -206,4 +230,29 @@ test('each direction holds back by itself', async () => {
   one.far.end();
   await Promise.all([once(stream, 'close'), once(one.far, 'end')]);
   expect([heard, said]).toEqual([64 * chunk.length, 64 * chunk.length]);
+});
+
+test('a neighbour’s socket is closed when all has passed, and reset where the caller gives up', async () => {
+  const heard: string[] = [];
+  const port = await instance((socket) => {
+    socket.on('error', ({ message }) => heard.push(message));
+    void text(socket).then(
+      (all) => heard.push(`${all.length} bytes`),
+      () => {},
+    );
+    socket.end('an answer');
+  });
+  const open = () => connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  const none = (): Promise<Duplex> => Promise.reject(new Error('there is no other'));
+  const whole = new HandedOnStream(open(), none);
+  whole.end('x'.repeat(3_000_000));
+  expect(await text(whole)).toBe('an answer');
+  await eventually('all of it', () => heard.length === 1);
+  const half = new HandedOnStream(open(), none);
+  half.write('begun');
+  half.resume();
+  await once(half, 'end');
+  half.destroy();
+  await eventually('the reset', () => heard.length === 2);
+  expect(heard).toEqual(['3000000 bytes', 'read ECONNRESET']);
 });
