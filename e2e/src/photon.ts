@@ -35,7 +35,7 @@ export interface PhotonWorld {
   readonly user: string;
   /** Of the region east. */
   readonly front: NetworkProvider;
-  /** Of the region west, the one that wins first. */
+  /** Of the region west; the cheaper one, so that it wins first where both bid in time. */
   readonly data: NetworkProvider;
   /** Of the region west too. */
   readonly spare: NetworkProvider;

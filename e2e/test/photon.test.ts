@@ -8,7 +8,8 @@ import type { Lease } from '@mu/proto/market';
 import { describeWithDocker } from '../../provider-daemon/test/support/docker.ts';
 import { ConstantAsker } from '../../scripts/lib/constant-asker.ts';
 import { Datacenters, type Place } from '../src/datacenters.ts';
-import { must, Network } from '../src/network.ts';
+import { answerOfNames, askNames, namesPort, writeNamesImage } from '../src/names.ts';
+import { must, Network, type NetworkProvider } from '../src/network.ts';
 import {
   createPhoton,
   firstVisit,
@@ -38,27 +39,41 @@ const strangers = ['front', 'data']
   )
   .join('');
 
-const withStrangers = (text: string): string =>
-  text
-    .replace('infrastructure:\n  - name: front', `${strangers}infrastructure:\n  - name: front`)
-    .replace('{ cpu: 100m, memory: 32MiB, disk: 16MiB }', '{ cpu: 150m, memory: 48MiB, disk: 16MiB }')
-    .replace('{ cpu: 200m, memory: 64MiB, disk: 64MiB }', '{ cpu: 250m, memory: 80MiB, disk: 64MiB }');
+/** Beside the database: what the web tier, and nobody else, may ask by UDP. @param image archive of its image */
+const names = (image: string): string => `  - type: Workload
+    name: names
+    infrastructure: [data]
+    container: manifest:${image}
+    compute: { cpu: 50m, memory: 16MiB }
+    connections:
+      - { name: ask, port: ${namesPort}, protocol: udp, scope: workload, from: [web] }
+`;
+
+/** The sample with these further workloads. */
+const withFurther =
+  (workloads: string) =>
+  (text: string): string =>
+    text
+      .replace('infrastructure:\n  - name: front', `${workloads}infrastructure:\n  - name: front`)
+      .replace('{ cpu: 100m, memory: 32MiB, disk: 16MiB }', '{ cpu: 150m, memory: 48MiB, disk: 16MiB }')
+      .replace('{ cpu: 200m, memory: 64MiB, disk: 64MiB }', '{ cpu: 300m, memory: 96MiB, disk: 64MiB }');
 
 describeWithDocker('a web tier and its database in two regions', () => {
   let network: Network;
   let datacenters: Datacenters;
-  let places: Place[];
   let world: PhotonWorld;
   let dseq: bigint;
   let endpoint: string;
   let database: Lease;
+  /** Of the region west: who has the database's lease, and who has nothing yet. */
+  let data: NetworkProvider;
+  let spare: NetworkProvider;
 
   beforeAll(async () => {
     const tag = randomBytes(3).toString('hex');
     const folder = mkdtempSync(join(tmpdir(), 'mu-photon-'));
     datacenters = new Datacenters(folder, tag);
-    places = [];
-    for (const _ of ['front', 'data', 'spare']) places.push(await datacenters.add());
+    const places = await Promise.all(['front', 'data', 'spare'].map(() => datacenters.add()));
     network = new Network({
       folder,
       chainId: `mu-photon-${tag}`,
@@ -67,8 +82,13 @@ describeWithDocker('a web tier and its database in two regions', () => {
       genesis: photonGenesis,
     });
     world = await startPhoton(network, places);
-    dseq = await createPhoton(network, photonStack(network, withStrangers));
+    const image = await writeNamesImage(folder);
+    dseq = await createPhoton(network, photonStack(network, withFurther(strangers + names(image))));
     endpoint = await photonEndpoint(world.client, world.user, dseq);
+    database = (await runningLeases(world.client, world.user, dseq)).get('data') as Lease;
+    // The cheaper one wins, unless the machine is so busy that its bid comes late.
+    const isData = database.provider === world.data.owner;
+    [data, spare] = isData ? [world.data, world.spare] : [world.spare, world.data];
   });
 
   afterAll(async () => {
@@ -79,20 +99,28 @@ describeWithDocker('a web tier and its database in two regions', () => {
 
   test('the application answers over the tunnel, while the user is away', async () => {
     const running = await runningLeases(world.client, world.user, dseq);
-    database = running.get('data') as Lease;
-    expect([running.get('front')?.provider, database.provider]).toEqual([world.front.owner, world.data.owner]);
+    expect([running.get('front')?.provider, running.get('data')?.provider]).toEqual([world.front.owner, data.owner]);
     const first = await firstVisit(endpoint);
     expect((await visit(endpoint)).visits).toBe(first.visits + 1);
   });
 
-  test('of all pairs the one that is declared can be reached, and no other', async () => {
-    const workloads = ['web', 'front-stranger', 'db', 'data-stranger'];
+  test('datagrams go both ways over a tunnel of their own, by the name of who is asked', async () => {
+    const first = await asked('web', 'one.question');
+    const second = await asked('web', 'another.question');
+    expect([first.name, second.name]).toEqual(['one.question', 'another.question']);
+    // It is one server that hears all of them; of a question that had to be asked again it hears two.
+    expect(second.count).toBeGreaterThan(first.count);
+  });
+
+  test('of all pairs those that are declared can be reached, and no others', async () => {
     const ports = new Map([
       ['web', 8080],
       ['front-stranger', 8080],
       ['db', 6379],
       ['data-stranger', 8080],
+      ['names', namesPort],
     ]);
+    const workloads = [...ports.keys()];
     const own = providersOf(world).flatMap(({ gatewayUri, place }) => [
       `${place?.address} ${new URL(gatewayUri).port}`,
       `${place?.address} 22`,
@@ -106,14 +134,18 @@ describeWithDocker('a web tier and its database in two regions', () => {
     const reached = await Promise.all(
       workloads.map(async (caller) => (await reachedFrom(caller, targets)).map((target) => `${caller} → ${target}`)),
     );
-    // What is global is for everybody, and nearest where it runs; of the rest there is one connection.
-    expect(reached.flat()).toEqual(['web → db.mu.internal 6379', 'front-stranger → web.mu.internal 8080']);
+    // What is global is for everybody, and nearest where it runs; of the rest there is one connection of each protocol.
+    expect(reached.flat()).toEqual([
+      'web → db.mu.internal 6379',
+      `web → names.mu.internal ${namesPort}/udp`,
+      'front-stranger → web.mu.internal 8080',
+    ]);
   });
 
   test('a network that splits for some blocks and heals: nobody is answered wrongly, and nothing is ordered anew', async () => {
     const { client } = world;
     const before = await visit(endpoint);
-    datacenters.wire(places[1] as Place, 'down');
+    datacenters.wire(data.place as Place, 'down');
     let answered = false;
     const during = firstVisit(endpoint).finally(() => {
       answered = true;
@@ -122,15 +154,16 @@ describeWithDocker('a web tier and its database in two regions', () => {
       await network.untilHeight((await client.height()) + 6);
       expect(answered).toBe(false);
     } finally {
-      datacenters.wire(places[1] as Place, 'up');
+      datacenters.wire(data.place as Place, 'up');
     }
     expect((await during).visits).toBeGreaterThan(before.visits);
+    expect((await asked('web', 'after.the.split')).name).toBe('after.the.split');
     expect((await runningLeases(client, world.user, dseq)).get('data')?.number).toBe(database.number);
   });
 
   test('daemons that are killed and started again drop no connection between datacenters', async () => {
     const asker = new ConstantAsker(() => visit(endpoint).then(() => undefined));
-    for (const provider of [world.front, world.data]) {
+    for (const provider of [world.front, data]) {
       await network.program(provider.name).kill();
       const before = (await visit(endpoint)).visits;
       await network.startProvider(provider);
@@ -143,7 +176,7 @@ describeWithDocker('a web tier and its database in two regions', () => {
   });
 
   test('the database’s datacenter is gone: another one takes over with the manifest from a peer', async () => {
-    await datacenters.destroy(places[1] as Place);
+    await datacenters.destroy(data.place as Place);
     const renewed = await eventually(
       'a new lease of the database',
       async () => {
@@ -152,29 +185,38 @@ describeWithDocker('a web tier and its database in two regions', () => {
       },
       180_000,
     );
-    expect(renewed.provider).toBe(world.spare.owner);
+    expect(renewed.provider).toBe(spare.owner);
     await firstVisit(endpoint);
     expect(await manifestFrom(network, dseq, renewed.number)).toEqual([world.front.owner]);
+    // The name server has moved along, and has a memory of its own there.
+    const moved = await eventually('an answer by UDP', () => asked('web', 'moved').catch(() => undefined));
+    expect(moved.name).toBe('moved');
   });
 
-  /** What a shell in a container gets a connection to, of `host port` pairs. */
+  /** What a shell in a container gets a connection to, of `host port` pairs, and whether the name server answers it. */
   async function reachedFrom(service: string, targets: readonly string[]): Promise<string[]> {
     const script = targets.map(
       (target) => `(if echo QUIT | nc -w 2 ${target} > /dev/null 2>&1; then echo "${target}"; fi) &`,
     );
-    const args = [
-      'deployment',
-      'exec',
-      `${dseq}`,
-      '--service',
-      service,
-      '--',
-      'sh',
-      '-c',
-      [...script, 'wait'].join('\n'),
-    ];
-    const { stdout } = await must(network.mucli(args));
-    return stdout.split('\n').filter((line) => line !== '');
+    const host = 'names.mu.internal';
+    const byUdp = `(if ${askNames(host)} > /dev/null 2>&1; then echo "${host} ${namesPort}/udp"; fi) &`;
+    const stdout = await inside(service, [...script, byUdp, 'wait'].join('\n'));
+    // They answer in any order.
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .sort();
+  }
+
+  /** What the name server answers a workload. */
+  async function asked(service: string, name: string): Promise<ReturnType<typeof answerOfNames>> {
+    return answerOfNames(await inside(service, askNames('names.mu.internal', name)));
+  }
+
+  /** What a shell prints in a container. */
+  async function inside(service: string, script: string): Promise<string> {
+    const args = ['deployment', 'exec', `${dseq}`, '--service', service, '--', 'sh', '-c', script];
+    return (await must(network.mucli(args))).stdout;
   }
 });
 

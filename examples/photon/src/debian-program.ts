@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ImageFile } from '../../lib/docker-archive.ts';
 
 /**
@@ -41,11 +41,20 @@ function unpacked(name: string, folder: string): string {
 }
 
 function filesOf(program: string, name: string, folder: string): ImageFile[] {
-  const file = realpathSync(existsSync(program) ? program : join('/usr/bin', name));
   const libraries = ['usr/lib', 'lib'].flatMap((base) => subfolders(join(folder, 'root', base)));
+  return linkedProgram(existsSync(program) ? program : join('/usr/bin', name), libraries);
+}
+
+/**
+ * A program that this machine has, as `debianProgram` gives one.
+ * @param libraries folders that are looked into before those of the machine
+ * @throws Error where there is no such program
+ */
+export function linkedProgram(program: string, libraries: readonly string[] = []): ImageFile[] {
+  const file = realpathSync(program);
   const linked = run('ldd', [file], { LD_LIBRARY_PATH: libraries.join(':') });
   return [
-    { name: `bin/${name}`, content: readFileSync(file), mode: 0o755 },
+    { name: `bin/${basename(program)}`, content: readFileSync(file), mode: 0o755 },
     ...linked.split('\n').flatMap((line) => libraryOf(line)),
   ];
 }
