@@ -1,4 +1,7 @@
-/** A stack with a standby and two providers: the holder goes while the user is away, and the standby takes over. */
+/**
+ * Stacks with standbys: their holder goes while the user is away, and the standby takes over; where it has no room for that, it
+ * hands the manifest on to a third provider that has.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +11,7 @@ import type { ChainClient } from '@mu/client/chain/chain-client';
 import { answering, viewDeployment } from '@mu/client/deployment/follow';
 import type { Lease } from '@mu/proto/market';
 import { must, Network, type NetworkProvider } from '../src/network.ts';
+import { manifestFrom } from '../src/photon.ts';
 import { eventually } from '../src/process.ts';
 import { writePersistentStack } from '../src/stacks.ts';
 
@@ -18,8 +22,15 @@ let client: ChainClient;
 let user: string;
 let cheap: NetworkProvider;
 let dear: NetworkProvider;
+/** Comes when nobody else has room. */
+let late: NetworkProvider;
 let dseq: string;
 let endpoint: string;
+/** The deployment that has no room where it stands by. */
+let large: string;
+
+/** Thousandths of a core: what the dear one has, and what the large deployment takes. */
+const [dearCpu, largeCpu] = [400, 500];
 
 beforeAll(async () => {
   network = new Network({
@@ -36,11 +47,20 @@ beforeAll(async () => {
   });
   await network.initChain();
   user = await network.initUser();
-  [cheap, dear] = await Promise.all([
+  [cheap, dear, late] = await Promise.all([
     network.initProvider({ name: 'cheap', price: { cpu: '0.05', memoryMib: '0.01' } }),
-    network.initProvider({ name: 'dear', price: { cpu: '0.06', memoryMib: '0.012' } }),
+    network.initProvider({
+      name: 'dear',
+      price: { cpu: '0.06', memoryMib: '0.012' },
+      settings: { '--capacity-cpu': String(dearCpu) },
+    }),
+    network.initProvider({ name: 'late', price: { cpu: '0.07', memoryMib: '0.014' } }),
   ]);
-  await network.startWith(user, [cheap, dear]);
+  for (const { owner, operator } of [dear, late])
+    for (const address of [owner, operator]) await network.addAccount(address);
+  await network.startWith(user, [cheap]);
+  // They begin when they are to bid: of several the fastest one would win, where the machine is busy.
+  await Promise.all([dear, late].map((provider) => network.registerProvider(provider)));
   client = await network.client();
 });
 
@@ -52,20 +72,40 @@ afterAll(async () => {
 const json = async <T>(...args: string[]): Promise<T> =>
   JSON.parse((await must(network.mucli([...args, '--output', 'json']))).stdout) as T;
 
-/** Live leases that are confirmed as running, by the name of their infrastructure. */
-async function running(): Promise<ReadonlyMap<string, Lease>> {
-  const view = await viewDeployment(client, user, BigInt(dseq));
+/** Live leases of a deployment that are confirmed as running, by the name of their infrastructure. */
+async function running(of: string): Promise<ReadonlyMap<string, Lease>> {
+  const view = await viewDeployment(client, user, BigInt(of));
   const nameOf = ({ order }: Lease): string =>
     view.orders.find(({ id }) => id?.infrastructure === order?.infrastructure)?.spec?.name ?? '';
   return new Map(answering(view).map((lease) => [nameOf(lease), lease]));
 }
 
-async function login(): Promise<string> {
-  const answer = await fetch(`${endpoint}/login`, { method: 'POST', body: JSON.stringify({ name: 'Ada' }) });
+/** Waits until a deployment and its one standby run. */
+function bothRun(of: string): Promise<ReadonlyMap<string, Lease>> {
+  return eventually('the standby', async () => {
+    const found = await running(of);
+    return found.size === 2 ? found : undefined;
+  });
+}
+
+/** Waits until a provider has the lease of a deployment's infrastructure. */
+function mainAt({ owner, name }: NetworkProvider, of: string): Promise<Lease> {
+  return eventually(
+    `a new lease at ${name}`,
+    async () => {
+      const main = (await running(of)).get('main');
+      return main?.provider === owner ? main : undefined;
+    },
+    120_000,
+  );
+}
+
+async function login(at: string): Promise<string> {
+  const answer = await fetch(`${at}/login`, { method: 'POST', body: JSON.stringify({ name: 'Ada' }) });
   return answer.text();
 }
 
-test('the cheaper one serves, the other stands by, and both say that they run; nobody waits for a second standby', async () => {
+test('one serves, another that comes stands by, and both say that they run; nobody waits for a standby', async () => {
   const stack = writePersistentStack(network.path('stack'));
   const text = readFileSync(stack, 'utf8').replace('persist: true', 'persist: true\n    share: all\n    standby: 2');
   writeFileSync(stack, text.replace('runtime: wasi1.0 }', 'runtime: wasi1.0, env: { TOKEN: secret } }'));
@@ -76,12 +116,9 @@ test('the cheaper one serves, the other stands by, and both say that they run; n
   // A standby answers nowhere.
   expect(created.endpoints.map(({ infrastructure }) => infrastructure)).toEqual(['main']);
   endpoint = created.endpoints[0]?.endpoint ?? '';
-  expect(await login()).toContain('Hello, Ada!');
-  const now = await eventually('the standby', async () => {
-    const found = await running();
-    return found.size === 2 ? found : undefined;
-  });
-  expect([...now].map(([name, { provider }]) => [name, provider]).sort()).toEqual([
+  expect(await login(endpoint)).toContain('Hello, Ada!');
+  await network.startProvider(dear);
+  expect([...(await bothRun(dseq))].map(([name, { provider }]) => [name, provider]).sort()).toEqual([
     ['main', cheap.owner],
     ['main-standby-1', dear.owner],
   ]);
@@ -101,20 +138,34 @@ test('an infrastructure that nobody bids for is named when the time is over, tho
   expect(failed.stderr).not.toContain('main: 2 providers');
 });
 
+test('one stands by for what it has no room to serve', async () => {
+  const stack = writePersistentStack(network.path('large'));
+  const text = readFileSync(stack, 'utf8')
+    .replace('name: Persistent', 'name: Large')
+    .replace('cpu: 100m', `cpu: ${largeCpu}m`)
+    .replace('persist: true', 'persist: true\n    share: all\n    standby: 1')
+    .replace('runtime: wasi1.0 }', 'runtime: wasi1.0, env: { TOKEN: secret } }');
+  writeFileSync(stack, text);
+  ({ dseq: large } = await json<{ dseq: string }>('tx', 'deployment', 'create', stack, '--yes'));
+  const now = await bothRun(large);
+  expect([now.get('main')?.provider, now.get('main-standby-1')?.provider]).toEqual([cheap.owner, dear.owner]);
+});
+
 test('its holder is gone: the standby takes over without the user, who is told which secrets to change', async () => {
   await network.program('cheap').kill();
-  const lease = await eventually(
-    'a new lease',
-    async () => {
-      const main = (await running()).get('main');
-      return main?.provider === dear.owner ? main : undefined;
-    },
-    120_000,
-  );
+  const lease = await mainAt(dear, dseq);
   endpoint = lease.endpoints[0] ?? '';
-  expect(await login()).toContain('Hello, Ada!');
+  expect(await login(endpoint)).toContain('Hello, Ada!');
   const status = await json<{ rotate: { infrastructure: string; provider: string }[] }>('deployment', 'status', dseq);
   expect(status.rotate).toEqual([
     { infrastructure: 'main', provider: cheap.owner, height: expect.stringMatching(/^\d+$/) },
   ]);
+});
+
+test('where it has no room, a third provider takes over, with manifest and secrets from the standby', async () => {
+  await network.startProvider(late);
+  const lease = await mainAt(late, large);
+  expect(await login(lease.endpoints[0] ?? '')).toContain('Hello, Ada!');
+  expect(await manifestFrom(network, BigInt(large), lease.number)).toEqual([dear.owner]);
+  expect((await running(large)).get('main-standby-1')?.provider).toBe(dear.owner);
 });
