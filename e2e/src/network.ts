@@ -1,7 +1,7 @@
 /** A small network of real processes in a folder of its own: a chain, providers, a user. Ports are free choice. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addAccount } from '@mu/app/node/genesis';
+import { addAccount, readGenesis, writeGenesis } from '@mu/app/node/genesis';
 import { ChainClient } from '@mu/client/chain/chain-client';
 import { fetchGenesis } from '@mu/client/light/connect';
 import { genesisHash } from '@mu/client/light/trust-root';
@@ -139,7 +139,9 @@ export class Network {
       editGenesis(this.#localnet, (genesis) => addAccount(genesis, address, genesisCoins));
       return;
     }
-    await must(this.#run(bin.mud, ['genesis', 'add-account', address, genesisCoins, '--home', this.path('chain')]));
+    // As `mud genesis add-account` does it, but for a process for each of them: `operators.test.ts` types the command.
+    const file = this.path('chain', 'config', 'genesis.json');
+    writeGenesis(file, addAccount(readGenesis(file), address, genesisCoins));
   }
 
   /** Starts the chain, or starts it again after it was killed; at a restart its address stays. */
@@ -282,9 +284,11 @@ export class Network {
   async stop({ keepFolder = false } = {}): Promise<void> {
     this.#stopped.abort();
     await Promise.allSettled(this.#running);
-    const programs = [...this.#programs.values()].reverse();
-    for (const program of programs) await program.stop();
-    for (const [home, containers] of this.#providerHomes) await stopProvider(home, { containers });
+    const { chain, ...others } = Object.fromEntries(this.#programs);
+    // Those who ask the chain go before it does.
+    await Promise.all(Object.values(others).map((program) => program?.stop()));
+    await chain?.stop();
+    await Promise.all([...this.#providerHomes].map(([home, containers]) => stopProvider(home, { containers })));
     if (this.#localnet !== undefined) await stopNetwork(this.#localnet);
     if (!keepFolder) rmSync(this.options.folder, { recursive: true, force: true });
   }
