@@ -8,9 +8,10 @@ import { describeWithDocker } from '../../provider-daemon/test/support/docker.ts
 import { promisedMs } from '../src/faults/checks.ts';
 import { allOutages, allPoints, choose, choosePoints } from '../src/faults/choose.ts';
 import { phaseOf } from '../src/faults/kill-points.ts';
-import { runKillPoint } from '../src/faults/kill-run.ts';
-import { outages, runOutage } from '../src/faults/outages.ts';
-import { World } from '../src/faults/world.ts';
+import { type KillFigures, runKillPoint } from '../src/faults/kill-run.ts';
+import { Lanes } from '../src/faults/lanes.ts';
+import { type OutageFigures, outages, runOutage } from '../src/faults/outages.ts';
+import type { World } from '../src/faults/world.ts';
 
 jest.setTimeout(180_000);
 
@@ -31,31 +32,46 @@ describe('the choice', () => {
   });
 });
 
-describeWithDocker(`kill -9 on the way of a lease, seed ${seed}`, () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await World.start();
+describeWithDocker(`seed ${seed}`, () => {
+  const points = choosePoints(seed, kills);
+  const away = choose(seed, allOutages, outs);
+  let tried: Lanes<KillFigures | OutageFigures>;
+
+  beforeAll(() => {
+    // Outages first, since they take longest. Two at a time are as much as two cores can bear beside another test.
+    tried = new Lanes<KillFigures | OutageFigures>(
+      [
+        ...away.map((name) => ({
+          name,
+          run: (lend: () => Promise<World>) => runOutage(name, { seconds: outageSeconds, lend }),
+        })),
+        ...points.map((name) => ({
+          name,
+          run: async (world: () => Promise<World>) => runKillPoint(await world(), name),
+        })),
+      ],
+      2,
+    );
   });
   afterAll(async () => {
-    await world?.stop();
+    await tried?.close();
   });
 
-  for (const point of choosePoints(seed, kills)) {
-    test(`${point}: ${faultPoints[point]}`, async () => {
-      const { answersMs, lost } = await runKillPoint(world, point);
-      const phase = phaseOf[point];
-      // What served before serves on without the daemon; only where the data plane itself dies are requests lost.
-      if (!['serve', 'update', 'scale-up', 'scale-down'].includes(phase)) return;
-      expect(answersMs).toBeLessThanOrEqual(promisedMs);
-      expect(lost).toBe(0);
+  for (const outage of away) {
+    test(`${outageSeconds} s of ${outage}: ${outages[outage]}`, async () => {
+      expect(await tried.outcome(outage)).toMatchObject({ outage });
     });
   }
-});
 
-describeWithDocker(`outages of ${outageSeconds} s, seed ${seed}`, () => {
-  for (const outage of choose(seed, allOutages, outs)) {
-    test(`${outage}: ${outages[outage]}`, async () => {
-      expect(await runOutage(outage, { seconds: outageSeconds })).toMatchObject({ outage });
+  for (const point of points) {
+    test(`kill -9 at ${point}: ${faultPoints[point]}`, async () => {
+      const figures = await tried.outcome(point);
+      const { answersMs, lost } = figures;
+      expect(figures).toMatchObject({ point, phase: phaseOf[point] });
+      // What served before serves on without the daemon; only where the data plane itself dies are requests lost.
+      if (!['serve', 'update', 'scale-up', 'scale-down'].includes(phaseOf[point])) return;
+      expect(answersMs).toBeLessThanOrEqual(promisedMs);
+      expect(lost).toBe(0);
     });
   }
 });

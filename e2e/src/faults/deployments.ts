@@ -1,4 +1,5 @@
 /** What a tenant does with a deployment, by `mucli`. */
+import { Dec } from '@mu/lib/dec';
 import { LeaseState } from '@mu/proto/market';
 import { eventually } from '../process.ts';
 import { Visitor } from './shop.ts';
@@ -34,6 +35,19 @@ export async function update(world: World, { dseq }: Deployed, stack: string): P
 
 export async function deposit(world: World, { dseq }: Deployed, umu: number): Promise<void> {
   await world.mucli('tx', 'deployment', 'deposit', String(dseq), `${umu}umu`);
+}
+
+/** Leaves the escrow its reserve and what so many blocks cost. */
+export async function withdrawAllBut(world: World, { dseq }: Deployed, blocks: bigint): Promise<void> {
+  const { billing } = world.client;
+  const [{ escrow }, { pricePerBlock }] = await Promise.all([
+    billing.escrow({ owner: world.user, dseq }),
+    billing.runway({ owner: world.user, dseq }),
+  ]);
+  if (escrow === undefined) throw new Error(`deployment ${dseq} has no escrow`);
+  const cost = Dec.fromAtomics(pricePerBlock).mulInt(blocks).ceilInt();
+  const amount = BigInt(escrow.balance) - BigInt(escrow.reserve) - cost;
+  await world.mucli('tx', 'deployment', 'withdraw', String(dseq), `${amount}umu`);
 }
 
 export async function cancel(world: World, { dseq }: Deployed): Promise<void> {

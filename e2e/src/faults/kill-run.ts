@@ -17,7 +17,7 @@ import {
   shopContainers,
   untilAnswered,
 } from './checks.ts';
-import { cancel, create, type Deployed, deposit, untilState, update } from './deployments.ts';
+import { cancel, create, type Deployed, deposit, untilState, update, withdrawAllBut } from './deployments.ts';
 import { type KillPoint, type Phase, phaseOf } from './kill-points.ts';
 import { writeShop, writeSmall } from './shop.ts';
 import type { World } from './world.ts';
@@ -35,9 +35,10 @@ export interface KillFigures {
   readonly lost: number;
 }
 
-/** Money for the start and some 15 s more; what a paused lease is given to go on. */
-const scarceUmu = 1_600;
+/** What a lease has to begin with, and a paused one is given to go on. */
 const plentyUmu = 1_000_000;
+/** For how many blocks a lease is left money that is to run out of it: the withdrawal takes some of them itself. */
+const scarceBlocks = 25n;
 /** The process must come to its point within this time. */
 const strikeMs = 60_000;
 /** What is used within a second may be lost with the data plane; so many requests are made in it at most. */
@@ -207,10 +208,12 @@ async function duringPlane(world: World, point: KillPoint): Promise<Restart> {
 
 /** A lease runs out of funds, and goes on. */
 async function duringPause(world: World, point: KillPoint): Promise<Restart> {
-  const deployed = await create(world, writeShop(world, { freeUsage: true }), '--deposit', String(scarceUmu));
+  const deployed = await create(world, writeShop(world, { freeUsage: true }), '--deposit', String(plentyUmu));
   const { visitor } = deployed;
   await untilAnswered(visitor, () => visitor.both());
   await arm(world, point);
+  // Only now: a busy machine takes its time until here, and the lease must not end before.
+  await withdrawAllBut(world, deployed, scarceBlocks);
   let upMs = 0;
   if (phaseOf[point] === 'pause') upMs = await bringBack(world, point);
   await untilState(world, deployed, LeaseState.LEASE_STATE_OUT_OF_FUNDS);

@@ -68,13 +68,17 @@ interface Scene {
   readonly forMs: number;
 }
 
+interface RunOptions extends WorldOptions {
+  /** A usual world, for those outages that leave it as it was; others, and all where absent, have one of their own. */
+  readonly lend?: () => Promise<World>;
+}
+
 /** @throws Error that says which promise was broken */
 export async function runOutage(
   outage: Outage,
-  options: { readonly seconds: number; readonly onLog?: WorldOptions['onLog'] },
+  { seconds, ...options }: Pick<RunOptions, 'onLog' | 'lend'> & { readonly seconds: number },
 ): Promise<OutageFigures> {
-  const { seconds, onLog } = options;
-  const { asked, ...course } = await courses[outage](seconds * 1000, onLog === undefined ? {} : { onLog });
+  const { asked, ...course } = await courses[outage](seconds * 1000, options);
   return {
     outage,
     ...course,
@@ -85,7 +89,7 @@ export async function runOutage(
 }
 
 type Told = Course & { readonly asked: Asked };
-type Run = (forMs: number, options: WorldOptions) => Promise<Told>;
+type Run = (forMs: number, options: RunOptions) => Promise<Told>;
 
 const courses: Readonly<Record<Outage, Run>> = {
   'engine-restart': withEngine({ liveRestore: false, mayLose: true }, async ({ world, deployed }, engine) => {
@@ -144,8 +148,11 @@ interface Terms {
 
 /** A world with a deployment that is asked all the while; afterwards all must be whole, and nothing left. */
 function inWorld(terms: Terms, act: (scene: Scene) => Promise<Course>): Run {
-  return async (forMs, options) => {
-    const world = await World.start({ ...options, peers: terms.peers ?? 0 });
+  return async (forMs, { lend, ...options }) => {
+    const { peers = 0 } = terms;
+    const isUsual = peers === 0 && options.socket === undefined && options.dataFolder === undefined;
+    const lent = isUsual ? await lend?.() : undefined;
+    const world = lent ?? (await World.start({ ...options, peers }));
     try {
       const deployed = await create(world, writeShop(world));
       await untilAnswered(deployed.visitor, () => deployed.visitor.both());
@@ -161,7 +168,7 @@ function inWorld(terms: Terms, act: (scene: Scene) => Promise<Course>): Run {
       await checkWholeBill(world, deployed, terms.lostInBill ?? 0);
       return { ...course, asked };
     } finally {
-      await world.stop();
+      if (lent === undefined) await world.stop();
     }
   };
 }
@@ -223,7 +230,7 @@ async function engineGone({ world, deployed, forMs }: Scene, engine: OwnEngine):
   return { awayMs: performance.now() - begun, answersMs: await backAgain(world, deployed) };
 }
 
-async function endWithoutEngine(forMs: number, options: WorldOptions): Promise<Told> {
+async function endWithoutEngine(forMs: number, options: RunOptions): Promise<Told> {
   const engine = await OwnEngine.start({ liveRestore: true });
   try {
     const world = await World.start({ ...options, socket: engine.socket });
@@ -250,7 +257,7 @@ async function endWithoutEngine(forMs: number, options: WorldOptions): Promise<T
   }
 }
 
-async function diskFull(forMs: number, options: WorldOptions): Promise<Told> {
+async function diskFull(forMs: number, options: RunOptions): Promise<Told> {
   const disk = new SmallDisk(smallDiskBytes);
   try {
     const run = inWorld({}, async ({ world, deployed }) =>

@@ -61,7 +61,7 @@ export class World {
           manifest_timeout_blocks: awayBlocks,
         });
         // Short, so that a lease can run out of funds while somebody waits.
-        Object.assign(paramsOf('billing'), { min_runway_blocks: '10', min_deposit: '1' });
+        Object.assign(paramsOf('billing'), { min_runway_blocks: '2', min_deposit: '1' });
       },
     });
   }
