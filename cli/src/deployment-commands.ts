@@ -28,7 +28,7 @@ export function deploymentCommand(): Command {
     .option('--yes', 'sign without asking')
     .action(
       run(async (session, [stack = ''], flags) =>
-        (await import('./commands/deployment.ts')).createDeployment(session, stack, flags as never),
+        (await import('./commands/create.ts')).createDeployment(session, stack, flags as never),
       ),
     );
   deployment

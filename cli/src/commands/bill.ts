@@ -4,11 +4,11 @@ import { type DeploymentBillCheck, verifyDeploymentBill } from '@mu/client/bill/
 import type { BillCheck } from '@mu/client/bill/verify';
 import type { BillLine } from '@mu/proto/billing';
 import type { Lease } from '@mu/proto/market';
+import { wholeNumber } from '../arguments.ts';
 import { billText, lineFacts } from '../bill-text.ts';
 import { CliError, exitCodes } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { counted, grouped } from '../words.ts';
-import { wholeNumber } from './deployment.ts';
 
 /** Every line of every lease, with its evidence. */
 export async function showBill(session: Session, dseqText: string, ownerFlag: string | undefined): Promise<void> {

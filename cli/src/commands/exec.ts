@@ -1,9 +1,9 @@
 /** mucli deployment exec: a command, or a shell with a terminal, in a container of a deployment. */
 import { type ExecConnection, leaseStatus, openExec } from '@mu/client/provider/provider-client';
+import { wholeNumber } from '../arguments.ts';
 import { CliError, usageError } from '../errors.ts';
 import { doorOf, doorsOf, type LeaseDoor } from '../provider-connection.ts';
 import type { Session } from '../session.ts';
-import { wholeNumber } from './deployment.ts';
 import { deploymentOf, type OwnerFlag } from './status.ts';
 
 export interface ExecFlags extends OwnerFlag {

@@ -1,9 +1,9 @@
 /** mucli tx lease …: the end of a lease. */
 import { CloseReason } from '@mu/proto/market';
+import { wholeNumber } from '../arguments.ts';
 import { usageError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { wordOf } from '../words.ts';
-import { wholeNumber } from './deployment.ts';
 import { reportTx } from './tx.ts';
 
 /** Reasons that a sender may give; the rest are the chain's own. */

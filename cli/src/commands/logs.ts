@@ -1,10 +1,10 @@
 /** mucli logs LEASE, mucli deployment logs | events DSEQ: what was written and what happened, from the providers. */
 import { type EventEntry, events, type LogEntry, logs } from '@mu/client/provider/provider-client';
+import { wholeNumber } from '../arguments.ts';
 import { usageError } from '../errors.ts';
 import { followed, merged } from '../following.ts';
 import { doorOf, doorsOf, type LeaseDoor, plain } from '../provider-connection.ts';
 import type { Session } from '../session.ts';
-import { wholeNumber } from './deployment.ts';
 import { deploymentOf, type OwnerFlag } from './status.ts';
 
 export interface LogFlags extends OwnerFlag {

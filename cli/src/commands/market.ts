@@ -2,11 +2,11 @@
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { allItems, pageFrom } from '@mu/client/chain/pages';
 import { type Fulfillment, FulfillmentState, type Lease, LeaseState, type Order, OrderState } from '@mu/proto/market';
+import { wholeNumber } from '../arguments.ts';
 import { type Book, bestFirst, bookText, highestPrice } from '../order-book.ts';
 import { orderName, parseOrder } from '../order-name.ts';
 import type { Session } from '../session.ts';
 import { perMonth, wordOf } from '../words.ts';
-import { wholeNumber } from './deployment.ts';
 
 export interface MarketOptions {
   readonly region?: string;

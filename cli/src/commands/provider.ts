@@ -4,10 +4,10 @@ import { allItems, type Page, pageFrom } from '@mu/client/chain/pages';
 import { table } from '@mu/lib/columns';
 import { Dec } from '@mu/lib/dec';
 import { type Attribute, type MetricPrice, type Provider, ProviderState } from '@mu/proto/provider';
+import { wholeNumber } from '../arguments.ts';
 import { usageError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { grouped, wordOf } from '../words.ts';
-import { wholeNumber } from './deployment.ts';
 import { reportTx } from './tx.ts';
 
 export interface ListOptions {

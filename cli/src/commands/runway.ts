@@ -1,9 +1,9 @@
 /** mucli runway DSEQ: how long the funds of a deployment last. */
 import { Dec } from '@mu/lib/dec';
 import type { QueryRunwayResponse } from '@mu/proto/billing';
+import { wholeNumber } from '../arguments.ts';
 import type { Session } from '../session.ts';
 import { duration, grouped, secondsOf } from '../words.ts';
-import { wholeNumber } from './deployment.ts';
 
 /** What the chain answers where prices are 0. */
 const endless = 2n ** 63n - 1n;

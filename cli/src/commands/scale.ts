@@ -7,11 +7,11 @@ import { reserveOf } from '@mu/client/stack/derive';
 import { equalBytes } from '@mu/lib/bytes';
 import { Dec } from '@mu/lib/dec';
 import { DeploymentState, MsgUpdateDeployment } from '@mu/proto/deployment';
+import { wholeNumber } from '../arguments.ts';
 import { CliError } from '../errors.ts';
 import { manifestFolder, type PreparedUpdate } from '../prepare.ts';
 import { readCounts, scaledInfrastructure, scaledManifest } from '../scale-plan.ts';
 import type { Session } from '../session.ts';
-import { wholeNumber } from './deployment.ts';
 import { applyUpdate, type UpdateFlags } from './update.ts';
 
 export async function scaleDeployment(

@@ -4,13 +4,13 @@ import { type DeploymentView, isLive, viewDeployment } from '@mu/client/deployme
 import { type LeaseMetricsAnswer, leaseMetrics, leaseStatus } from '@mu/client/provider/provider-client';
 import { table } from '@mu/lib/columns';
 import { DeploymentState } from '@mu/proto/deployment';
+import { wholeNumber } from '../arguments.ts';
 import { CliError } from '../errors.ts';
 import { doorOf, doorsOf, plain } from '../provider-connection.ts';
 import { marksOf } from '../rotate.ts';
 import type { Session } from '../session.ts';
 import { isOpen, type LeaseStanding, statusText } from '../status-text.ts';
 import { bytesText, wordOf } from '../words.ts';
-import { wholeNumber } from './deployment.ts';
 
 export interface OwnerFlag {
   readonly owner?: string;

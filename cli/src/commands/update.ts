@@ -6,16 +6,17 @@ import type { RotateMark } from '@mu/client/deployment/rotate';
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import { type Deployment, DeploymentState } from '@mu/proto/deployment';
 import { OrderState } from '@mu/proto/market';
+import { wholeNumber } from '../arguments.ts';
 import { Delivery } from '../delivery.ts';
 import { CliError, usageError } from '../errors.ts';
 import { DeploymentFollower } from '../follower.ts';
 import { type Handover, handOver, handoverText, requireWhole } from '../handover.ts';
+import { choicesOf, confirm, showPlan } from '../plan-choices.ts';
 import { manifestFolder, type PreparedUpdate, prepareUpdate } from '../prepare.ts';
 import { ProviderWatch, type Setback } from '../provider-watch.ts';
 import { marksOf, rotateText } from '../rotate.ts';
 import type { Session } from '../session.ts';
 import { isSettled } from '../standing.ts';
-import { choicesOf, confirm, showPlan, wholeNumber } from './deployment.ts';
 
 /** How an update is sent and followed. */
 export interface UpdateFlags {
