@@ -6,8 +6,9 @@ import { consensusParamsJson } from '../engine/genesis.ts';
 import type { SoloEngine } from '../engine/solo-engine.ts';
 import { formatTime } from '../engine/time.ts';
 import type { ValidatorSet } from '../engine/validator-set.ts';
+import { validatorJson } from './block-shapes.ts';
+import { hex } from './go-json.ts';
 import { heightOrLatest, latestHeight, method, pageOf, type RpcMethod } from './method.ts';
-import { hex, validatorJson } from './shapes.ts';
 
 /** RoundStepNewHeight: between blocks, where every answer of this engine is given. */
 const stepNewHeight = 1;

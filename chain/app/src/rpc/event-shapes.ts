@@ -2,18 +2,9 @@
 import { toBase64 } from '@mu/lib/bytes';
 import type { ResponseFinalizeBlock } from 'cosmjs-types/tendermint/abci/types';
 import type { EngineEvent } from '../engine/event-bus.ts';
-import {
-  base64OrNull,
-  blockIdJson,
-  blockJson,
-  eventJson,
-  eventTxResultJson,
-  headerJson,
-  paramsUpdateJson,
-  txResultJson,
-  validatorJson,
-  validatorUpdateJson,
-} from './shapes.ts';
+import { blockIdJson, blockJson, headerJson, validatorJson } from './block-shapes.ts';
+import { base64OrNull } from './go-json.ts';
+import { eventJson, eventTxResultJson, paramsUpdateJson, txResultJson, validatorUpdateJson } from './result-shapes.ts';
 
 /** `result.data` of an event message. */
 export function eventDataJson(event: EngineEvent): object {

@@ -5,6 +5,8 @@ import { cometVersion, p2pProtocol } from '../engine/block.ts';
 import { genesisJson } from '../engine/genesis.ts';
 import { Query } from '../engine/query/query.ts';
 import type { SoloEngine } from '../engine/solo-engine.ts';
+import { blockMetaJson, blockResultJson, commitResultJson, headerResultJson } from './block-shapes.ts';
+import { goJson } from './go-json.ts';
 import {
   heightOrLatest,
   isDescending,
@@ -14,15 +16,8 @@ import {
   pageOf,
   type RpcMethod,
 } from './method.ts';
-import {
-  blockMetaJson,
-  blockResultJson,
-  blockResultsJson,
-  commitResultJson,
-  goJson,
-  headerResultJson,
-  statusJson,
-} from './shapes.ts';
+import { statusJson } from './node-shapes.ts';
+import { blockResultsJson } from './result-shapes.ts';
 
 const maxHeaders = 20n;
 const genesisChunkBytes = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
 /** JSON-RPC 2.0 as CometBFT speaks it (rpc/jsonrpc): requests, answers, and the codes and texts of errors. */
-import { goJson } from './shapes.ts';
+import { goJson } from './go-json.ts';
 
 export type RpcId = string | number;
 

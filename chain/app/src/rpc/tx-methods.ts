@@ -5,8 +5,10 @@ import { txHash } from '../engine/block.ts';
 import { infoRequest } from '../engine/handshake.ts';
 import { Query } from '../engine/query/query.ts';
 import type { CommittedTx, SoloEngine } from '../engine/solo-engine.ts';
+import { hex } from './go-json.ts';
 import { isDescending, maxQueryLength, method, pageOf, perPageOf, type RpcContext, type RpcMethod } from './method.ts';
-import { foundTxJson, hex, infoJson, queryJson, txResultJson } from './shapes.ts';
+import { infoJson, queryJson } from './node-shapes.ts';
+import { foundTxJson, txResultJson } from './result-shapes.ts';
 
 /** Calls of broadcast_tx_commit that may wait at a time; CometBFT bounds them by its subscribing clients. */
 const maxWaitingCommits = 100;

@@ -7,10 +7,10 @@ import type { EngineEvent } from '../engine/event-bus.ts';
 import { type EventMap, Query } from '../engine/query/query.ts';
 import { answerRequest } from './calls.ts';
 import { eventDataJson } from './event-shapes.ts';
+import { goJson } from './go-json.ts';
 import { errorText, parseJson, RpcError, type RpcId, readRequest, successText } from './jsonrpc.ts';
 import { maxQueryLength, type RpcContext } from './method.ts';
 import { paramsFromJson } from './params.ts';
-import { goJson } from './shapes.ts';
 
 /** Bounds of subscriptions. */
 export interface SubscriptionLimits {

@@ -15,21 +15,17 @@ import { consensusParamsJson, genesisJson, parseGenesis } from '../../src/engine
 import { ed25519Key } from '../../src/engine/keys.ts';
 import { parseTime } from '../../src/engine/time.ts';
 import { ValidatorSet } from '../../src/engine/validator-set.ts';
-import { eventDataJson } from '../../src/rpc/event-shapes.ts';
 import {
   blockMetaJson,
   blockResultJson,
-  blockResultsJson,
   commitResultJson,
-  foundTxJson,
-  goJson,
   headerResultJson,
-  infoJson,
-  queryJson,
-  statusJson,
-  txResultJson,
   validatorJson,
-} from '../../src/rpc/shapes.ts';
+} from '../../src/rpc/block-shapes.ts';
+import { eventDataJson } from '../../src/rpc/event-shapes.ts';
+import { goJson } from '../../src/rpc/go-json.ts';
+import { infoJson, queryJson, statusJson } from '../../src/rpc/node-shapes.ts';
+import { blockResultsJson, foundTxJson, txResultJson } from '../../src/rpc/result-shapes.ts';
 import { fromHex, vectors } from '../engine/vectors.ts';
 
 const { shapes } = vectors;
