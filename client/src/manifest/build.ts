@@ -2,15 +2,9 @@
 import { toHex, utf8 } from '@mu/lib/bytes';
 import { canonicalJson } from '@mu/lib/canonical-json';
 import type { Placement } from '../stack/derive-types.ts';
-import {
-  defaultFunctionMemory,
-  defaultFunctionTimeoutMs,
-  diskOf,
-  type GatewayService,
-  type Service,
-  type Stack,
-  type WorkloadService,
-} from '../stack/schema.ts';
+import { defaultFunctionMemory, defaultFunctionTimeoutMs } from '../stack/mu-services-schema.ts';
+import type { GatewayService, Service, Stack, WorkloadService } from '../stack/schema.ts';
+import { diskOf } from '../stack/workload-schema.ts';
 import { ManifestError } from './errors.ts';
 import type { FileSource } from './file-source.ts';
 import { fileEntry, type HashedFile, hashedBytes } from './files.ts';

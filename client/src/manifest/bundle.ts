@@ -2,7 +2,7 @@
 import { fromBase64, toBase64, utf8 } from '@mu/lib/bytes';
 import { canonicalJson } from '@mu/lib/canonical-json';
 import * as z from 'zod';
-import { namePattern } from '../stack/schema.ts';
+import { namePattern } from '../stack/common-schema.ts';
 import type { BuiltManifest } from './build.ts';
 import { ManifestError } from './errors.ts';
 import type { FileSource } from './file-source.ts';

@@ -4,16 +4,10 @@
  */
 import { hostNamePattern, maxHostNames } from '@mu/lib/host-name';
 import * as z from 'zod';
-import {
-  envNamePattern,
-  healthPathPattern,
-  httpMethods,
-  imagePattern,
-  maxFunctionTimeoutMs,
-  mountPathPattern,
-  namePattern,
-  routePattern,
-} from '../stack/schema.ts';
+import { namePattern } from '../stack/common-schema.ts';
+import { envNamePattern } from '../stack/env-schema.ts';
+import { httpMethods, maxFunctionTimeoutMs, routePattern } from '../stack/mu-services-schema.ts';
+import { healthPathPattern, imagePattern, mountPathPattern } from '../stack/workload-schema.ts';
 
 /** The head's format; another one is refused. */
 export const manifestFormat = 'mu/manifest/1';

@@ -5,9 +5,10 @@ import { toHex } from '@mu/lib/bytes';
 import { sha256 } from '@mu/lib/hashes';
 import { manifestLimits } from '../manifest/head.ts';
 import { limitModule, ModuleError } from '../wasm-module.ts';
+import { defaultFunctionMemory } from './mu-services-schema.ts';
 import type { StackFile } from './parse.ts';
 import { StackError, type StackProblem, shown } from './problems.ts';
-import { defaultFunctionMemory, type FunctionService } from './schema.ts';
+import type { FunctionService } from './schema.ts';
 import { ArchiveError, moduleInArchive } from './tarball.ts';
 
 /** A binary's size in bytes, at most; also an archive's as it comes over the wire. */

@@ -7,7 +7,8 @@ import { manifestLimits } from '../manifest/head.ts';
 import { inspectArchive } from './image-archive.ts';
 import type { StackFile } from './parse.ts';
 import { StackError, type StackProblem, shown } from './problems.ts';
-import { archivePrefix, imagePattern, type WorkloadService } from './schema.ts';
+import type { WorkloadService } from './schema.ts';
+import { archivePrefix, imagePattern } from './workload-schema.ts';
 
 export interface ImageOptions {
   /** Where relative paths begin; the stack file's folder by default. */

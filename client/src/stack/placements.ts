@@ -1,6 +1,8 @@
 /** Which services run where, and what providers call them. */
+
+import { serviceKinds } from './common-schema.ts';
 import type { Placement } from './derive-types.ts';
-import { type Service, type Stack, serviceKinds } from './schema.ts';
+import type { Service, Stack } from './schema.ts';
 import { standbyPlacements } from './standby.ts';
 
 /** The services that run in an infrastructure: those that name it, and those that name none. */

@@ -1,6 +1,8 @@
 /** How much of a machine services take: what is bought where the stack does not say it, and whether what it buys suffices. */
 import { DeriveError } from './derive-types.ts';
-import { defaultFunctionMemory, diskOf, type Service, type StackCompute, type StackInfrastructure } from './schema.ts';
+import { defaultFunctionMemory } from './mu-services-schema.ts';
+import type { Service, StackCompute, StackInfrastructure } from './schema.ts';
+import { diskOf } from './workload-schema.ts';
 
 const mib = 1024n * 1024n;
 /** What a function gets where nothing else is said. */

@@ -3,9 +3,10 @@
  * what the chain knows (regions, services, metrics). They look at the raw values and pass over what the schema refuses
  * anyway, so that one run shows every mistake.
  */
+
+import { type ServiceType, serviceKinds } from './common-schema.ts';
 import { sizeText } from './fields.ts';
 import { type Breach, shown } from './problems.ts';
-import { type ServiceType, serviceKinds } from './schema.ts';
 import { standbyBreaches } from './standby-rules.ts';
 import { parseSize } from './units.ts';
 import type { YamlValue } from './yaml-tree.ts';

@@ -5,7 +5,8 @@
 import { Dec } from '@mu/lib/dec';
 import type { DeploymentInfrastructure } from '@mu/proto/deployment';
 import type { DerivedDeployment, Placement } from './derive-types.ts';
-import { maxStandbys, type StackInfrastructure } from './schema.ts';
+import { maxStandbys } from './infrastructure-schema.ts';
+import type { StackInfrastructure } from './schema.ts';
 
 const mib = 1024n * 1024n;
 
