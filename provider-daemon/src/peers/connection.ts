@@ -35,7 +35,7 @@ export class PeerConnection {
   readonly #reader = new MessageReader();
   readonly #outbox: Outbox;
   readonly #sink: MessageSink = {
-    begun: (type, piece) => (this.#isClosed ? 'skip' : this.handler.begun(type, piece)),
+    begun: (type, piece, bytes) => (this.#isClosed ? 'skip' : this.handler.begun(type, piece, bytes)),
     message: (message) => {
       if (!this.#isClosed) this.handler.message(message);
     },
@@ -82,9 +82,15 @@ export class PeerConnection {
     else if (this.#outbox.queued > this.#limits.queuedBytes) this.#hold('outbox');
   }
 
-  /** @param taken called when the last byte is on its way; never where the connection ends before */
-  sendPiece(message: Extract<WireMessage, { type: 'piece' }>, taken: () => void): void {
-    if (!this.#isClosed) this.#outbox.piece(encodeMessage(message), taken);
+  /** @param ended called once: when the last byte is on its way, or with `false` where the connection ends before */
+  sendBulk(message: Extract<WireMessage, { type: 'piece' | 'head' }>, ended: (isTaken: boolean) => void): void {
+    if (this.#isClosed) ended(false);
+    else this.#outbox.bulk(encodeMessage(message), ended);
+  }
+
+  /** The piece that is coming is not kept: the rest of it is read past. */
+  letGo(): void {
+    this.#reader.letGo();
   }
 
   /** To be called now and then: ends the connection of a peer that takes nothing. */

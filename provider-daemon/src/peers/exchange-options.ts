@@ -23,6 +23,11 @@ export type PeerDropReason =
 /** From whom a manifest came: by provider, the pieces that it gave; 0 for one that gave the head or keys alone. */
 export type TakenFrom = ReadonlyMap<string, number>;
 
+/** Names a manifest where lines, memory and figures tell several apart. */
+export function swarmOf({ owner, dseq, revision }: Pick<ManifestName, 'owner' | 'dseq' | 'revision'>): string {
+  return `${owner}/${dseq}/${revision}`;
+}
+
 export interface ExchangeEvents {
   /** Head, pieces and keys are here, and something of it came from peers. */
   taken(from: TakenFrom): void;

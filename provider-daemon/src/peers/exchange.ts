@@ -6,14 +6,15 @@ import type { Carried } from '../manifests/carried.ts';
 import type { SwarmEffect, SwarmEvent } from '../swarm/events.ts';
 import { swarmLimits } from '../swarm/limits.ts';
 import { SwarmMachine } from '../swarm/machine.ts';
-import type { Verdict } from '../swarm/message-reader.ts';
-import type { SwarmMessage, WireMessage } from '../swarm/messages.ts';
+import type { SwarmMessage } from '../swarm/messages.ts';
 import { DiskHold } from './disk-hold.ts';
-import type { ExchangeOptions, PeerDropReason, TakenFrom } from './exchange-options.ts';
+import { Ear } from './ear.ts';
+import { type ExchangeOptions, type PeerDropReason, swarmOf, type TakenFrom } from './exchange-options.ts';
 import { HeadTransfer } from './head-transfer.ts';
+import { IncomingPieces } from './incoming-pieces.ts';
 import { KeyTransfer } from './key-transfer.ts';
 import { type PeerLimits, peerLimits } from './limits.ts';
-import { type AdmittedPeer, isReplacedBy, isWithinBounds, keepEarly, type Link, linkTo, whyOver } from './link.ts';
+import { type AdmittedPeer, isReplacedBy, type Link, linkTo, whyOver } from './link.ts';
 import { type ArrivedPiece, PieceTraffic, type WithoutTime } from './piece-traffic.ts';
 import { missingKeys } from './section-keys.ts';
 
@@ -25,7 +26,9 @@ export class Exchange {
   readonly #disk: DiskHold;
   readonly #heads: HeadTransfer;
   readonly #keys: KeyTransfer;
+  readonly #incoming: IncomingPieces;
   readonly #traffic: PieceTraffic;
+  readonly #ear: Ear;
   readonly #from = new Map<string, number>();
   #carried: Carried | undefined;
   #machine: SwarmMachine | undefined;
@@ -52,6 +55,17 @@ export class Exchange {
       machine: () => (this.#isClosed ? undefined : this.#machine),
       handle: (event) => this.#handle(event),
       wrote: (from) => this.#count(from, 1),
+    });
+    this.#incoming = new IncomingPieces({
+      ...{ memory: options.lines.down.memory, timers: options.timers, limits: this.limits, swarm: this.swarm },
+      bytesOf: (piece) => this.#carried?.pieces.bytesOf(piece) ?? 0,
+      roomCame: () => this.#handle({ type: 'room' }),
+    });
+    this.#ear = new Ear({
+      ...{ ...around, heads: this.#heads, keys: this.#keys, incoming: this.#incoming },
+      machine: () => this.#machine,
+      handle: (event, arrived) => this.#handle(event, arrived),
+      ask: () => this.#ask(),
     });
   }
 
@@ -118,24 +132,21 @@ export class Exchange {
     const { swarm } = this;
     peer.connection.paceReads = (bytes, next) => lines.down.use({ swarm, peer: peer.provider, bytes }, next);
     peer.connection.handler = {
-      begun: (type, piece) => this.#begun(link, type, piece),
-      message: (message) => this.#heard(link, message),
-      skipped: (type, piece) => this.#skipped(link, type, piece),
+      ...this.#ear.of(link),
       closed: (why) => this.#left(link, why),
     };
     if (this.#machine !== undefined) this.#introduce(link);
     this.#ask();
   }
 
-  /** Names the manifest where lines and figures tell several apart. */
   get swarm(): string {
-    const { owner, dseq, revision } = this.#options.name;
-    return `${owner}/${dseq}/${revision}`;
+    return swarmOf(this.#options.name);
   }
 
   /** To be called every `swarmTimes.tickMs`. */
   tick(): void {
     if (this.#links.size === 0 || this.#isClosed) return;
+    this.#incoming.tick();
     if (this.#machine !== undefined) this.#handle({ type: 'time' });
     for (const link of this.links) {
       link.connection.check();
@@ -161,6 +172,8 @@ export class Exchange {
   close(): void {
     this.#isClosed = true;
     for (const { connection } of this.links) connection.close('the manifest is not exchanged any more');
+    this.#incoming.close();
+    this.#heads.close();
     this.#options.lines.up.forget(this.swarm);
     this.#options.lines.down.forget(this.swarm);
   }
@@ -177,7 +190,9 @@ export class Exchange {
     if (this.#carried !== undefined || this.#isClosed) return;
     this.#carried = carried;
     const { random } = this.#options;
-    this.#machine = new SwarmMachine({ pieces: carried.pieces, have: carried.have(), random });
+    const { pieces } = carried;
+    const mayAsk = (): boolean => this.#incoming.mayAsk(pieces.largest);
+    this.#machine = new SwarmMachine({ pieces, have: carried.have(), random, mayAsk });
     for (const link of this.links) this.#introduce(link);
     this.#checkWhole();
     this.#ask();
@@ -211,82 +226,32 @@ export class Exchange {
     if (early !== undefined) this.#handle({ type: 'message', peer: link.provider, message: early });
   }
 
-  #begun(link: Link, type: WireMessage['type'], piece: number | undefined): Verdict {
-    if (type === 'hello') return 'refuse';
-    if (type === 'head') return link.headAskedMs === undefined ? 'refuse' : 'keep';
-    if (type === 'keys') return link.areKeysDue ? 'keep' : 'refuse';
-    if (type !== 'piece') return 'keep';
-    if (this.#machine === undefined || piece === undefined) return 'refuse';
-    if (this.#disk.isHeldUp || !this.#machine.expects(link.provider, piece)) return 'skip';
-    this.#handle({ type: 'begun', peer: link.provider, piece });
-    return 'keep';
-  }
-
-  #skipped(link: Link, type: WireMessage['type'], piece: number | undefined): void {
-    // Nobody looked whether it is right: it counts as one that nobody asked for, or cannot be written now.
-    if (type === 'piece' && piece !== undefined) {
-      this.#handle({ type: 'arrived', peer: link.provider, piece, verified: true });
-    }
-  }
-
-  #heard(link: Link, message: WireMessage): void {
-    switch (message.type) {
-      case 'hello':
-        break;
-      case 'get-head':
-        this.#heads.asked(link);
-        break;
-      case 'head':
-        void this.#heads.came(link, message.bytes);
-        break;
-      case 'get-keys':
-        void this.#keys.asked(link);
-        break;
-      case 'keys':
-        void this.#keys.answered(link, message.keys);
-        break;
-      case 'piece':
-        this.#arrived(link, message);
-        break;
-      default:
-        this.#swarmMessage(link, message);
-    }
-  }
-
-  #swarmMessage(link: Link, message: SwarmMessage): void {
-    // What the machine does not hear of it does not count either.
-    if (!isWithinBounds(link, this.#options.timers.now())) this.drop(link, 'flood', true);
-    else if (!link.isIntroduced) {
-      if (!keepEarly(link, message)) this.drop(link, 'bad-message', true);
-      else this.#ask();
-    } else if (message.type === 'grant' && this.#options.held().length === 0) {
-      link.connection.send({ type: 'decline', piece: message.piece, busy: false });
-    } else if (message.type === 'grant' && this.#disk.isHeldUp) {
-      link.connection.send({ type: 'decline', piece: message.piece, busy: true });
-    } else this.#handle({ type: 'message', peer: link.provider, message });
-  }
-
-  #arrived(link: Link, { piece, aunts, bytes }: Extract<WireMessage, { type: 'piece' }>): void {
-    const verified = this.#carried?.verify(piece, { bytes, aunts }) === true;
-    if (verified) this.#options.events.moved('received', bytes.length);
-    this.#handle({ type: 'arrived', peer: link.provider, piece, verified }, { from: link.provider, bytes });
-  }
-
-  #handle(event: WithoutTime<SwarmEvent>, arrived?: ArrivedPiece): void {
+  /** @returns true where the piece that has arrived is being written */
+  #handle(event: WithoutTime<SwarmEvent>, arrived?: ArrivedPiece): boolean {
     const atMs = this.#options.timers.now();
-    for (const effect of this.#machine?.handle({ ...event, atMs } as SwarmEvent) ?? []) this.#do(effect, arrived);
+    const effects = this.#machine?.handle({ ...event, atMs } as SwarmEvent) ?? [];
+    for (const effect of effects) this.#do(effect, arrived);
+    return effects.some(({ type }) => type === 'write');
   }
 
   #do(effect: SwarmEffect, arrived: ArrivedPiece | undefined): void {
     if (effect.type === 'write') void this.#traffic.write(effect.piece, arrived);
-    else if (effect.type === 'done') this.#checkWhole();
-    else {
+    else if (effect.type === 'done') {
+      this.#incoming.rest();
+      this.#checkWhole();
+    } else {
       const link = this.#links.get(effect.peer);
       if (link === undefined) return;
-      if (effect.type === 'send') link.connection.send(effect.message);
+      if (effect.type === 'send') this.#say(link, effect.message);
       else if (effect.type === 'drop') this.drop(link, effect.reason, effect.forGood);
       else this.#traffic.queue(this.swarm, link, effect.piece);
     }
+  }
+
+  #say(link: Link, message: SwarmMessage): void {
+    if (message.type === 'request') this.#incoming.asked(link, message.piece);
+    else if (message.type === 'cancel') this.#incoming.over(link, message.piece);
+    link.connection.send(message);
   }
 
   #ask(): void {
@@ -299,9 +264,11 @@ export class Exchange {
     const { lines, events } = this.#options;
     if (this.#links.get(link.provider) !== link) return;
     this.#links.delete(link.provider);
+    this.#incoming.left(link);
     lines.up.forget(this.swarm, link.provider);
     lines.down.forget(this.swarm, link.provider);
     if (link.isIntroduced) this.#handle({ type: 'gone', peer: link.provider });
+    if (this.#links.size === 0) this.#heads.rest();
     events.left(link, why);
     this.#ask();
   }

@@ -5,6 +5,7 @@ import { admitPeer } from './admission.ts';
 import { Exchange } from './exchange.ts';
 import type { PeerDropReason, TakenFrom } from './exchange-options.ts';
 import { PeerTally } from './figures.ts';
+import { peerLimits } from './limits.ts';
 import { Line } from './line.ts';
 import type { Link } from './link.ts';
 import type { PeerExchangeOptions, WantedDeployment } from './peer-exchange-options.ts';
@@ -31,8 +32,10 @@ export class Exchanges {
     this.options = options;
     this.credentials = options.credentials;
     this.facts = new PeerFacts(options.facts);
-    const { rules, timers } = options;
-    this.#lines = { up: new Line(rules.uploadRate, timers), down: new Line(rules.downloadRate, timers) };
+    const { rules, timers, limits } = options;
+    const { memoryBytes: most, memoryOfPeerBytes: mostOfPeer } = { ...peerLimits, ...limits };
+    const line = (rate: number): Line => new Line(rate, timers, { most, mostOfPeer });
+    this.#lines = { up: line(rules.uploadRate), down: line(rules.downloadRate) };
     this.#onLeft = onLeft;
   }
 

@@ -1,9 +1,11 @@
 /** The head of a manifest among peers: asked of one at a time, checked against the chain, sent once a connection. */
 import { ManifestError } from '@mu/client/manifest/errors';
 import type { Carried } from '../manifests/carried.ts';
-import type { ExchangeOptions, PeerDropReason } from './exchange-options.ts';
+import { wireLimits } from '../swarm/wire.ts';
+import { type ExchangeOptions, type PeerDropReason, swarmOf } from './exchange-options.ts';
 import type { PeerLimits } from './limits.ts';
 import type { Link } from './link.ts';
+import { type GiveBack, RoomTurn } from './memory-budget.ts';
 
 /** What a transfer knows of the exchange that it is a part of. */
 export interface TransferOptions {
@@ -23,9 +25,17 @@ export interface TransferOptions {
 export class HeadTransfer {
   readonly #of: TransferOptions & { readonly begin: (carried: Carried) => void };
   #isAdopting = false;
+  readonly #turn: RoomTurn;
+  /** Of the memory of a head that is asked for, or being kept. */
+  #giveBack: GiveBack | undefined;
 
   constructor(of: TransferOptions & { readonly begin: (carried: Carried) => void }) {
     this.#of = of;
+    const { timers, lines, name } = of.options;
+    // The next tick asks.
+    const came = (): void => {};
+    const { memory } = lines.down;
+    this.#turn = new RoomTurn({ memory, timers, swarm: swarmOf(name), turnMs: of.limits.turnMs, came });
   }
 
   /** Asks one of those that may have it, where none is being asked; who does not answer in time is dropped. */
@@ -40,7 +50,8 @@ export class HeadTransfer {
     }
     const list = [...links.values()].filter(({ isHeadless }) => !isHeadless);
     const link = list[options.random(Math.max(1, list.length))];
-    if (link === undefined) return;
+    if (link === undefined) this.rest();
+    if (link === undefined || !this.#hasRoom()) return;
     link.headAskedMs = nowMs;
     link.connection.send({ type: 'get-head' });
   }
@@ -56,11 +67,26 @@ export class HeadTransfer {
     } else if (link.isHeadSent) drop(link, 'repeats', true);
     else {
       link.isHeadSent = true;
-      const { owner, dseq, revision } = options.name;
       const bytes = (carried() as Carried).manifest.headBytes;
-      const use = { swarm: `${owner}/${dseq}/${revision}`, peer: link.provider, bytes: bytes.length };
-      if (!options.lines.up.use(use, () => link.connection.send({ type: 'head', bytes }))) drop(link, 'flood', false);
+      const use = { swarm: swarmOf(options.name), peer: link.provider, bytes: bytes.length };
+      const { up } = options.lines;
+      const send = (giveBack: GiveBack): void => link.connection.sendBulk({ type: 'head', bytes }, giveBack);
+      if (!up.use(use, () => up.memory.use(use, send))) drop(link, 'flood', false);
     }
+  }
+
+  /** Nobody can be asked. */
+  rest(): void {
+    // What is being kept is in memory still.
+    if (this.#isAdopting) return;
+    this.#turn.rest();
+    this.#giveBack?.();
+    this.#giveBack = undefined;
+  }
+
+  close(): void {
+    this.#turn.close();
+    this.rest();
   }
 
   /** It came, or the peer has none. */
@@ -75,7 +101,11 @@ export class HeadTransfer {
       return;
     }
     // The lease that it was asked for may have ended meanwhile.
-    if (carried() !== undefined || this.#isAdopting || options.held().length === 0) return;
+    if (this.#isAdopting) return;
+    if (carried() !== undefined || options.held().length === 0) {
+      this.rest();
+      return;
+    }
     this.#isAdopting = true;
     try {
       const adopted = await options.store.adopt(options.name, bytes);
@@ -90,8 +120,16 @@ export class HeadTransfer {
       }
     } finally {
       this.#isAdopting = false;
+      this.rest();
     }
     this.#resume();
+  }
+
+  #hasRoom(): boolean {
+    if (this.#giveBack === undefined && this.#turn.may(wireLimits.head)) {
+      this.#giveBack = this.#turn.take(wireLimits.head);
+    }
+    return this.#giveBack !== undefined;
   }
 
   #resume(): void {

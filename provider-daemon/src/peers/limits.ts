@@ -29,6 +29,14 @@ export const peerLimits = {
   emptyHeads: 8,
   /** The disk takes nothing: it is tried again after this long. */
   diskMs: 10_000,
+  /** Bytes of pieces and heads that are on their way in, or out, of all manifests; what is beyond them waits. */
+  memoryBytes: 67_108_864,
+  /** Of those that go out, to one peer. */
+  memoryOfPeerBytes: 8_388_608,
+  /** There is room for one more piece of a manifest: if none is asked for within this time, others have their turn. */
+  turnMs: 5_000,
+  /** While others wait for memory, a piece that has been coming for so long is not kept, and is asked for again. */
+  slowPieceMs: 120_000,
   /** Connections that each peer sees to, of one manifest. */
   dialled: 24,
   /** Connections that are dialled at the same time, of all manifests. */

@@ -1,6 +1,11 @@
-/** One direction of the line on the clock: what has to wait for its turn is done when that has come. */
+/**
+ * One direction of the line, shared by all manifests of a daemon: its rate, by which what has to wait for its turn is done when
+ * that has come, and the memory of what is on its way over it.
+ */
 import type { Timers } from '../overlay/timers.ts';
 import { RateLimiter, type RateLimits } from '../swarm/rate-limiter.ts';
+import { peerLimits } from './limits.ts';
+import { MemoryBudget, type MemoryLimits } from './memory-budget.ts';
 
 /** Whose bytes they are. */
 export interface LineUse {
@@ -9,17 +14,21 @@ export interface LineUse {
   readonly bytes: number;
 }
 
+const wholeMemory: MemoryLimits = { most: peerLimits.memoryBytes, mostOfPeer: peerLimits.memoryOfPeerBytes };
+
 /** Bytes that may go at once after a pause: a piece. */
 const burst = 262_144;
 
 export class Line {
+  readonly memory: MemoryBudget;
   readonly #limiter: RateLimiter<() => void> | undefined;
   readonly #timers: Timers;
   #stopTimer: (() => void) | undefined;
 
   /** @param bytesPerSecond 0: no limit */
-  constructor(bytesPerSecond: number, timers: Timers, perPeer: number = Number.POSITIVE_INFINITY) {
-    const limits: RateLimits = { total: bytesPerSecond, perPeer, burst };
+  constructor(bytesPerSecond: number, timers: Timers, limitsOfMemory: MemoryLimits = wholeMemory) {
+    const limits: RateLimits = { total: bytesPerSecond, perPeer: Number.POSITIVE_INFINITY, burst };
+    this.memory = new MemoryBudget(limitsOfMemory);
     this.#limiter = bytesPerSecond === 0 ? undefined : new RateLimiter(limits);
     this.#timers = timers;
   }
@@ -38,6 +47,7 @@ export class Line {
   /** What waits of a peer in a manifest is not to be done any more. */
   forget(swarm: string, peer?: string): void {
     this.#limiter?.remove(swarm, peer);
+    this.memory.forget(swarm, peer);
   }
 
   close(): void {

@@ -1,12 +1,18 @@
 /**
- * What is sent to a peer: messages first, then pieces, in slices, each when the one before was taken. So a message waits for
- * one piece at most, and what waits is bounded.
+ * What is sent to a peer: messages first, then heads and pieces, in slices, each when the one before was taken. So a message
+ * waits for one of these at most, and what waits is bounded.
  */
 import type { Duplex } from 'node:stream';
 
 interface Bulk {
   readonly bytes: Uint8Array;
-  readonly taken: () => void;
+  readonly ended: (isTaken: boolean) => void;
+}
+
+interface Slice {
+  readonly slice: Uint8Array;
+  /** what ends with it */
+  readonly last?: Bulk;
 }
 
 export interface OutboxOptions {
@@ -22,8 +28,8 @@ export class Outbox {
   readonly #messages: Uint8Array[] = [];
   #messageBytes = 0;
   readonly #bulk: Bulk[] = [];
-  /** of a piece, what is still to go */
-  #rest: { bytes: Uint8Array; taken: () => void } | undefined;
+  /** what is still to go of the one that was begun; its last slice may be with the socket */
+  #rest: Bulk | undefined;
   #isWriting = false;
   #sinceMs = 0;
   #isClosed = false;
@@ -48,18 +54,19 @@ export class Outbox {
     this.#pump();
   }
 
-  /** @param taken called when its last byte was handed on */
-  piece(bytes: Uint8Array, taken: () => void): void {
-    this.#bulk.push({ bytes, taken });
+  /** @param ended called once: when its last byte was handed on, or with `false` where all is closed before */
+  bulk(bytes: Uint8Array, ended: (isTaken: boolean) => void): void {
+    this.#bulk.push({ bytes, ended });
     this.#pump();
   }
 
   close(): void {
     this.#isClosed = true;
     this.#messages.length = 0;
-    this.#bulk.length = 0;
-    this.#rest = undefined;
     this.#messageBytes = 0;
+    const left = [...(this.#rest === undefined ? [] : [this.#rest]), ...this.#bulk.splice(0)];
+    this.#rest = undefined;
+    for (const { ended } of left) ended(false);
   }
 
   #pump(): void {
@@ -71,13 +78,19 @@ export class Outbox {
     this.#options.socket.write(next.slice, (error) => {
       this.#isWriting = false;
       if (this.#isClosed || error != null) return;
-      next.taken?.();
+      this.#end(next);
       this.#options.onTaken();
       this.#pump();
     });
   }
 
-  #next(): { slice: Uint8Array; taken?: () => void } | undefined {
+  #end({ last }: Slice): void {
+    if (last === undefined) return;
+    this.#rest = undefined;
+    last.ended(true);
+  }
+
+  #next(): Slice | undefined {
     const { sliceBytes } = this.#options;
     if (this.#rest === undefined) {
       const message = this.#messages.shift();
@@ -88,13 +101,10 @@ export class Outbox {
       this.#rest = this.#bulk.shift();
       if (this.#rest === undefined) return undefined;
     }
-    const { bytes, taken } = this.#rest;
+    const { bytes, ended } = this.#rest;
     const slice = bytes.subarray(0, sliceBytes);
-    if (slice.length === bytes.length) {
-      this.#rest = undefined;
-      return { slice, taken };
-    }
-    this.#rest = { bytes: bytes.subarray(slice.length), taken };
+    if (slice.length === bytes.length) return { slice, last: this.#rest };
+    this.#rest = { bytes: bytes.subarray(slice.length), ended };
     return { slice };
   }
 }

@@ -98,6 +98,11 @@ export class Downloads {
     this.#inviteForRoom();
   }
 
+  /** One more piece may be asked for. */
+  room(): void {
+    this.#inviteForRoom();
+  }
+
   /** A piece of ours is lost. */
   lost(piece: number): void {
     this.#wanted.add(piece);
@@ -138,8 +143,14 @@ export class Downloads {
     return (
       peer.asked.size < swarmLimits.requestsPerPeer &&
       inMemory < swarmLimits.requests &&
-      inMemory - this.#late < this.#window.size
+      inMemory - this.#late < this.#window.size &&
+      (this.#needsNothing() || this.#state.mayAsk())
     );
+  }
+
+  /** All is here, or being written: there is nothing to ask for, so that no room is waited for. */
+  #needsNothing(): boolean {
+    return this.#wanted.size === 0 && this.#askers.size === 0;
   }
 
   #choose(peer: Peer, named: number | undefined, now: boolean): number | undefined {

@@ -4,6 +4,8 @@ import type { SwarmMessage } from './messages.ts';
 /** What happened. `atMs` never goes back; its origin is of no importance. */
 export type SwarmEvent = { readonly atMs: number } & (
   | { readonly type: 'time' }
+  /** `mayAsk` would say yes again */
+  | { readonly type: 'room' }
   /** a connection to a peer stands, its certificate and lease are checked, both sides have the head */
   | {
       readonly type: 'came';

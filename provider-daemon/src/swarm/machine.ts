@@ -57,6 +57,7 @@ export class SwarmMachine {
     this.#state.nowMs = Math.max(this.#state.nowMs, event.atMs);
     if (event.type === 'came') this.#came(event.peer, event.receives ?? true);
     else if (event.type === 'time') this.#time();
+    else if (event.type === 'room') this.#downloads.room();
     else if (event.type === 'written') this.#written(event.piece, event.ok);
     else {
       const peer = this.#state.peers.get(event.peer);
@@ -82,7 +83,7 @@ export class SwarmMachine {
     this.#state.send(peer, { type: 'pieces', count: pieces.count, have: have.toBytes() });
   }
 
-  #ofPeer(peer: Peer, event: Exclude<SwarmEvent, { type: 'came' | 'time' | 'written' }>): void {
+  #ofPeer(peer: Peer, event: Exclude<SwarmEvent, { type: 'came' | 'time' | 'room' | 'written' }>): void {
     try {
       if (event.type === 'gone') this.#forget(peer);
       else if (event.type === 'message') this.#message(peer, event.message);

@@ -12,8 +12,8 @@ export type Verdict = 'keep' | 'skip' | 'refuse';
 
 /** Who reads: told in the order of the stream. */
 export interface MessageSink {
-  /** A message begins. @param piece its number, of a piece */
-  begun(type: WireMessage['type'], piece: number | undefined): Verdict;
+  /** A message begins. @param piece its number, of a piece @param bytes of all of it */
+  begun(type: WireMessage['type'], piece: number | undefined, bytes: number): Verdict;
   /** A message is whole. */
   message(message: WireMessage): void;
   /** One that was not to be kept is over. */
@@ -68,6 +68,14 @@ export class MessageReader {
     }
   }
 
+  /** What has come of a piece is kept no longer, nor is what still comes of it: it ends as one that was not wanted. */
+  letGo(): void {
+    if (this.#type !== 'piece' || !this.#isJudged || this.#skip !== undefined) return;
+    this.#skip = this.#total - this.#keptBytes;
+    this.#kept = new Uint8Array(pieceHeaderBytes);
+    this.#keptBytes = 0;
+  }
+
   #take(chunk: Uint8Array, sink: MessageSink): void {
     let rest = chunk;
     while (rest.length > 0) {
@@ -112,7 +120,7 @@ export class MessageReader {
     if (type === 'piece' && this.#keptBytes === pieceHeaderBytes) {
       this.#piece = readU32be(this.#kept.subarray(headerBytes));
     }
-    const verdict = sink.begun(type, this.#piece);
+    const verdict = sink.begun(type, this.#piece, this.#total);
     if (verdict === 'refuse') throw new WireError(`a message ${type} that is not for now`);
     this.#isJudged = true;
     this.#expected = this.#total;

@@ -72,12 +72,15 @@ export interface SwarmStateOptions {
   /** what is verified on the disk */
   readonly have: Bitfield;
   readonly random: Random;
+  /** Whether there is room for one more piece on its way; who is told no hears `room` when there is some. Absent: always. */
+  readonly mayAsk?: () => boolean;
 }
 
 export class SwarmState {
   readonly pieces: PieceList;
   readonly have: Bitfield;
   readonly random: Random;
+  readonly mayAsk: () => boolean;
   readonly peers = new Map<string, Peer>();
   /** by piece, how many peers have it */
   readonly rarity: Uint16Array;
@@ -87,11 +90,12 @@ export class SwarmState {
   nowMs = 0;
   #effects: SwarmEffect[] = [];
 
-  constructor({ pieces, have, random }: SwarmStateOptions) {
+  constructor({ pieces, have, random, mayAsk }: SwarmStateOptions) {
     if (have.length !== pieces.count) throw new RangeError(`${have.length} bits for ${pieces.count} pieces`);
     this.pieces = pieces;
     this.have = have;
     this.random = random;
+    this.mayAsk = mayAsk ?? (() => true);
     this.rarity = new Uint16Array(pieces.count);
   }
 

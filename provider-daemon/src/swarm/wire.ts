@@ -241,3 +241,8 @@ export function decodeFrame(frame: Uint8Array): WireMessage {
   reader.end();
   return message;
 }
+
+/** Bytes at most of a message with a piece of so many bytes, its header included. */
+export function pieceMessageBytes(bytes: number): number {
+  return frameHeader + codecs.piece.most - wireLimits.piece + bytes;
+}

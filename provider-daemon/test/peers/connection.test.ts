@@ -51,7 +51,7 @@ test('messages go before pieces that wait, and a piece is told of when its last 
   const { connection: one, far } = connection();
   const [taken, seen]: [number[], string[]] = [[], []];
   for (const piece of [1, 2]) {
-    one.sendPiece({ type: 'piece', piece, aunts: [], bytes: new Uint8Array(150_000) }, () => taken.push(piece));
+    one.sendBulk({ type: 'piece', piece, aunts: [], bytes: new Uint8Array(150_000) }, () => taken.push(piece));
   }
   one.send({ type: 'done' });
   expect(taken).toEqual([]);
@@ -84,6 +84,37 @@ test('what is skipped does not wait in memory', () => {
   expect(reader.waiting).toBe(9);
   reader.feed(bytes.subarray(500), sink);
   expect(reader.waiting).toBe(0);
+});
+
+test('a piece that is let go is kept no longer, and ends as one that was not wanted', () => {
+  const reader = new MessageReader();
+  const told: string[] = [];
+  const sink = {
+    begun: () => 'keep' as const,
+    message: ({ type }: { readonly type: string }) => told.push(type),
+    skipped: (_: string, piece: number | undefined) => told.push(`skipped ${piece}`),
+  };
+  const bytes = encodeMessage({ type: 'piece', piece: 7, aunts: [], bytes: new Uint8Array(1_000) });
+  reader.feed(bytes.subarray(0, 500), sink);
+  expect(reader.waiting).toBe(500);
+  reader.letGo();
+  expect(reader.waiting).toBe(0);
+  reader.letGo();
+  reader.feed(bytes.subarray(500), sink);
+  reader.letGo();
+  reader.feed(encodeMessage({ type: 'done' }), sink);
+  expect(told).toEqual(['skipped 7', 'done']);
+});
+
+test('who sends a piece hears of its end, also where the connection ends before', () => {
+  const { connection: one } = connection();
+  const ended: boolean[] = [];
+  for (const piece of [1, 2]) {
+    one.sendBulk({ type: 'piece', piece, aunts: [], bytes: new Uint8Array(150_000) }, (isTaken) => ended.push(isTaken));
+  }
+  one.close('over');
+  one.sendBulk(head(10), (isTaken) => ended.push(isTaken));
+  expect(ended).toEqual([false, false, false]);
 });
 
 test('who does not say hello in time is hung up on', () => {

@@ -85,6 +85,25 @@ test('all of it: done is told to everybody, once', () => {
   expect(said(swarm.grant('a'))).toEqual([{ type: 'decline', piece: undefined, busy: false, to: 'a' }]);
 });
 
+test('without room nothing is asked for; who was declined hears when there is some; who needs nothing does not ask for room', () => {
+  let [hasRoom, questions] = [false, 0];
+  const swarm = new Harness(1, [], undefined, () => {
+    questions += 1;
+    return hasRoom;
+  });
+  swarm.peer('a', 0);
+  swarm.peer('b');
+  expect(said(swarm.grant('a'))).toEqual([{ type: 'decline', piece: undefined, busy: true, to: 'a' }]);
+  hasRoom = true;
+  expect(said(swarm.handle({ type: 'room' }))).toEqual([{ type: 'want', starving: false, to: 'a' }]);
+  expect(said(swarm.grant('a'))).toEqual([{ type: 'request', piece: 0, to: 'a' }]);
+  swarm.take('a', 0);
+  hasRoom = false;
+  const before = questions;
+  expect(said(swarm.grant('a'))).toEqual([{ type: 'decline', piece: undefined, busy: false, to: 'a' }]);
+  expect(questions).toBe(before);
+});
+
 test('it goes on with what is on the disk', () => {
   const swarm = new Harness(4, [0, 2]);
   swarm.peer('a', ...all(4));

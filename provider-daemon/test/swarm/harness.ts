@@ -22,10 +22,15 @@ export class Harness {
   #log: SwarmEffect[] = [];
 
   /** @param random the first of all that is possible, unless given */
-  constructor(count: number, have: readonly number[], random: (end: number) => number = () => 0) {
+  constructor(
+    count: number,
+    have: readonly number[],
+    random: (end: number) => number = () => 0,
+    mayAsk: () => boolean = () => true,
+  ) {
     this.count = count;
     const pieces = new PieceList([{ size: count * pieceBytes, pieceSize: pieceBytes }]);
-    this.machine = new SwarmMachine({ pieces, have: bits(count, ...have), random });
+    this.machine = new SwarmMachine({ pieces, have: bits(count, ...have), random, mayAsk });
   }
 
   /** A peer comes and says what it has. @returns what is wanted done then */
