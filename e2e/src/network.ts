@@ -1,42 +1,24 @@
 /** A small network of real processes in a folder of its own: a chain, providers, a user. Ports are free choice. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addAccount, readGenesis, writeGenesis } from '@mu/app/node/genesis';
 import { ChainClient } from '@mu/client/chain/chain-client';
-import { fetchGenesis } from '@mu/client/light/connect';
-import { genesisHash } from '@mu/client/light/trust-root';
-import { toHex } from '@mu/lib/bytes';
-import { createLocalnet, editGenesis } from '../../scripts/lib/localnet/create.ts';
-import { type Localnet, logsOf, rpcOf } from '../../scripts/lib/localnet/layout.ts';
-import { startNetwork, stopNetwork } from '../../scripts/lib/localnet/network.ts';
-import { lastLines } from '../../scripts/lib/localnet/processes.ts';
 import type { Place } from './datacenters.ts';
-import { eventually, type Finished, Program, runCommand } from './process.ts';
+import { type ChainOptions, chainProgram, NetworkChain } from './network-chain.ts';
+import { eventually, type Finished, type Program, runCommand } from './process.ts';
+import { must, Programs } from './programs.ts';
+
+export { must } from './programs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const bin = {
-  mud: join(root, 'chain/app/bin/mud'),
   provider: join(root, 'provider-daemon/bin/mu-provider'),
   mucli: join(root, 'cli/bin/mucli'),
 };
-/** Every genesis account has so much. */
-const genesisCoins = '1000000000000umu';
-
-type AppState = Record<string, Record<string, unknown>>;
-
-export interface NetworkOptions {
+export interface NetworkOptions extends ChainOptions {
   /** a folder of its own; removed by `stop` unless it is to be kept */
   readonly folder: string;
-  readonly chainId: string;
-  readonly blockIntervalMs: number;
   /** log lines of all programs, behind the program's name */
   readonly onLog?: (program: string, line: string) => void;
-  /** so many validators behind CometBFT, whose program this is; the engine solo where absent */
-  readonly engine?: { readonly validators: number; readonly cometbft: string };
-  /** where the chain listens; 127.0.0.1 where absent */
-  readonly address?: string;
-  /** changes of genesis `app_state`, by module */
-  readonly genesis?: (appState: AppState) => void;
 }
 
 export interface ProviderOptions {
@@ -71,23 +53,21 @@ const usagePrices = [
 
 export class Network {
   readonly options: NetworkOptions;
-  readonly #programs = new Map<string, Program>();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #programs: Programs;
+  readonly #chain: NetworkChain;
   /** Of providers on this machine; whether containers of theirs may run. */
   readonly #providerHomes = new Map<string, boolean>();
-  readonly #stopped = new AbortController();
-  #rpc = '';
-  #genesisHash = '';
-  #localnet: Localnet | undefined;
 
   constructor(options: NetworkOptions) {
     this.options = options;
     mkdirSync(options.folder, { recursive: true });
+    this.#programs = new Programs(options.onLog);
+    this.#chain = new NetworkChain(options, this.path('chain'), this.#programs);
   }
 
   /** RPC address of the chain. */
   get rpc(): string {
-    return this.#rpc;
+    return this.#chain.rpc;
   }
 
   path(...parts: string[]): string {
@@ -95,93 +75,35 @@ export class Network {
   }
 
   program(name: string): Program {
-    const program = this.#programs.get(name);
-    if (program === undefined) throw new Error(`${name} has not been started`);
-    return program;
+    return this.#programs.program(name);
   }
 
   /** Makes the chain's home. Accounts are added before it starts. */
-  async initChain(): Promise<void> {
-    if (this.options.engine !== undefined) {
-      this.#localnet = await this.#initLocalnet(this.options.engine);
-      return;
-    }
-    const settings = [
-      '--set',
-      `rpc.laddr=${this.options.address ?? '127.0.0.1'}:0`,
-      '--set',
-      `engine.block_interval_ms=${this.options.blockIntervalMs}`,
-    ];
-    await must(this.#run(bin.mud, ['init', this.options.chainId, '--home', this.path('chain'), ...settings]));
-    if (this.options.genesis === undefined) return;
-    const file = this.path('chain', 'config', 'genesis.json');
-    const genesis = JSON.parse(readFileSync(file, 'utf8')) as { app_state: AppState };
-    this.options.genesis(genesis.app_state);
-    writeFileSync(file, JSON.stringify(genesis));
+  initChain(): Promise<void> {
+    return this.#chain.init();
   }
 
-  async #initLocalnet(engine: { readonly validators: number; readonly cometbft: string }): Promise<Localnet> {
-    const { chainId, blockIntervalMs, genesis: change } = this.options;
-    const home = this.path('chain');
-    const net = await this.#track(createLocalnet({ ...engine, home, chainId, timeoutCommitMs: blockIntervalMs }));
-    if (change !== undefined) {
-      editGenesis(net, (genesis) => {
-        const changed = structuredClone(genesis);
-        change(changed.app_state as AppState);
-        return changed;
-      });
-    }
-    return net;
-  }
-
-  async addAccount(address: string): Promise<void> {
-    if (this.#localnet !== undefined) {
-      editGenesis(this.#localnet, (genesis) => addAccount(genesis, address, genesisCoins));
-      return;
-    }
-    // As `mud genesis add-account` does it, but for a process for each of them: `operators.test.ts` types the command.
-    const file = this.path('chain', 'config', 'genesis.json');
-    writeGenesis(file, addAccount(readGenesis(file), address, genesisCoins));
+  addAccount(address: string): Promise<void> {
+    return this.#chain.addAccount(address);
   }
 
   /** Starts the chain, or starts it again after it was killed; at a restart its address stays. */
-  async startChain(): Promise<void> {
-    await this.#startChain();
-    // Users and providers check the node by the genesis, as they would one of a stranger.
-    if (this.#genesisHash === '') this.#genesisHash = toHex(genesisHash(await fetchGenesis(this.#rpc)));
-  }
-
-  async #startChain(): Promise<void> {
-    if (this.#localnet !== undefined && this.options.engine !== undefined) {
-      const { signal } = this.#stopped;
-      await this.#track(startNetwork(this.#localnet, this.options.engine.cometbft, { signal }));
-      this.#rpc = rpcOf(this.#localnet.nodes[0] as Localnet['nodes'][number]);
-      return;
-    }
-    const laddr = this.#rpc === '' ? [] : ['--set', `rpc.laddr=${new URL(this.#rpc).host}`];
-    const program = this.#start('chain', bin.mud, ['start', '--home', this.path('chain'), ...laddr]);
-    this.#rpc = ((await program.ready) as { rpc: string }).rpc;
+  startChain(): Promise<void> {
+    return this.#chain.start();
   }
 
   /** What a person types to end the chain, when it is left running. */
   get stopChainCommand(): string {
-    if (this.#localnet === undefined) return `kill ${this.program('chain').pid}`;
-    return `${join(root, 'scripts', 'localnet')} down --home ${this.#localnet.home}`;
+    return this.#chain.stopCommand;
   }
 
   /** The last lines of each log of the chain and its programs, by what wrote it. */
   lastLines(): ReadonlyMap<string, string> {
-    const found = new Map([...this.#programs].map(([name, program]) => [name, program.lastLines.join('\n')]));
-    for (const node of this.#localnet?.nodes ?? []) {
-      const { app, engine } = logsOf(this.#localnet as Localnet, node);
-      found.set(`mud of ${node.name}`, lastLines(app));
-      found.set(`cometbft of ${node.name}`, lastLines(engine));
-    }
-    return found;
+    return new Map([...this.#programs.lastLines(), ...this.#chain.lastLines()]);
   }
 
   async client(): Promise<ChainClient> {
-    return ChainClient.connect(this.#rpc);
+    return ChainClient.connect(this.#chain.rpc);
   }
 
   /** Makes a provider's home with free ports, before the chain starts. */
@@ -209,7 +131,7 @@ export class Network {
     };
     const args = Object.entries(flags).flat();
     const [command, ...before] = within(place);
-    const init = this.#run(command, [...before, '--home', home, ...args, 'init']);
+    const init = this.#programs.run(command, [...before, '--home', home, ...args, 'init']);
     const made = JSON.parse((await must(init)).stdout) as {
       owner: string;
       operator: string;
@@ -220,13 +142,13 @@ export class Network {
   }
 
   async registerProvider(provider: NetworkProvider): Promise<void> {
-    await must(this.#run(bin.provider, ['--home', provider.home, 'register'], { env: this.#providerEnv() }));
+    await must(this.#programs.run(bin.provider, ['--home', provider.home, 'register'], { env: this.#providerEnv() }));
   }
 
   async startProvider(provider: NetworkProvider): Promise<Program> {
     const [command, ...before] = within(provider.place);
     const args = [...before, '--home', provider.home, 'start'];
-    const program = this.#start(provider.name, command, args, this.#providerEnv());
+    const program = this.#programs.start({ name: provider.name, command, args, env: this.#providerEnv() });
     await program.ready;
     return program;
   }
@@ -257,17 +179,19 @@ export class Network {
     return {
       MUCLI_HOME: home,
       MUCLI_PASSWORD_FILE: join(home, 'password'),
-      ...(this.#rpc === '' ? {} : { MUCLI_NODE: this.#rpc, MUCLI_TRUST_GENESIS_HASH: this.#genesisHash }),
+      ...(this.#chain.rpc === ''
+        ? {}
+        : { MUCLI_NODE: this.#chain.rpc, MUCLI_TRUST_GENESIS_HASH: this.#chain.genesisHash }),
     };
   }
 
   mucli(args: readonly string[], options: { readonly onStderr?: (line: string) => void } = {}): Promise<Finished> {
-    return this.#run(bin.mucli, args, { env: this.userEnv(), ...options });
+    return this.#programs.run(bin.mucli, args, { env: this.userEnv(), ...options });
   }
 
   /** Starts a `mucli` that stays, like `create --watch`. */
   startMucli(name: string, args: readonly string[]): Program {
-    return this.#start(name, bin.mucli, args, this.userEnv());
+    return this.#programs.start({ name, command: bin.mucli, args, env: this.userEnv() });
   }
 
   /** Waits until the chain has made a block of this height. */
@@ -282,52 +206,15 @@ export class Network {
 
   /** Stops everything; the folder goes too unless it is to be kept. */
   async stop({ keepFolder = false } = {}): Promise<void> {
-    this.#stopped.abort();
-    await Promise.allSettled(this.#running);
-    const { chain, ...others } = Object.fromEntries(this.#programs);
     // Those who ask the chain go before it does.
-    await Promise.all(Object.values(others).map((program) => program?.stop()));
-    await chain?.stop();
+    await this.#programs.stop(chainProgram);
     await Promise.all([...this.#providerHomes].map(([home, containers]) => stopProvider(home, { containers })));
-    if (this.#localnet !== undefined) await stopNetwork(this.#localnet);
+    await this.#chain.stop();
     if (!keepFolder) rmSync(this.options.folder, { recursive: true, force: true });
   }
 
-  /** A command that ends with the network, if not before. */
-  async #run(
-    command: string,
-    args: readonly string[],
-    options: { readonly env?: Readonly<Record<string, string>>; readonly onStderr?: (line: string) => void } = {},
-  ): Promise<Finished> {
-    return this.#track(runCommand(command, args, { ...options, signal: this.#stopped.signal }));
-  }
-
-  /** What `stop` waits for. */
-  async #track<T>(running: Promise<T>): Promise<T> {
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
-  }
-
   #providerEnv(): Record<string, string> {
-    return { MU_PROVIDER_CHAIN_RPC_URL: this.#rpc, MU_PROVIDER_TRUST_GENESIS_HASH: this.#genesisHash };
-  }
-
-  #start(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-    this.#stopped.signal.throwIfAborted();
-    const { onLog } = this.options;
-    const program = new Program({
-      name,
-      command,
-      args,
-      env,
-      ...(onLog === undefined ? {} : { onLog: (line) => onLog(name, line) }),
-    });
-    this.#programs.set(name, program);
-    return program;
+    return { MU_PROVIDER_CHAIN_RPC_URL: this.#chain.rpc, MU_PROVIDER_TRUST_GENESIS_HASH: this.#chain.genesisHash };
   }
 }
 
@@ -340,12 +227,4 @@ function within(place: Place | undefined): readonly [string, ...string[]] {
 /** Ends what a provider leaves behind when its daemon ends: the data plane, and containers where an engine may have some. */
 export async function stopProvider(home: string, { containers = true } = {}): Promise<void> {
   await must(runCommand(bin.provider, ['--home', home, 'stop', ...(containers ? ['--workloads'] : [])]));
-}
-
-/** @throws Error with what the command wrote when it failed */
-export async function must(running: Promise<Finished>): Promise<Finished> {
-  const finished = await running;
-  if (finished.code !== 0)
-    throw new Error(`a command ended with code ${finished.code}:\n${finished.stderr}${finished.stdout}`);
-  return finished;
 }

@@ -63,7 +63,9 @@ export class PieceTraffic {
     const bytes = carried()?.pieces.bytesOf(piece) ?? 0;
     const use = { swarm, peer: link.provider, bytes };
     const { up } = options.lines;
-    const read = (): void => up.memory.use(use, (giveBack) => void this.#send(link, piece, giveBack));
+    const read = (): void => {
+      up.memory.use(use, (giveBack) => void this.#send(link, piece, giveBack));
+    };
     if (!up.use(use, read)) drop(link, 'flood', false);
   }
 

@@ -38,7 +38,7 @@ describe('a budget', () => {
     const memory = budget();
     const done: string[] = [];
     const gives: GiveBack[] = [];
-    const use = (name: string, swarm: string, bytes: number): void =>
+    const use = (name: string, swarm: string, bytes: number) =>
       memory.use({ swarm, bytes }, (giveBack) => {
         done.push(name);
         gives.push(giveBack);
