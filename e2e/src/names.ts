@@ -41,10 +41,14 @@ export function askNames(host: string, name = 'a.question'): string {
   return `busybox nslookup -type=a ${name} ${host}:${namesPort}`;
 }
 
-/** The name that was answered and the count, of what `askNames` printed. @throws Error where that is no answer */
-export function answerOfNames(printed: string): { readonly name: string; readonly count: number } {
-  const [, name, count] =
-    new RegExp(`^Name:\\s+(\\S+)\\nAddress: ${prefix.join('\\.')}\\.(\\d+)$`, 'm').exec(printed) ?? [];
-  if (name === undefined) throw new Error(`no answer of the name server: ${printed}`);
-  return { name, count: Number(count) };
+/** To one question. */
+export interface Answer {
+  readonly name: string;
+  readonly count: number;
+}
+
+/** What `askNames` printed, once or several times. */
+export function answersOf(printed: string): readonly Answer[] {
+  const pattern = new RegExp(`^Name:\\s+(\\S+)\\nAddress: ${prefix.join('\\.')}\\.(\\d+)$`, 'gm');
+  return [...printed.matchAll(pattern)].map(([, name = '', count]) => ({ name, count: Number(count) }));
 }

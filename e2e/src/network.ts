@@ -145,10 +145,12 @@ export class Network {
     await must(this.#programs.run(bin.provider, ['--home', provider.home, 'register'], { env: this.#providerEnv() }));
   }
 
-  async startProvider(provider: NetworkProvider): Promise<Program> {
+  /** @param fault at which the daemon is to kill itself, as `MU_FAULT` has it */
+  async startProvider(provider: NetworkProvider, fault?: string): Promise<Program> {
     const [command, ...before] = within(provider.place);
     const args = [...before, '--home', provider.home, 'start'];
-    const program = this.#programs.start({ name: provider.name, command, args, env: this.#providerEnv() });
+    const env = { ...this.#providerEnv(), ...(fault === undefined ? {} : { MU_FAULT: fault }) };
+    const program = this.#programs.start({ name: provider.name, command, args, env });
     await program.ready;
     return program;
   }

@@ -21,12 +21,13 @@ export interface Visit {
   readonly instance: string;
 }
 
-/** Two regions; a lease that is not confirmed for 20 blocks is broken. */
+/** Two regions; a lease that is not confirmed for 20 blocks is broken, and a manifest may take its time on a busy machine. */
 export const photonGenesis: NonNullable<NetworkOptions['genesis']> = (appState) => {
   Object.assign(appState['provider']?.['params'] as object, { regions: ['east', 'west'] });
   Object.assign(appState['market']?.['params'] as object, {
-    confirmation_blocks: '20',
+    confirmation_blocks: '60',
     reconfirmation_blocks: '20',
+    manifest_timeout_blocks: '1000',
     young_lease_blocks: '0',
   });
 };

@@ -41,6 +41,8 @@ beforeAll(async () => {
       Object.assign(appState['market']?.['params'] as object, {
         confirmation_blocks: '40',
         reconfirmation_blocks: '40',
+        // However busy the machine is, nobody gives up what it has not got to run yet.
+        manifest_timeout_blocks: '1000',
         young_lease_blocks: '0',
       });
     },
