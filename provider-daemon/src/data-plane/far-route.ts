@@ -5,7 +5,8 @@
 import type { Duplex } from 'node:stream';
 import type { StreamRoute } from '../network/relay.ts';
 import type { DatagramRoute, DatagramSession } from '../network/udp-relay.ts';
-import { HandedOnStream, isRefusal } from './handed-on-stream.ts';
+import { isRefusal } from '../overlay/stream-reset.ts';
+import { HandedOnStream } from './handed-on-stream.ts';
 import type { CallOutcome, WayHealth } from './way-health.ts';
 
 /** A tunnel, as a route sees it. */

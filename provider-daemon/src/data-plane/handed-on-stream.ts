@@ -5,8 +5,7 @@
  */
 import { Duplex } from 'node:stream';
 import { reset } from '../network/relay.ts';
-import { resetCodes } from '../overlay/frames.ts';
-import type { StreamReset } from '../overlay/session.ts';
+import { isRefusal } from '../overlay/stream-reset.ts';
 
 /** Kept of a stream of which nothing has come back; who has written more is told of the refusal. */
 export const maxKeptBytes = 16_384;
@@ -17,11 +16,6 @@ type Done = (error?: Error | null) => void;
 interface UnderWay {
   on(far: Duplex, taken: Done): void;
   done(): void;
-}
-
-/** The far side has not taken it: it may be given to another. */
-export function isRefusal({ resetCode }: Partial<StreamReset>): boolean {
-  return resetCode === resetCodes.refused || resetCode === resetCodes.busy;
 }
 
 export class HandedOnStream extends Duplex {

@@ -2,7 +2,7 @@
  * A session of a tunnel as a state machine (docs/OVERLAY.md): what the peer sends and what this side wants go in, frames
  * and what has happened come out. It does no I/O and has no clock. Whatever the protocol forbids is thrown as a `Breach`.
  */
-
+import { ControlBudget } from './control-budget.ts';
 import { FrameReader } from './frame-reader.ts';
 import {
   Breach,
@@ -47,15 +47,12 @@ export class Mux {
   readonly #limits: MuxLimits;
   readonly #effects: MuxEffects;
   readonly #reader: FrameReader;
+  readonly #budget: ControlBudget;
   readonly #streams = new Map<number, StreamState>();
   #peer: Hello | undefined;
   /** The latest that was opened. */
   #lastId = 0;
   #growth = 0;
-  #control = 0;
-  #seconds = 0;
-  /** That have come, and do not count as long ago. */
-  #renewals = 0;
   #goAwaySent = false;
   #goAwayReceived = false;
   #isDrained = false;
@@ -66,6 +63,7 @@ export class Mux {
     this.#role = role;
     this.#limits = { ...muxLimits, ...limits };
     this.#effects = effects;
+    this.#budget = new ControlBudget(this.#limits);
     this.#reader = new FrameReader({
       frame: (frame) => this.#onFrame(frame),
       dataHead: (stream, length) => this.#onDataHead(stream, length),
@@ -112,9 +110,7 @@ export class Mux {
 
   /** A second has gone by. */
   second(): void {
-    this.#control = 0;
-    this.#seconds += 1;
-    if (this.#seconds % this.#limits.renewalSeconds === 0) this.#renewals = Math.max(0, this.#renewals - 1);
+    this.#budget.second();
   }
 
   /** Opens a stream, which can be written to at once. @throws Error unless `canOpen` */
@@ -239,13 +235,6 @@ export class Mux {
     this.#effects.drained();
   }
 
-  #spend(): void {
-    this.#control += 1;
-    if (this.#control > this.#limits.controlPerSecond) {
-      throw new Breach(`more than ${this.#limits.controlPerSecond} frames of control in a second`);
-    }
-  }
-
   #onDataHead(id: number, length: number): void {
     const stream = this.#standing(id, 'data');
     if (stream.kind !== 'stream') throw new Breach(`data on stream ${id}, which carries datagrams`);
@@ -283,7 +272,7 @@ export class Mux {
         this.#onDatagram(frame.stream, frame.payload);
         break;
       case 'ping':
-        this.#spend();
+        this.#budget.control();
         this.#send({ type: 'pong', nonce: frame.nonce });
         break;
       case 'pong':
@@ -333,7 +322,7 @@ export class Mux {
   }
 
   #onReset({ stream: id, code, text }: { stream: number; code: number; text: string }): void {
-    this.#spend();
+    this.#budget.control();
     const stream = this.#known(id, 'reset');
     if (stream === undefined) return;
     stream.resetReceived = true;
@@ -348,7 +337,7 @@ export class Mux {
   }
 
   #onCredit(id: number, bytes: number): void {
-    if (bytes < smallCreditBytes) this.#spend();
+    if (bytes < smallCreditBytes) this.#budget.control();
     const stream = this.#known(id, 'credit');
     if (stream === undefined) return;
     if (stream.kind !== 'stream') throw new Breach(`credit for stream ${id}, which carries datagrams`);
@@ -371,9 +360,7 @@ export class Mux {
   }
 
   #onRenew(renewal: Renewal): void {
-    this.#renewals += 1;
-    // Each costs signatures to check.
-    if (this.#renewals > this.#limits.renewals) throw new Breach('certificates are renewed too often');
+    this.#budget.renewal();
     this.#effects.renewed(renewal);
   }
 

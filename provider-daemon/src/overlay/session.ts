@@ -15,6 +15,7 @@ import {
   type SessionOptions,
   sessionLimits,
 } from './session-options.ts';
+import { resetError } from './stream-reset.ts';
 import { TunnelStream } from './tunnel-stream.ts';
 
 const secondMs = 1000;
@@ -314,16 +315,4 @@ export class Session implements StreamRoute, DatagramRoute {
     this.#socket.once('close', stop);
     this.#options.events?.closed?.(end);
   }
-}
-
-/** What a stream ends with that the peer has reset, or whose session is over. */
-export interface StreamReset extends NodeJS.ErrnoException {
-  /** One of `resetCodes`, or one that the peer alone knows. */
-  readonly resetCode: number;
-}
-
-/** As a connection that the other side has reset. */
-function resetError(code: number, text: string): StreamReset {
-  const error = new Error(text === '' ? `the peer has reset the stream (${code})` : text);
-  return Object.assign(error, { code: 'ECONNRESET', resetCode: code });
 }

@@ -10,6 +10,7 @@ import type { TunnelCredentials } from './certificates.ts';
 import { closeCodes } from './frames.ts';
 import type { Session } from './session.ts';
 import { noCounters, type SessionCounters, type SessionEnd, sumOf } from './session-options.ts';
+import { SessionWaiters } from './session-waiters.ts';
 import { Standing } from './standing.ts';
 import {
   type AdmittedSocket,
@@ -19,17 +20,12 @@ import {
   tunnelLimits,
 } from './tunnel-options.ts';
 
-interface Waiting {
-  take(session: Session): void;
-  fail(error: Error): void;
-}
-
 export class Tunnel implements StreamRoute, DatagramRoute {
   readonly #options: TunnelOptions;
   readonly #limits: TunnelLimits;
   /** The latest one last; those before it drain. */
   #standing: Standing[] = [];
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting: SessionWaiters;
   readonly #closing = new AbortController();
   #stopTimer: (() => void) | undefined;
   /** When the next attempt is planned. */
@@ -52,6 +48,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#limits = { ...tunnelLimits, ...options.limits };
+    this.#waiting = new SessionWaiters(options.timers, this.#limits);
     this.#downSinceMs = options.timers.now();
     if (this.#patience() > 0) this.#again(this.#patience());
     else void this.#dial();
@@ -133,7 +130,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     this.#end = text;
     this.#closing.abort();
     this.#unplan();
-    for (const one of [...this.#waiting]) one.fail(new Error(`the tunnel is down: ${text}`));
+    this.#waiting.fail(new Error(`the tunnel is down: ${text}`));
   }
 
   #current(): Session | undefined {
@@ -154,25 +151,9 @@ export class Tunnel implements StreamRoute, DatagramRoute {
 
   #next(signal: AbortSignal): Promise<Session> {
     if (this.#end !== undefined) throw new Error(`the tunnel is down: ${this.#end}`);
-    if (this.#waiting.size >= this.#limits.maxWaiting) throw new Error('too many wait for the tunnel');
-    return new Promise((resolve, reject) => {
-      const settle = (outcome: () => void): void => {
-        this.#waiting.delete(one);
-        stop();
-        signal.removeEventListener('abort', abort);
-        outcome();
-      };
-      const one: Waiting = {
-        take: (session) => settle(() => resolve(session)),
-        fail: (error) => settle(() => reject(error)),
-      };
-      const abort = (): void => one.fail(new Error('nobody waits for the stream any more'));
-      const { openMs } = this.#limits;
-      const stop = this.#options.timers.after(openMs, () => one.fail(new Error(`the tunnel is down for ${openMs} ms`)));
-      this.#waiting.add(one);
-      signal.addEventListener('abort', abort);
-      this.#want();
-    });
+    const session = this.#waiting.wait(signal);
+    this.#want();
+    return session;
   }
 
   /** Somebody waits for a session: whatever the back-off says, the next attempt is due a second after the last one. */
@@ -257,7 +238,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     // The caller says which one is for new streams: where both sides dial at once, both would choose otherwise.
     const others = role === 'caller' ? this.#standing.filter((one) => one !== standing && one.session.isUp) : [];
     for (const { session } of others) session.drain();
-    for (const one of [...this.#waiting]) one.take(standing.session);
+    this.#waiting.give(standing.session);
     this.#options.onUp?.();
     // They may have come while it was dialled.
     if (this.#credentials !== undefined) standing.show(this.#credentials);
