@@ -48,8 +48,21 @@ export function statusText(standing: DeploymentStanding): string {
     ...leases.flatMap(({ lease, answer }) =>
       (answer?.endpoints ?? lease.endpoints).map((one) => `  answers at ${one}`),
     ),
+    ...leases.flatMap(giversText),
     ...(reasons.length === 0 ? [] : ['', ...reasons]),
   ].join('\n');
+}
+
+/** Names that are said; the others are counted. */
+const mostNamed = 3;
+
+/** Where the manifest came from peers: that its user has handed it over needs no words. */
+function giversText({ lease, answer }: LeaseStanding): string[] {
+  const from = answer?.manifest_from ?? 'user';
+  if (from === 'user') return [];
+  const named = from.slice(0, mostNamed).join(', ');
+  const more = from.length > mostNamed ? ` and ${from.length - mostNamed} more` : '';
+  return [`  lease ${lease.number} has its manifest from ${named}${more}`];
 }
 
 function rowsOf({ lease, infrastructure, answer }: LeaseStanding): string[][] {

@@ -57,6 +57,17 @@ test('a deployment is a table of its services, where it answers, and why somethi
   );
 });
 
+test.each<[LeaseStatusAnswer['manifest_from'], string[]]>([
+  [undefined, []],
+  ['user', []],
+  [['mu1a', 'mu1b'], ['  lease 7 has its manifest from mu1a, mu1b']],
+  [['mu1a', 'mu1b', 'mu1c', 'mu1d', 'mu1e'], ['  lease 7 has its manifest from mu1a, mu1b, mu1c and 2 more']],
+])('from whom a manifest came: %j', (from, said) => {
+  const given = from === undefined ? {} : { manifest_from: from };
+  const lines = statusText(standing({ answer: answer(given) })).split('\n');
+  expect(lines.filter((line) => line.includes('manifest from'))).toEqual(said);
+});
+
 test.each<[string, Partial<LeaseStanding>, Partial<DeploymentStanding>, RegExp]>([
   [
     'no provider has it',

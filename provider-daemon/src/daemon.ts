@@ -149,7 +149,7 @@ async function build(of: Foundation): Promise<Parts> {
   const facts = new ChainFacts(views.newest, provider);
   const forPeers = { identity, facts: participants, store: manifests, log: log.child({ part: 'peers' }) };
   const peers = openPeers(config, forPeers);
-  const keeper = openKeeper(of, { sender, manifests, runner, usage, facts, peers, desk });
+  const keeper = openKeeper(of, { sender, manifests, runner, usage, facts, desk });
   const leases = () => keeper.leases();
   const machine = await readMachine(hostProbe, dataFolder);
   const bidder = openBidder(of, { sender, machine, containers, leases });

@@ -62,6 +62,8 @@ export class RealStore implements CarriedManifests {
     return this.#held;
   }
 
+  cameFrom(): void {}
+
   /** Its user hands over everything. */
   async give(): Promise<void> {
     const held = await RealCarried.open(this.#all, join(this.#folder, 'pieces'));

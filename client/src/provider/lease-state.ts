@@ -15,6 +15,8 @@ const statusSchema = z.object({
   revision: u64,
   reason: text.optional(),
   failed_revision: u64.optional(),
+  /** Who gave this revision's manifest: its user, or these providers, by their owners. Absent where that is not known. */
+  manifest_from: z.union([z.literal('user'), z.array(text).min(1).max(1_024)]).optional(),
   endpoints: z.array(z.string().max(256)),
   services: z.array(
     z.object({

@@ -20,12 +20,18 @@ export function leaseStatus(
     revision: String(status?.revision ?? 0n),
     ...(status?.reason === undefined ? {} : { reason: status.reason.slice(0, maxReasonChars) }),
     ...(status?.failedRevision === undefined ? {} : { failed_revision: String(status.failedRevision) }),
+    ...(status?.manifestFrom === undefined ? {} : { manifest_from: giversOf(status.manifestFrom) }),
     endpoints: status?.endpoints ?? [],
     services: sources.inside.services(lease).map(serviceText),
     progress: sources
       .progress(lease)
       .map(({ timeMs, service, line }) => ({ time: new Date(timeMs).toISOString(), service, stream: 'system', line })),
   };
+}
+
+/** Providers by their owners, or `user`. */
+function giversOf(from: readonly string[]): readonly string[] | 'user' {
+  return from.length === 0 ? 'user' : from;
 }
 
 function serviceText({ service, kind, instances }: ServiceStatus): unknown {

@@ -46,6 +46,8 @@ export interface LeaseStatus {
   /** Why the last start failed, and of which revision: the one before may run still. */
   readonly reason?: string;
   readonly failedRevision?: bigint;
+  /** Providers that gave something of this revision's manifest; none: its user gave all. Absent where that is not known. */
+  readonly manifestFrom?: readonly string[];
   readonly endpoints: readonly string[];
 }
 

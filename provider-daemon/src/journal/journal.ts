@@ -29,6 +29,11 @@ export interface ManifestRecord extends ManifestKey {
   readonly version: Uint8Array;
   /** Infrastructures whose keys and files are held: what can be started here. Of the others pieces may be missing. */
   readonly infrastructures: readonly string[];
+  /**
+   * Providers that have given something of it, in that order; none where its user gave all. Absent where that is not known: an
+   * entry of an older version, or a crash right after its first bytes.
+   */
+  readonly from?: readonly string[];
   /** All leases here are over: it is erased at this height, and kept for its peers until then. */
   readonly eraseAt?: bigint;
 }
@@ -127,24 +132,26 @@ const manifestSchema = z.strictObject({
   folder: z.string().regex(/^[0-9a-f]{32}$/),
   version: base64,
   infrastructures: z.array(z.string()),
+  from: z.array(z.string()).optional(),
   erase_at: integer.transform(BigInt).optional(),
 });
 
 const manifestForm: TableForm<ManifestKey, ManifestRecord> = {
   name: 'manifests',
   key: ({ owner, dseq, revision }) => `${owner}/${numberKey(dseq)}/${numberKey(revision)}`,
-  write: ({ owner, dseq, revision, folder, version, infrastructures, eraseAt }) => ({
+  write: ({ owner, dseq, revision, folder, version, infrastructures, from, eraseAt }) => ({
     owner,
     dseq: String(dseq),
     revision: String(revision),
     folder,
     version: toBase64(version),
     infrastructures,
+    ...(from === undefined ? {} : { from }),
     ...(eraseAt === undefined ? {} : { erase_at: String(eraseAt) }),
   }),
   read: (value) => {
-    const { erase_at: eraseAt, ...record } = manifestSchema.parse(value);
-    return eraseAt === undefined ? record : { ...record, eraseAt };
+    const { erase_at: eraseAt, from, ...record } = manifestSchema.parse(value);
+    return { ...record, ...(from === undefined ? {} : { from }), ...(eraseAt === undefined ? {} : { eraseAt }) };
   },
 };
 

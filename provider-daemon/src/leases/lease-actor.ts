@@ -23,7 +23,7 @@ import type { LeasePlace, LeaseRunner } from './lease-runner.ts';
 /** What the actors of all leases share. */
 export interface LeaseActorOptions {
   readonly journal: Pick<Journal, 'leases'>;
-  readonly manifests: Pick<ManifestStore, 'list'>;
+  readonly manifests: Pick<ManifestStore, 'list' | 'record'>;
   readonly runner: Pick<LeaseRunner, 'start' | 'stop' | 'erase'>;
   readonly usage: Pick<UsageReporter, 'finish'>;
   readonly rules: LeaseRules;
@@ -88,11 +88,15 @@ export class LeaseActor {
 
   status(): LeaseStatus {
     const { work } = this.#life;
+    const { owner, dseq } = this.place;
+    const revision = wantedRevision(this.#life);
+    const from = this.#options.manifests.record({ owner, dseq, revision })?.from;
     const setback = work.at === 'failed' ? work : work.at === 'running' ? work.refused : undefined;
     return {
       work: work.at,
-      revision: wantedRevision(this.#life),
+      revision,
       endpoints: endpointsOf(work),
+      ...(from === undefined ? {} : { manifestFrom: from }),
       ...(setback === undefined ? {} : { reason: setback.reason, failedRevision: setback.revision }),
     };
   }

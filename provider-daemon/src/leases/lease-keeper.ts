@@ -33,8 +33,6 @@ export interface LeaseKeeperOptions {
   readonly serveGraceBlocks: bigint;
   readonly onEnd: (lease: bigint) => void;
   readonly takeSealed: SealedLooksOptions['takeSealed'];
-  /** Providers that a manifest was handed on by; none where its user did. */
-  readonly manifestFrom?: (record: ManifestRecord) => readonly string[];
   /** Told of every step, and of every manifest that has come. */
   readonly observer?: LeaseObserver;
   readonly log: Logger;
@@ -117,8 +115,7 @@ export class LeaseKeeper {
     for (const actor of this.#of(record)) {
       const { lease, infrastructure } = actor.place;
       if (actor.isOver || !record.infrastructures.includes(infrastructure)) continue;
-      const from = this.#options.manifestFrom?.(record) ?? [];
-      this.#options.observer?.received(lease, record.revision, from);
+      this.#options.observer?.received(lease, record.revision, record.from ?? []);
       actor.play({ type: 'manifest', revision: record.revision });
     }
   }

@@ -8,7 +8,6 @@ import type { ManifestStore } from '../manifests/manifest-store.ts';
 import { takeSealed } from '../manifests/take-sealed.ts';
 import type { Tallies } from '../operators/tallies.ts';
 import { realTimers } from '../overlay/timers.ts';
-import type { PeerExchange } from '../peers/peer-exchange.ts';
 import { gatewayUri } from '../setup/places.ts';
 import type { UsageReporter } from '../usage/usage-reporter.ts';
 import type { ChainFacts } from './chain-facts.ts';
@@ -60,12 +59,11 @@ export interface KeeperParts {
   readonly runner: LeaseRunner;
   readonly usage: UsageReporter;
   readonly facts: ChainFacts;
-  readonly peers: PeerExchange;
   readonly desk: TenantDesk;
 }
 
 export function openKeeper({ config, identity, journal, views, log }: Foundation, parts: KeeperParts): LeaseKeeper {
-  const { sender, manifests, runner, usage, facts, peers, desk } = parts;
+  const { sender, manifests, runner, usage, facts, desk } = parts;
   const { provider } = identity.name;
   const encryptionKeys = () => encryptionKeysOf(identity.folder);
   return new LeaseKeeper({
@@ -80,7 +78,6 @@ export function openKeeper({ config, identity, journal, views, log }: Foundation
     serveGraceBlocks: config.manifests.serveGraceBlocks,
     takeSealed: (owner, dseq) =>
       takeSealed({ client: views.newest, facts, provider, encryptionKeys, manifests }, owner, dseq),
-    manifestFrom: ({ owner, dseq, revision }) => peers.manifestFrom(owner, dseq, revision),
     onEnd: (lease) => void desk.forget(lease),
     observer: desk.teller,
     log: log.child({ part: 'leases' }),

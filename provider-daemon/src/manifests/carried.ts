@@ -26,7 +26,10 @@ export interface Carried {
   read(piece: number): Promise<CarriedPiece | undefined>;
   /** Its length is right, and its path leads to its file's root. */
   verify(piece: number, sent: CarriedPiece): boolean;
-  /** Writes a verified piece. @throws the system's error, where the disk is full for one */
+  /**
+   * Writes a verified piece. @throws the system's error, where the disk is full for one; Refusal `too_large` where nothing had
+   * come for long, and the room that was kept for it is others' now
+   */
   write(piece: number, bytes: Uint8Array): Promise<void>;
   /** Keeps keys that came from a peer. @returns false for one that opens nothing: none is kept then. @throws where the disk takes them not */
   addKeys(keys: ReadonlyMap<string, Uint8Array>): Promise<boolean>;
@@ -48,4 +51,6 @@ export interface CarriedManifests {
     key: ManifestKey & { readonly chainId: string; readonly version: Uint8Array },
     headBytes: Uint8Array,
   ): Promise<Carried>;
+  /** A provider has given something of a manifest that is held. @throws the system's error where that cannot be noted */
+  cameFrom(key: ManifestKey, provider: string): void;
 }

@@ -29,6 +29,8 @@ export interface HeldManifestOptions {
   readonly keys: SectionKeys;
   readonly folder: ManifestFolder;
   readonly buffers: PieceBuffers;
+  /** Room for more bytes of it. @throws Refusal `too_large` where it has been given to others meanwhile */
+  readonly claim: () => Promise<void>;
   /** Unique names for files in between. */
   readonly suffix: () => string;
   /** What can be started may have changed: a file has become whole or is not any more, or a key has come. */
@@ -123,9 +125,10 @@ export class HeldManifest implements Carried {
   }
 
   async write(piece: number, bytes: Uint8Array): Promise<void> {
+    if (this.#have.has(piece)) return;
+    await this.#options.claim();
     if (this.#isGone) throw new Error('the manifest is not held any more');
     const { file, index, bytes: length } = this.pieces.placeOf(piece);
-    if (this.#have.has(piece)) return;
     const nodes = this.#learnt.get(piece);
     if (nodes === undefined || bytes.length !== length) throw new Error(`piece ${piece} was not verified`);
     await (this.#files[file] as PieceFile).write(index, bytes, nodes);

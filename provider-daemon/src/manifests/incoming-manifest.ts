@@ -1,5 +1,5 @@
 /** A delivery on its way to the disk, in a folder that counts for nothing until all of it is right. */
-import { open, rm, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { pieceCount } from '@mu/client/manifest/files';
 import type { ManifestFile } from '@mu/client/manifest/head';
 import { PieceHasher } from '@mu/client/manifest/piece-hasher';
@@ -25,18 +25,21 @@ export interface Incoming {
   readonly folder: ManifestFolder;
   /** Paths of files that are held already. */
   readonly held: ReadonlySet<string>;
+  /** Room for more bytes of it. @throws Refusal `too_large` where it has been given to others meanwhile */
+  readonly claim: () => Promise<void>;
+  readonly discard: () => Promise<void>;
   /** @param written paths of the files that stand in the folder, whole and verified */
   readonly commit: (written: readonly string[]) => Promise<ManifestRecord>;
 }
 
-export function incomingManifest({ accepted, folder, held, commit }: Incoming): IncomingManifest {
+export function incomingManifest({ accepted, folder, held, claim, commit, discard }: Incoming): IncomingManifest {
   const { manifest, files } = accepted;
   const come = new Set<string>();
   return {
     async file(entry, chunks) {
       const at = manifest.head.files.findIndex(({ path }) => path === entry.path);
       if (held.has(entry.path)) await check(entry, chunks);
-      else await write(folder, at, { entry, chunks });
+      else await write(folder, at, { entry, chunks, claim });
       come.add(entry.path);
     },
     async commit() {
@@ -44,7 +47,7 @@ export function incomingManifest({ accepted, folder, held, commit }: Incoming): 
       if (missing !== undefined) throw new Refusal('incomplete', `${missing.path} did not come`);
       return commit([...come].filter((path) => !held.has(path)));
     },
-    discard: () => rm(folder.path, { recursive: true, force: true }),
+    discard,
   };
 }
 
@@ -68,11 +71,18 @@ async function check(
 async function write(
   folder: ManifestFolder,
   at: number,
-  { entry, chunks }: { readonly entry: ManifestFile; readonly chunks: AsyncIterable<Uint8Array> },
+  {
+    entry,
+    chunks,
+    claim,
+  }: { readonly entry: ManifestFile; readonly chunks: AsyncIterable<Uint8Array>; readonly claim: Incoming['claim'] },
 ): Promise<void> {
   const handle = await open(folder.fileAt(at), 'r+');
   try {
-    const leaves = await check(entry, chunks, (chunk) => handle.writeFile(chunk));
+    const leaves = await check(entry, chunks, async (chunk) => {
+      await claim();
+      await handle.writeFile(chunk);
+    });
     await handle.sync();
     const row = new PieceTree(pieceCount(entry)).rowOf(leaves);
     await writeFile(folder.treeAt(at), row, { mode: 0o600, flag: 'wx', flush: true });

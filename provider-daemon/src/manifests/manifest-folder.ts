@@ -3,7 +3,18 @@
  * file of the head by its number `file-0`, of its full size from the beginning, and `tree-0`, the nodes of its Merkle tree.
  * No name that a tenant chose comes near the file system.
  */
-import { closeSync, constants, fdatasyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fdatasyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ManifestError } from '@mu/client/manifest/errors';
@@ -44,7 +55,7 @@ export class ManifestFolder {
   }
 
   /**
-   * A new one, with files of their size and no bytes on the disk: what they will take is known to `freeRoom` from here on.
+   * A new one, with files of their size and no bytes on the disk: what they will take is known to `DiskRoom` from here on.
    * @throws the system's error; then there is none
    */
   static async make(path: string, { files }: ManifestHead, wanted: readonly ManifestFile[]): Promise<ManifestFolder> {
@@ -132,6 +143,19 @@ export class ManifestFolder {
   #at(name: string): string {
     return join(this.path, name);
   }
+}
+
+/** Of a folder in which something has appeared while it was emptied; each waits 0.1 s longer. */
+const eraseRetries = 3;
+
+/**
+ * Erases all of it. A piece that is being written meanwhile finds no folder: none appears in it while it goes.
+ * @throws the system's error
+ */
+export function eraseFolder(path: string): void {
+  const erased = `${path}.erased`;
+  if (existsSync(path)) renameSync(path, erased);
+  for (const one of [path, erased]) rmSync(one, { recursive: true, force: true, maxRetries: eraseRetries });
 }
 
 async function reserve(path: string, { size }: ManifestFile): Promise<void> {

@@ -3,11 +3,9 @@
  * is what makes it count. Head and keys are there whole or not at all; files may come piece by piece, from the user or from
  * peers, and `infrastructures` of the entry says what can be started. What is right is never replaced: it may be in use.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManifestError } from '@mu/client/manifest/errors';
-import type { ManifestFile } from '@mu/client/manifest/head';
 import { type Manifest, parseManifest } from '@mu/client/manifest/parse';
 import { toHex } from '@mu/lib/bytes';
 import { reach } from '../faults/fault-points.ts';
@@ -15,11 +13,12 @@ import { syncFolder } from '../identity/files.ts';
 import type { ManifestKey, ManifestRecord } from '../journal/journal.ts';
 import { Turns } from '../turns.ts';
 import type { Carried, CarriedManifests } from './carried.ts';
-import { checkRoom, keepFreeBytes } from './disk-room.ts';
+import { DiskRoom, keepFreeBytes } from './disk-room.ts';
 import { Grace, keyOf, textOf } from './grace.ts';
 import { HeldManifest } from './held-manifest.ts';
 import { type IncomingManifest, incomingManifest } from './incoming-manifest.ts';
-import { checkPieces, ManifestFolder, maxPieceBytes } from './manifest-folder.ts';
+import { ManifestEntries } from './manifest-entries.ts';
+import { checkPieces, eraseFolder, ManifestFolder, maxPieceBytes } from './manifest-folder.ts';
 import { PieceBuffers } from './piece-buffers.ts';
 import type { ManifestStoreOptions, StoredManifest } from './store-options.ts';
 import type { AcceptedDelivery } from './verify-delivery.ts';
@@ -31,10 +30,6 @@ export type { ManifestStoreOptions, StoredManifest } from './store-options.ts';
 
 /** Files that are checked at the same time. */
 const maxChecks = 4;
-/** Of a folder in which something has appeared while it was emptied; each waits 0.1 s longer. */
-const eraseRetries = 3;
-/** Of the turn in which room is looked for and taken. */
-const roomTurn = '';
 
 export class ManifestStore implements CarriedManifests {
   readonly #folder: string;
@@ -43,14 +38,16 @@ export class ManifestStore implements CarriedManifests {
   readonly #buffers: PieceBuffers;
   readonly #turns = new Turns();
   readonly #open = new Map<string, HeldManifest>();
-  /** Folders whose delivery is being entered: who delivers hears of it by `commit`. */
-  readonly #entering = new Set<string>();
+  readonly #entries: ManifestEntries;
+  readonly #room: DiskRoom;
   readonly #grace: Grace;
 
   /** Opens the store, and removes what a crash has left unfinished. */
   constructor(options: ManifestStoreOptions) {
-    const { folder, index } = options;
+    const { folder, index, keepFree = keepFreeBytes, now = () => performance.now() } = options;
     this.#options = options;
+    this.#entries = new ManifestEntries(options);
+    this.#room = new DiskRoom({ folder, keepFree, now });
     this.#folder = folder;
     this.#index = index;
     this.#buffers = options.buffers ?? new PieceBuffers(maxChecks, maxPieceBytes);
@@ -66,6 +63,11 @@ export class ManifestStore implements CarriedManifests {
   have(key: ManifestKey, infrastructure?: string): boolean {
     const record = this.#index.get(key);
     return record !== undefined && (infrastructure === undefined || record.infrastructures.includes(infrastructure));
+  }
+
+  /** Its entry; undefined where it is not held. */
+  record(key: ManifestKey): ManifestRecord | undefined {
+    return this.#index.get(key);
   }
 
   /** All that is held. */
@@ -101,16 +103,21 @@ export class ManifestStore implements CarriedManifests {
     return this.#turns.take(textOf(key), async () => {
       const known = await this.carried(key);
       if (known !== undefined) return known;
-      const { name, folder } = await this.#reserve(manifest, manifest.head.files);
+      const name = this.#newName();
       try {
+        const folder = await this.#room.reserve(name, manifest.head, manifest.head.files);
         this.#place({ manifest, keys: new Map() }, { name, folder, written: [] });
         reach('manifest.adopted');
-        return this.#held(this.#enter(manifest, name));
+        return this.#held(this.#enter(manifest, { folder: name }));
       } catch (error) {
-        await rm(folder.path, { recursive: true, force: true });
+        await this.#room.discard(name);
         throw error;
       }
     });
+  }
+
+  cameFrom(key: ManifestKey, provider: string): void {
+    this.#entries.cameFrom(key, provider);
   }
 
   /** Forgets a manifest and erases its files. @throws the system's error; then what is left is still listed, to be tried again */
@@ -148,11 +155,14 @@ export class ManifestStore implements CarriedManifests {
     const whole = new Set(files.map(({ path }) => path).filter((path) => held?.isWhole(path) === true));
     // Of a manifest that is held already the rest has its room.
     const wanted = held === undefined ? manifest.head.files : files.filter(({ path }) => !whole.has(path));
-    const { name, folder } = await this.#reserve(manifest, wanted);
+    const name = this.#newName();
+    const folder = await this.#room.reserve(name, manifest.head, wanted);
     return incomingManifest({
       accepted,
       folder,
       held: whole,
+      claim: () => this.#room.claim(name),
+      discard: () => this.#room.discard(name),
       commit: (written) => this.#turns.take(textOf(key), () => this.#commit(accepted, { name, folder, written })),
     });
   }
@@ -163,7 +173,7 @@ export class ManifestStore implements CarriedManifests {
     if (record !== undefined) return this.#merge(accepted, { ...of, record });
     this.#place(accepted, of);
     reach('manifest.placed');
-    const entered = this.#enter(accepted.manifest, of.name);
+    const entered = this.#enter(accepted.manifest, { folder: of.name, from: [] });
     // They were verified on their way to the disk.
     this.#held(entered).filesCame(of.written);
     return entered;
@@ -172,39 +182,33 @@ export class ManifestStore implements CarriedManifests {
   /** A delivery of what is held in part, or whole: what is missing is added. */
   async #merge(
     { manifest, keys }: AcceptedDelivery,
-    { folder, written, record }: Placed & { readonly record: ManifestRecord },
+    { name, folder, written, record }: Placed & { readonly record: ManifestRecord },
   ): Promise<ManifestRecord> {
     const held = this.#held(record);
     await held.quiet();
     const fresh = written.filter((path) => !held.isWhole(path));
     const into = this.#folderOf(record);
-    this.#entering.add(record.folder);
-    try {
-      for (const path of fresh) {
-        const at = manifest.head.files.findIndex((file) => file.path === path);
-        renameSync(folder.treeAt(at), into.treeAt(at));
-        renameSync(folder.fileAt(at), into.fileAt(at));
+    return this.#entries.quietly(record.folder, async () => {
+      try {
+        for (const path of fresh) {
+          const at = manifest.head.files.findIndex((file) => file.path === path);
+          renameSync(folder.treeAt(at), into.treeAt(at));
+          renameSync(folder.fileAt(at), into.fileAt(at));
+        }
+        syncFolder(into.path);
+        reach('manifest.merged');
+        held.filesCame(fresh);
+        held.mergeKeys(keys);
+        this.#entries.settle(held.key, held.runnable());
+        return this.#index.get(record) ?? record;
+      } finally {
+        await this.#room.discard(name);
       }
-      syncFolder(into.path);
-      reach('manifest.merged');
-      held.filesCame(fresh);
-      held.mergeKeys(keys);
-      this.#settle(held);
-      return this.#index.get(record) ?? record;
-    } finally {
-      this.#entering.delete(record.folder);
-      await rm(folder.path, { recursive: true, force: true });
-    }
+    });
   }
 
-  /** Looks for room, and takes it. @throws Refusal `too_large` */
-  #reserve({ head }: Manifest, wanted: readonly ManifestFile[]): Promise<Pick<Placed, 'name' | 'folder'>> {
-    return this.#turns.take(roomTurn, async () => {
-      await checkRoom(this.#folder, wanted, this.#options.keepFree ?? keepFreeBytes);
-      const name = toHex(this.#options.random(16));
-      const folder = await ManifestFolder.make(join(this.#folder, `${name}.incoming`), head, wanted);
-      return { name, folder };
-    });
+  #newName(): string {
+    return toHex(this.#options.random(16));
   }
 
   /** Gives a folder all that it lacks, and its name. */
@@ -214,9 +218,9 @@ export class ManifestStore implements CarriedManifests {
     syncFolder(this.#folder);
   }
 
-  #enter(manifest: Manifest, folder: string): ManifestRecord {
+  #enter(manifest: Manifest, of: Pick<ManifestRecord, 'folder' | 'from'>): ManifestRecord {
     const key = keyOf(manifest);
-    const record: ManifestRecord = { ...key, folder, version: manifest.version, infrastructures: [] };
+    const record: ManifestRecord = { ...key, ...of, version: manifest.version, infrastructures: [] };
     try {
       const entered = { ...record, infrastructures: this.#held(record).runnable() };
       this.#index.put(key, entered);
@@ -224,30 +228,15 @@ export class ManifestStore implements CarriedManifests {
       return entered;
     } catch (error) {
       // It counts for nothing, and holds secrets.
-      this.#open.delete(folder);
-      this.#erase(folder);
+      this.#open.delete(of.folder);
+      this.#erase(of.folder);
       throw error;
     }
   }
 
-  /** The journal says what can be started. */
-  #settle(held: HeldManifest): void {
-    const record = this.#index.get(held.key);
-    if (record === undefined) return;
-    const infrastructures = held.runnable();
-    const isMore = infrastructures.some((one) => !record.infrastructures.includes(one));
-    if (!isMore && infrastructures.length === record.infrastructures.length) return;
-    const next = { ...record, infrastructures };
-    this.#index.put(held.key, next);
-    if (isMore && !this.#entering.has(record.folder)) this.#options.onRunnable?.(next);
-  }
-
-  /** A crash may have come between the last piece, or a key, and the journal's entry. */
   #catchUp(record: ManifestRecord): void {
     try {
-      const infrastructures = this.#openFolder(record).runnable();
-      const isMore = infrastructures.some((one) => !record.infrastructures.includes(one));
-      if (isMore) this.#index.put(record, { ...record, infrastructures });
+      this.#entries.catchUp(record, this.#openFolder(record).runnable());
     } catch {
       // A head that the disk has changed is told of when it is needed; it must not keep the others from being served.
     }
@@ -285,7 +274,8 @@ export class ManifestStore implements CarriedManifests {
       folder,
       buffers: this.#buffers,
       suffix: () => toHex(this.#options.random(8)),
-      onChange: (held) => this.#settle(held),
+      claim: () => this.#room.claim(record.folder),
+      onChange: (held) => this.#entries.settle(held.key, held.runnable()),
     });
   }
 
@@ -293,11 +283,9 @@ export class ManifestStore implements CarriedManifests {
     return new ManifestFolder(join(this.#folder, folder));
   }
 
-  /** A piece that is being written meanwhile finds no folder: none appears in it while it goes. */
   #erase(name: string): void {
-    const [path, erased] = [join(this.#folder, name), join(this.#folder, `${name}.erased`)];
-    if (existsSync(path)) renameSync(path, erased);
-    for (const one of [path, erased]) rmSync(one, { recursive: true, force: true, maxRetries: eraseRetries });
+    this.#room.forget(name);
+    eraseFolder(join(this.#folder, name));
   }
 }
 

@@ -23,6 +23,8 @@ export interface ManifestStoreOptions {
   readonly onRunnable?: (record: ManifestRecord) => void;
   /** Bytes that stay free on the disk; `keepFreeBytes` where absent. */
   readonly keepFree?: number;
+  /** Milliseconds since some moment, by which promises of room end; a clock that is never set where absent. */
+  readonly now?: () => number;
   /** Memory for checks; where absent, of its own. */
   readonly buffers?: PieceBuffers;
 }

@@ -9,7 +9,7 @@ import { SwarmMachine } from '../swarm/machine.ts';
 import type { SwarmMessage } from '../swarm/messages.ts';
 import { DiskHold } from './disk-hold.ts';
 import { Ear } from './ear.ts';
-import { type ExchangeOptions, type PeerDropReason, swarmOf, type TakenFrom } from './exchange-options.ts';
+import { type ExchangeOptions, type PeerDropReason, swarmOf } from './exchange-options.ts';
 import { HeadTransfer } from './head-transfer.ts';
 import { IncomingPieces } from './incoming-pieces.ts';
 import { KeyTransfer } from './key-transfer.ts';
@@ -83,11 +83,6 @@ export class Exchange {
     if (held.length === 0) return false;
     if (this.#carried === undefined || this.#machine === undefined) return true;
     return !this.#machine.isDone || missingKeys(this.#carried, held).length > 0;
-  }
-
-  /** From whom it came, so far. */
-  get from(): TakenFrom {
-    return this.#from;
   }
 
   /** Not to be dialled, nor to be let in: it was dropped for good. */
@@ -206,6 +201,7 @@ export class Exchange {
       this.#carried = undefined;
       this.#machine = undefined;
       this.#isTaken = false;
+      this.#from.clear();
       for (const { connection } of this.links) connection.close('the manifest has changed on the disk');
     }
     if (carried !== undefined && this.#carried === undefined) this.#begin(carried);
@@ -280,7 +276,17 @@ export class Exchange {
   }
 
   #count(provider: string, pieces: number): void {
+    if (!this.#from.has(provider)) this.#note(provider);
     this.#from.set(provider, (this.#from.get(provider) ?? 0) + pieces);
+  }
+
+  /** So that it is known after a restart too. */
+  #note(provider: string): void {
+    try {
+      this.#options.store.cameFrom(this.#options.name, provider);
+    } catch (error) {
+      this.#disk.fails(error);
+    }
   }
 
   #checkWhole(): void {

@@ -71,7 +71,7 @@ export class HeadTransfer {
       const use = { swarm: swarmOf(options.name), peer: link.provider, bytes: bytes.length };
       const { up } = options.lines;
       const send = (giveBack: GiveBack): void => link.connection.sendBulk({ type: 'head', bytes }, giveBack);
-      if (!up.use(use, () => up.memory.use(use, send))) drop(link, 'flood', false);
+      if (!up.use(use, () => void up.memory.use(use, send))) drop(link, 'flood', false);
     }
   }
 

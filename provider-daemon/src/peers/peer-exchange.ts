@@ -71,11 +71,6 @@ export class PeerExchange {
     this.#listener.renew(credentials);
   }
 
-  /** Providers that a manifest came from, as far as it did since the daemon began. */
-  manifestFrom(owner: string, dseq: bigint, revision: bigint): readonly string[] {
-    return [...(this.#exchanges.find({ owner, dseq, revision })?.from.keys() ?? [])];
-  }
-
   figures(): PeerFigures {
     const downloads = this.#exchanges.all.filter(({ lacks, links }) => lacks && links.length > 0).length;
     return this.#exchanges.tally.figures({ connections: this.#exchanges.connections, downloads });

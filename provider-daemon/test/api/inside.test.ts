@@ -113,12 +113,21 @@ describe('access keys of the deployment', () => {
 });
 
 describe('status and metrics', () => {
+  it('tell who gave the manifest: its user, or nothing where that is not known', async () => {
+    const standing = { work: 'running', revision: 1n, endpoints: [] } as const;
+    world.chain.leaseStatus = { ...standing, manifestFrom: [] };
+    expect(await leaseStatus(world.at, await world.access(), 7n)).toMatchObject({ manifest_from: 'user' });
+    world.chain.leaseStatus = standing;
+    expect(await leaseStatus(world.at, await world.access(), 7n)).not.toHaveProperty('manifest_from');
+  });
+
   it('tell services, instances, progress and why', async () => {
     world.chain.leaseStatus = {
       work: 'updating',
       revision: 2n,
       failedRevision: 1n,
       reason: 'x'.repeat(5_000),
+      manifestFrom: ['mu1first', 'mu1second'],
       endpoints: [],
     };
     world.inside.services = [
@@ -137,6 +146,7 @@ describe('status and metrics', () => {
       revision: 2n,
       failed_revision: 1n,
       reason: 'x'.repeat(2_000),
+      manifest_from: ['mu1first', 'mu1second'],
       services: [
         {
           service: 'web',

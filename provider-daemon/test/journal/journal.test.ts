@@ -61,11 +61,15 @@ describe('the journal', () => {
     const lease = { lease: 7n, owner: 'mu1o', dseq: 5n, revision: 2n, endpoints: ['http://a/~b'] };
     journal.usage.put(7n, state);
     journal.manifests.put(manifest, manifest);
+    const given = { ...manifest, revision: 3n, from: ['mu1first', 'mu1second'], eraseAt: 9n };
+    const own = { ...manifest, revision: 4n, from: [] };
+    for (const one of [given, own]) journal.manifests.put(one, one);
     journal.leases.put(7n, lease);
     await reopened();
     expect(journal.usage.get(7n)).toEqual(state);
     expect(journal.manifests.get({ owner: 'mu1o', dseq: 5n, revision: 2n })).toEqual(manifest);
     expect(journal.manifests.get({ owner: 'mu1o', dseq: 5n, revision: 1n })).toBeUndefined();
+    expect([journal.manifests.get(given), journal.manifests.get(own)]).toEqual([given, own]);
     expect(journal.leases.all()).toEqual([lease]);
   });
 

@@ -169,6 +169,7 @@ export class KeeperWorld {
   #manifests() {
     return {
       list: () => this.held,
+      record: ({ dseq }: ManifestRecord) => this.held.find((one) => one.dseq === dseq),
       remove: (one: ManifestRecord) => {
         if (this.diskIsBroken) throw new Error('EIO');
         this.held = this.held.filter((other) => other !== one);

@@ -26,7 +26,9 @@ test('a manifest starts the workloads, and the next confirmation carries the add
   world.keeper.manifest(record(1n));
   await world.settle();
   expect(world.ran).toEqual(['start 1/1']);
-  expect(world.keeper.status(1n)).toEqual({ work: 'running', revision: 1n, endpoints: ['http://a'] });
+  world.held = [{ ...record(1n), from: ['a'] }];
+  const running = { work: 'running', revision: 1n, endpoints: ['http://a'], manifestFrom: ['a'] };
+  expect(world.keeper.status(1n)).toEqual(running);
   await world.keeper.height(6n);
   await world.settle();
   expect((world.lastSent() as MsgSubmitLeaseConfirmation).confirmation).toMatchObject({

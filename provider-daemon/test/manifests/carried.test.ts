@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { seeded } from '../../../client/test/manifest/fixture.ts';
 import { type Journal, openJournal } from '../../src/journal/journal.ts';
 import type { Carried } from '../../src/manifests/carried.ts';
+import { maxGivers } from '../../src/manifests/manifest-entries.ts';
 import { type ManifestRecord, ManifestStore } from '../../src/manifests/manifest-store.ts';
 import { receiveDelivery } from '../../src/manifests/receive.ts';
 import { counted } from '../support/surroundings.ts';
@@ -107,6 +108,22 @@ test('a manifest comes piece by piece in any order; what it has is handed on, an
   for (const [path, bytes] of filesOf(twoFiles)) {
     expect(readFileSync((await store.load(key)!.fileOf(path)).path).equals(bytes)).toBe(true);
   }
+});
+
+test('from whom it came: by journal, each once, so many at most; nothing of one that is not held', async () => {
+  store.cameFrom(key, 'mu1nobody');
+  expect(store.record(key)).toBeUndefined();
+  await store.adopt(expected, headBytes);
+  // Nobody is named before somebody is known.
+  expect(store.record(key)).not.toHaveProperty('from');
+  for (const provider of ['mu1a', 'mu1b', 'mu1a']) store.cameFrom(key, provider);
+  expect(openStore().record(key)?.from).toEqual(['mu1a', 'mu1b']);
+  for (let at = 0; at < maxGivers; at += 1) store.cameFrom(key, `mu1more${at}`);
+  expect(store.record(key)?.from).toHaveLength(maxGivers);
+  // What its user adds does not make the others' gifts its own.
+  const body = bodyOf(twoFiles, { files: filesOf(twoFiles), keys: new Map([...sectionKeys]) });
+  expect((await receiveDelivery(arriving(body), factsOf(twoFiles), store)).from).toHaveLength(maxGivers);
+  expect(holder.record(key)?.from).toEqual([]);
 });
 
 test('keys may come last; one that opens nothing is not kept, nor what came with it', async () => {

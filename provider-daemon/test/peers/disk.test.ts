@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { type Lease, LeaseState } from '@mu/proto/market';
 import { pino } from 'pino';
 import { ManifestEnds } from '../../src/leases/manifest-ends.ts';
+import { promiseMs } from '../../src/manifests/disk-room.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { makeProvider, owner } from '../overlay/support/providers.ts';
 import { Disk, deliver } from './support/disk.ts';
@@ -57,6 +58,46 @@ test('from one whose user has handed it over to two others: head, keys of theirs
   await eventually('it has all', () => db.taken.size === 1);
   await holds(second, ['common', 'db']);
   expect(second.store.have(world.manifest.key, 'db')).toBe(true);
+});
+
+test('from whom a manifest came is known after a restart too; its user’s own is nobody’s', async () => {
+  world = new World(3);
+  const [first, second] = [newDisk(), newDisk()];
+  const holder = await join('first', first);
+  const taker = await join('second', second);
+  await deliver(first, world.manifest, { infrastructures: ['web', 'common'] });
+  world.block();
+  await eventually('it is there', () => taker.taken.size === 1);
+  const from = () => [first, second].map(({ store }) => store.record(world.manifest.key)?.from);
+  expect(from()).toEqual([[], [holder.provider]]);
+  for (const disk of [first, second]) disk.open();
+  expect(from()).toEqual([[], [holder.provider]]);
+});
+
+test('room that was promised and not used is others’ after the stated time: it is told, and comes when there is room', async () => {
+  world = new World(6);
+  let nowMs = 0;
+  const now = () => nowMs;
+  const [first, second] = [newDisk(), newDisk({ now })];
+  const holder = await join('first', first);
+  await deliver(first, world.manifest, { infrastructures: ['web', 'common'] });
+  await second.store.adopt({ ...world.manifest.key, ...world.name }, world.manifest.headBytes);
+  // The disk has filled up meanwhile.
+  second.open({ now, keepFree: Number.MAX_SAFE_INTEGER });
+  nowMs += promiseMs;
+  const taker = await join('second', second, { change: { limits: { diskMs: 100 } } });
+  world.block();
+  await eventually('it is told', () => taker.log.some((line) => line.includes('0 are free for them')));
+  expect(await second.pieces(world.manifest)).toBe(0);
+  await taker.exchange.close();
+  world.peers.splice(world.peers.indexOf(taker), 1);
+  second.open({ now });
+  nowMs += promiseMs;
+  const again = await join('again', second);
+  world.block();
+  await eventually('all is there', () => again.taken.size === 1);
+  await holds(second, ['common', 'web']);
+  expect([holder.exchange.figures().dropped, again.exchange.figures().dropped]).toEqual([{}, {}]);
 });
 
 test('a restart in the middle, with a new store and a new exchange, goes on with what the disk has', async () => {

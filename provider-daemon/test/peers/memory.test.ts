@@ -38,7 +38,7 @@ describe('a budget', () => {
     const memory = budget();
     const done: string[] = [];
     const gives: GiveBack[] = [];
-    const use = (name: string, swarm: string, bytes: number) =>
+    const use = (name: string, swarm: string, bytes: number): (() => void) =>
       memory.use({ swarm, bytes }, (giveBack) => {
         done.push(name);
         gives.push(giveBack);
@@ -55,8 +55,12 @@ describe('a budget', () => {
     next();
     // It leaves the room for the third of the first, whose next turn comes behind the others.
     expect(done).toEqual(['a1', 'a2', 'b1', 'c1']);
+    // What is taken back while it waits is not served.
+    const takeBack = use('d1', 'd', 60);
+    takeBack();
     next();
     expect(done).toEqual(['a1', 'a2', 'b1', 'c1', 'a3']);
+    expect(memory.isWanted).toBe(false);
   });
 
   it('what is larger than all goes alone, and one peer does not take all', () => {

@@ -15,7 +15,7 @@ test('a peer takes head, pieces and its keys from the one that the user handed t
   expect(isWhole(second, 1n, ['db', 'common'])).toBe(true);
   expect([...(second.store.held.get(1n)?.keys.keys() ?? [])].sort()).toEqual(['common', 'db']);
   expect(second.taken.get(1n)).toEqual(new Map([[first.provider, 12]]));
-  expect(second.exchange.manifestFrom('mu1owner00000000', 7n, 1n)).toEqual([first.provider]);
+  expect([second.store.from.get(1n), first.store.from.size]).toEqual([[first.provider], 0]);
   expect(second.log).toContainEqual(
     `took the manifest of mu1owner00000000/7 revision 1 from ${first.provider} (12 pieces)`,
   );

@@ -148,6 +148,13 @@ export class MemoryStore implements CarriedManifests {
     return carried;
   }
 
+  /** By revision, who gave something of it. */
+  readonly from = new Map<bigint, string[]>();
+
+  cameFrom({ revision }: ManifestKey, provider: string): void {
+    this.from.set(revision, [...(this.from.get(revision) ?? []), provider]);
+  }
+
   /** Its user hands over all of it, or these pieces and keys. */
   give(manifest: TestManifest, pieces?: Iterable<number>, keys?: readonly string[]): MemoryCarried {
     const carried = new MemoryCarried(manifest).give(manifest, pieces, keys);
