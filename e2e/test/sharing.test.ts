@@ -133,6 +133,23 @@ async function givers(revision: string): Promise<string[]> {
   });
 }
 
+interface Standing {
+  readonly leases: readonly {
+    readonly lease: { readonly provider: string };
+    readonly answer: { readonly manifest_from?: 'user' | readonly string[] };
+  }[];
+}
+
+/** The same as the status of their leases says it: `user`, or by how many providers. */
+async function statusGivers(): Promise<(string | number | undefined)[]> {
+  const args = ['deployment', 'status', `${handed.dseq}`, '--output', 'json'];
+  const { leases } = JSON.parse((await must(sharing.network.mucli(args))).stdout) as Standing;
+  return sharing.holders.map(({ owner }) => {
+    const from = leases.find(({ lease }) => lease.provider === owner)?.answer.manifest_from;
+    return typeof from === 'object' ? from.length : from;
+  });
+}
+
 test('one holder is given the manifest, the user leaves, and the others have it from one another', async () => {
   handed = await handOver(sharing, 'create', stack());
   const { firstHolderCopies } = await spreadOf(sharing, handed, { among: sharing.holders, bytes });
@@ -167,6 +184,11 @@ test('an update goes the same way; a daemon that dies while it takes it moves wh
   // What it had on its disk it was not sent again.
   expect(came).toBeLessThan(pieces);
   expect(await givers('2')).toEqual(sharing.holders.map(({ name }) => (name === next.first.name ? 'user' : 'peers')));
+  // Also at the one that was away.
+  const counts = await statusGivers();
+  const first = sharing.holders.findIndex(({ name }) => name === next.first.name);
+  expect(counts[first]).toBe('user');
+  for (const [at, count] of counts.entries()) if (at !== first) expect(count).toBeGreaterThanOrEqual(1);
 });
 
 test('what cannot start at one holder leaves it at the revision before, and it says why; the others move', async () => {
