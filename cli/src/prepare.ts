@@ -12,6 +12,7 @@ import { loadBinaries } from '@mu/client/stack/binaries';
 import { deriveDeployment } from '@mu/client/stack/derive';
 import { type Choices, type DerivedDeployment, DeriveError } from '@mu/client/stack/derive-types';
 import { loadImages } from '@mu/client/stack/images';
+import { loadMountedFiles } from '@mu/client/stack/mounted-files';
 import { readStackFile } from '@mu/client/stack/parse';
 import { StackError } from '@mu/client/stack/problems';
 import { withRoomForFiles } from '@mu/client/stack/standby';
@@ -113,6 +114,7 @@ interface Read {
   readonly file: Awaited<ReturnType<typeof readStackFile>>;
   readonly binaries: Awaited<ReturnType<typeof loadBinaries>>;
   readonly images: Awaited<ReturnType<typeof loadImages>>;
+  readonly mounted: Awaited<ReturnType<typeof loadMountedFiles>>;
   readonly derived: DerivedDeployment;
 }
 
@@ -130,10 +132,13 @@ async function readAll(session: Session, { stackFile, choices }: Wanted): Promis
         return pinned;
       },
     });
+    const mounted = await loadMountedFiles(file);
+    // Several services may name the same one: it is carried once.
+    const once = new Map([...mounted.values()].flat().map(({ hash }) => [hash.merkle_root, hash.size]));
     const loaded = [...binaries.values()].map(({ bytes }) => bytes.length);
     const archives = [...images.values()].flatMap((image) => (typeof image === 'string' ? [] : [image.hash.size]));
-    const bytes = [...loaded, ...archives].reduce((sum, size) => sum + size, 0);
-    return { file, binaries, images, derived: withRoomForFiles(derived, bytes) };
+    const bytes = [...loaded, ...archives, ...once.values()].reduce((sum, size) => sum + size, 0);
+    return { file, binaries, images, mounted, derived: withRoomForFiles(derived, bytes) };
   } catch (error) {
     if (error instanceof StackError || error instanceof DeriveError) throw usageError(error.message);
     throw error;
@@ -143,7 +148,7 @@ async function readAll(session: Session, { stackFile, choices }: Wanted): Promis
 function build(
   chainId: string,
   owner: string,
-  { file, binaries, images, derived }: Read,
+  { file, binaries, images, mounted, derived }: Read,
   of: { readonly dseq: bigint; readonly revision: bigint },
 ): BuiltManifest {
   return buildManifest({
@@ -154,6 +159,7 @@ function build(
     placements: derived.placements,
     binaries: new Map([...binaries].map(([name, binary]) => [name, binary.bytes])),
     images,
+    mounted,
     random: (length) => new Uint8Array(randomBytes(length)),
   });
 }

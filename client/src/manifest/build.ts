@@ -33,6 +33,8 @@ export interface ManifestInput {
   readonly binaries: ReadonlyMap<string, Uint8Array>;
   /** Images with their digests, or their archives, by the Workload's name. */
   readonly images?: ReadonlyMap<string, string | HashedFile>;
+  /** The files that each Workload mounts, by its name, in the order of its `files`. */
+  readonly mounted?: ReadonlyMap<string, readonly HashedFile[]>;
   /** Cryptographically strong bytes, `node:crypto`'s randomBytes. */
   readonly random: (length: number) => Uint8Array;
 }
@@ -47,7 +49,7 @@ export interface BuiltManifest extends Manifest {
 
 /**
  * Builds a manifest; salt and keys are fresh with every call.
- * @throws ManifestError when it would be beyond a limit, or a function's binary is missing
+ * @throws ManifestError when it would be beyond a limit, or a function's binary or a Workload's file is missing
  */
 export function buildManifest(input: ManifestInput): BuiltManifest {
   const files = filesOf(input);
@@ -90,15 +92,31 @@ function archivePath(service: string): string {
   return `images/${service}.tar`;
 }
 
-/** Modules of functions and archives of images that are placed anywhere, in ascending order of their paths. */
+/** Where a file that workloads mount stands among the files: by its content, so that it is carried once for all of them. */
+function mountedPath({ hash }: HashedFile): string {
+  return `files/${hash.merkle_root}`;
+}
+
+/** What a Workload mounts, in the order of its `files`. */
+function mountedBy({ name, files = [] }: WorkloadService, { mounted }: ManifestInput): readonly HashedFile[] {
+  const loaded = mounted?.get(name) ?? [];
+  if (loaded.length === files.length) return loaded;
+  throw new ManifestError('inconsistent', `the files of ${name} have not been loaded`);
+}
+
+/** Modules of functions, archives of images and files for workloads that are placed anywhere, in ascending order of their paths. */
 function filesOf(input: ManifestInput): Map<string, HashedFile> {
   const placed = new Set(input.placements.flatMap(({ services }) => services));
   const entries = input.stack.services
     .filter(({ name }) => placed.has(name))
-    .flatMap(({ type, name }): [string, HashedFile][] => {
+    .flatMap((service): [string, HashedFile][] => {
+      const { name } = service;
       const image = input.images?.get(name);
-      if (type === 'Workload') return typeof image === 'object' ? [[archivePath(name), image]] : [];
-      if (type !== 'MuFunction') return [];
+      if (service.type === 'Workload') {
+        const mounted = mountedBy(service, input).map((file): [string, HashedFile] => [mountedPath(file), file]);
+        return typeof image === 'object' ? [[archivePath(name), image], ...mounted] : mounted;
+      }
+      if (service.type !== 'MuFunction') return [];
       const bytes = input.binaries.get(name);
       if (bytes === undefined) throw new ManifestError('inconsistent', `the binary of ${name} has not been loaded`);
       return [[modulePath(name), hashedBytes(bytes)]];
@@ -137,7 +155,7 @@ function toManifestService(service: Service, input: ManifestInput): ManifestServ
     };
   }
   if (service.type === 'MuGateway') return toManifestGateway(service, input.stack);
-  if (service.type === 'Workload') return toManifestWorkload(service, input.images?.get(name));
+  if (service.type === 'Workload') return toManifestWorkload(service, input);
   return { type: service.type, name };
 }
 
@@ -157,7 +175,9 @@ function onlyHttpPort({ name, connections }: WorkloadService): number {
   return only.port;
 }
 
-function toManifestWorkload(service: WorkloadService, image: string | HashedFile | undefined): ManifestService {
+function toManifestWorkload(service: WorkloadService, input: ManifestInput): ManifestService {
+  const image = input.images?.get(service.name);
+  const mounted = mountedBy(service, input);
   const { cpu, memory, gpu } = service.compute;
   const { health, command, user } = service;
   const inRegistry = typeof image === 'string' ? image : service.container;
@@ -183,6 +203,9 @@ function toManifestWorkload(service: WorkloadService, image: string | HashedFile
       path: volume.path,
       size: Number(volume.size),
     })),
+    ...(service.files === undefined
+      ? {}
+      : { files: service.files.map(({ path }, at) => ({ file: mountedPath(mounted[at]!), path })) }),
     ...(health === undefined
       ? {}
       : { health: { path: health.path, port: health.port, interval_ms: health.interval ?? 30_000 } }),

@@ -6,6 +6,7 @@ import { hostNamePattern, maxHostNames } from '@mu/lib/host-name';
 import * as z from 'zod';
 import { namePattern } from '../stack/common-schema.ts';
 import { envNamePattern } from '../stack/env-schema.ts';
+import { maxMountedFiles } from '../stack/mount-paths.ts';
 import { httpMethods, maxFunctionTimeoutMs, routePattern } from '../stack/mu-services-schema.ts';
 import { healthPathPattern, imagePattern, mountPathPattern } from '../stack/workload-schema.ts';
 
@@ -116,6 +117,12 @@ const workload = z.strictObject({
   volumes: z
     .array(z.strictObject({ name, path: z.string().regex(mountPathPattern), size: natural(1024 * 1024, 2 ** 52) }))
     .max(16),
+  /** Each a path among `files`, and where that file stands, read-only, in every instance. */
+  files: z
+    .array(z.strictObject({ file: filePath, path: z.string().regex(mountPathPattern) }))
+    .min(1)
+    .max(maxMountedFiles)
+    .optional(),
   health: z
     .strictObject({ path: z.string().regex(healthPathPattern), port, interval_ms: natural(1, 3_600_000) })
     .optional(),

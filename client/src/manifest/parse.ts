@@ -3,6 +3,7 @@ import { equalBytes, fromBase64, fromUtf8 } from '@mu/lib/bytes';
 import { canonicalJson } from '@mu/lib/canonical-json';
 import { manifestVersion } from '@mu/lib/manifest-hash';
 import type * as z from 'zod';
+import { isSystemFile, isSystemPath, nestedMount } from '../stack/mount-paths.ts';
 import { ManifestError, type ManifestErrorCode } from './errors.ts';
 import { pieceCount } from './files.ts';
 import {
@@ -105,7 +106,7 @@ function checkAgreement(head: ManifestHead): void {
     throw inconsistent('files are not in order, or one is named twice');
   if (paths.some((path) => !used.has(path))) throw inconsistent('a file that nothing uses');
   if ([...used].some((path) => !paths.includes(path)))
-    throw inconsistent('the file of a function or an image is not among the files');
+    throw inconsistent('the file of a function, an image or a workload is not among the files');
   checkSizes(head);
 }
 
@@ -145,10 +146,12 @@ function checkWorkloads({ infrastructure, services }: ManifestWorkloads): string
   return services.flatMap(pathsOf);
 }
 
-/** The files that a service is made from. */
+/** The files that a service is made from, and those that it mounts. */
 export function pathsOf(service: ManifestService): readonly string[] {
   if (service.type === 'MuFunction') return [service.file];
-  return service.type === 'Workload' && 'archive' in service.image ? [service.image.archive] : [];
+  if (service.type !== 'Workload') return [];
+  const mounted = (service.files ?? []).map(({ file }) => file);
+  return 'archive' in service.image ? [service.image.archive, ...mounted] : mounted;
 }
 
 function checkGateway(gateway: ManifestGateway, infrastructure: string, services: readonly ManifestService[]): void {
@@ -166,7 +169,7 @@ function checkGateway(gateway: ManifestGateway, infrastructure: string, services
   }
 }
 
-function checkWorkload({ name, connections, volumes, compute }: ManifestWorkload): void {
+function checkWorkload({ name, connections, volumes, compute, files = [] }: ManifestWorkload): void {
   const once = (what: string, keys: readonly string[]): void => {
     if (new Set(keys).size !== keys.length) throw inconsistent(`${name}: ${what} is given twice`);
   };
@@ -188,4 +191,12 @@ function checkWorkload({ name, connections, volumes, compute }: ManifestWorkload
   );
   const bytes = volumes.reduce((sum, { size }) => sum + size, 0);
   if (bytes > compute.disk) throw inconsistent(`${name}: volumes of ${bytes} bytes on a disk of ${compute.disk}`);
+  const mounted = files.map(({ path }) => path);
+  const taken = mounted.find((path) => isSystemPath(path) || isSystemFile(path));
+  if (taken !== undefined) throw inconsistent(`${name}: a file at ${taken}, which belongs to the system`);
+  const nested = nestedMount(
+    mounted,
+    volumes.map(({ path }) => path),
+  );
+  if (nested !== undefined) throw inconsistent(`${name}: a file at ${nested[0]}, at, below or above ${nested[1]}`);
 }

@@ -1,10 +1,8 @@
 /** The images of Workloads: archives are read by the user, names are pinned to digests, before anything is signed. */
-import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { pathSource } from '../manifest/file-source.ts';
 import type { HashedFile } from '../manifest/files.ts';
-import { manifestLimits } from '../manifest/head.ts';
 import { inspectArchive } from './image-archive.ts';
+import { LocalFileError, localFile } from './local-file.ts';
 import type { StackFile } from './parse.ts';
 import { StackError, type StackProblem, shown } from './problems.ts';
 import type { WorkloadService } from './schema.ts';
@@ -34,22 +32,12 @@ export async function loadImages(file: StackFile, options: ImageOptions): Promis
       loaded.set(service.name, await loadImage(service, { ...options, folder: options.folder ?? dirname(file.file) }));
     } catch (error) {
       const message = `container ${shown(service.container)}: ${error instanceof Error ? error.message : String(error)}`;
-      const allowed = error instanceof ImageError ? error.allowed : 'an image that its registry gives';
+      const allowed = error instanceof LocalFileError ? error.allowed : 'an image that its registry gives';
       problems.push(file.problemAt(['services', i, 'container'], { message, allowed }));
     }
   }
   if (problems.length > 0) throw new StackError(problems);
   return loaded;
-}
-
-/** An archive that cannot be used. */
-class ImageError extends Error {
-  readonly allowed: string;
-
-  constructor(message: string, allowed: string) {
-    super(message);
-    this.allowed = allowed;
-  }
 }
 
 async function loadImage(
@@ -62,22 +50,11 @@ async function loadImage(
   return imagePattern.test(container) ? container : options.resolve(container, registry);
 }
 
-async function readArchive(path: string): Promise<HashedFile> {
-  const source = pathSource(path, await sizeWithin(path, manifestLimits.fileBytes));
-  const inspected = await inspectArchive(path, source);
-  if ('problem' in inspected)
-    throw new ImageError(inspected.problem, 'an OCI image layout as a tar, or what `docker save` writes');
-  return { source, hash: inspected.hash };
-}
+const archiveForms = 'an OCI image layout as a tar, or what `docker save` writes';
 
-async function sizeWithin(path: string, most: number): Promise<number> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? `there is no file ${path}` : `it cannot be read: ${error.message}`;
-    throw new ImageError(why, 'a path relative to the stack file');
-  });
-  if (!found.isFile()) throw new ImageError('it is not a file', 'the path of a file');
-  if (found.size === 0)
-    throw new ImageError('it is empty', 'an OCI image layout as a tar, or what `docker save` writes');
-  if (found.size > most) throw new ImageError(`it has ${found.size} bytes`, `at most ${most} bytes`);
-  return found.size;
+async function readArchive(path: string): Promise<HashedFile> {
+  const source = await localFile(path, archiveForms);
+  const inspected = await inspectArchive(path, source);
+  if ('problem' in inspected) throw new LocalFileError(inspected.problem, archiveForms);
+  return { source, hash: inspected.hash };
 }

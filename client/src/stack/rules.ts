@@ -6,6 +6,7 @@
 
 import { type ServiceType, serviceKinds } from './common-schema.ts';
 import { sizeText } from './fields.ts';
+import { mountedFileBreaches } from './mounted-file-rules.ts';
 import { type Breach, shown } from './problems.ts';
 import { standbyBreaches } from './standby-rules.ts';
 import { parseSize } from './units.ts';
@@ -115,6 +116,7 @@ function workloadBreaches(
     ...repeated(ends, 'port', [...path, 'connections']),
     ...repeated(volumes, 'name', [...path, 'volumes']),
     ...repeated(volumes, 'path', [...path, 'volumes']),
+    ...mountedFileBreaches(listOf(service['files']).map(fieldsOf), volumes, [...path, 'files']),
     ...connections.flatMap((one, i) => fromBreaches(one, [...path, 'connections', i], services, infrastructure)),
     ...diskBreaches(service, volumes, path),
   ];

@@ -1,8 +1,9 @@
-/** A Workload as a stack file describes it: its image, connections, volumes and health. */
+/** A Workload as a stack file describes it: its image, connections, volumes, files and health. */
 import * as z from 'zod';
 import { compute, infrastructureNames, name } from './common-schema.ts';
 import { env } from './env-schema.ts';
 import { count, durationMs, field, list, oneOf, record, size, text } from './fields.ts';
+import { maxMountedFiles, sourcePattern } from './mount-paths.ts';
 
 const mib = 1024n * 1024n;
 const gib = 1024n * mib;
@@ -26,6 +27,12 @@ const volume = record('a volume', {
   name: name('the name of a volume'),
   path: text('a mount path', 'an absolute path without . or .. segments', mountPathPattern),
   size: size('a volume size', mib, 1024n * tib),
+});
+
+/** A file that stands, read-only, in each replica; what concerns it and the others is in mounted-file-rules.ts. */
+const mountedFile = record('a file', {
+  source: text('the source of a file', 'the path of a file beside the stack file, without ..', sourcePattern),
+  path: text('a mount path', 'an absolute path without . or .. segments', mountPathPattern),
 });
 
 const health = record('a health check', {
@@ -76,6 +83,7 @@ export const workload = record('a Workload', {
   connections: list('connections', connection, 64).optional(),
   egress: oneOf('egress', ['none', 'public']).optional(),
   volumes: list('volumes', volume, 16).optional(),
+  files: list('files', mountedFile, maxMountedFiles, 1).optional(),
   health: health.optional(),
   env: env.optional(),
   infrastructure: infrastructureNames,

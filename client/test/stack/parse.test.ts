@@ -68,6 +68,7 @@ describe('the sample of the whitepaper', () => {
     connections: [{ name: http, port: 80, protocol: http, scope: datacenter }, { name: db, port: 5432, protocol: tcp, scope: workload, from: [web] }]
     egress: public
     volumes: [{ name: data, path: /var/data, size: 1GiB }]
+    files: [{ source: models/tiny.gguf, path: /models/tiny.gguf }]
     health: { path: /ok, port: 80, interval: 10s }
     env: { A: b }
 `;
