@@ -23,6 +23,7 @@ services:
     compute: { cpu: 50m, memory: 16MiB }
     count: 1
     connections: [{ name: http, port: 8080, protocol: http, scope: global }]
+    files: [{ source: assets/words.txt, path: /www/words.txt }]
     health: { path: /health, port: 8080, interval: 1s }
 infrastructure:
   - name: main
@@ -58,7 +59,8 @@ describeWithDocker('a tenant and his containers', () => {
     await network.untilHeight(1);
     await network.registerProvider(provider);
     await network.startProvider(provider);
-    mkdirSync(network.path('stack'));
+    mkdirSync(network.path('stack', 'assets'), { recursive: true });
+    writeFileSync(network.path('stack', 'assets', 'words.txt'), 'beside the stack file\n');
     stack = network.path('stack', 'stack.yaml');
     writeFileSync(stack, stackText(provider.owner));
     const Cmd = ['httpd', '-f', '-vv', '-p', '8080', '-h', '/www'];
@@ -113,6 +115,12 @@ describeWithDocker('a tenant and his containers', () => {
       return logs.stdout.includes('/health') ? logs.stdout : undefined;
     });
     expect(written).toMatch(/ {2}web {2}stderr {2}\[.*url:\/health/);
+  });
+
+  test('a file beside the stack file is served by it, and cannot be written', async () => {
+    expect(await (await fetch(`${endpoint}/words.txt`)).text()).toBe('beside the stack file\n');
+    const written = await mucli('exec', '1', '--', 'sh', '-c', 'echo x > /www/words.txt');
+    expect([written.code, written.stderr]).toEqual([1, expect.stringContaining('Read-only file system')]);
   });
 
   test('commands run in it with their input, output and exit code', async () => {

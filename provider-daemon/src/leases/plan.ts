@@ -13,7 +13,7 @@ import type { Lease } from '@mu/proto/market';
 import type { ServedFunction, ServedGateway } from '../data-plane/plane.ts';
 import { type RouteSpec, wholeRoute } from '../gateway/routes.ts';
 import type { HeldFile } from '../manifests/manifest-store.ts';
-import { type ContainerSpec, type ImageSource, WorkloadError } from '../workloads/driver.ts';
+import { type ContainerSpec, type ImageSource, type MountedFile, WorkloadError } from '../workloads/driver.ts';
 import { type FarCall, type FarConnections, farConnections } from './far-connections.ts';
 import type { PublicConnection } from './public-ports.ts';
 
@@ -152,7 +152,7 @@ function containerOf(
   input: PlanInput,
   calls: readonly (LocalConnection | FarCall)[],
 ): ContainerSpec {
-  const { name, compute, health, command, user } = service;
+  const { name, compute, health, command, user, files } = service;
   const peers = calls.filter(({ caller }) => caller === name).map(({ callee }) => callee);
   return {
     deployment: input.place.lease.toString(),
@@ -166,6 +166,7 @@ function containerOf(
     egress: service.egress,
     volumes: service.volumes.map((volume) => ({ name: volume.name, path: volume.path, bytes: volume.size })),
     peers: [...new Set(peers)].sort(),
+    ...(files === undefined ? {} : { files: files.map((one) => mountedFileOf(one, input)) }),
     ...(command === undefined ? {} : { command }),
     ...(user === undefined ? {} : { user }),
     ...(compute.gpu === undefined ? {} : { gpu: compute.gpu }),
@@ -173,6 +174,11 @@ function containerOf(
       ? {}
       : { health: { path: health.path, port: health.port, intervalMs: health.interval_ms } }),
   };
+}
+
+function mountedFileOf({ file, path }: { file: string; path: string }, { fileOf }: PlanInput): MountedFile {
+  const { path: source, sha256 } = fileOf(file);
+  return { path, source, sha256 };
 }
 
 function imageOf({ name, image }: ManifestWorkload, { secrets, fileOf }: PlanInput): ImageSource {

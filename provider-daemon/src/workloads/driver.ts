@@ -54,6 +54,16 @@ export interface VolumeSpec {
   readonly bytes: number;
 }
 
+/** A file of the manifest that stands, read-only, in each instance. */
+export interface MountedFile {
+  /** Where it is mounted: absolute. */
+  readonly path: string;
+  /** On this machine, verified; another one for each version, though its content is the same. */
+  readonly source: string;
+  /** Of its content, hex. */
+  readonly sha256: string;
+}
+
 /** Containers of one image: long-running programs with ports. */
 export interface ContainerSpec extends CommonSpec {
   readonly artifact: { readonly kind: 'image'; readonly image: ImageSource };
@@ -67,6 +77,7 @@ export interface ContainerSpec extends CommonSpec {
   readonly ports: readonly ContainerPort[];
   readonly egress: 'none' | 'public';
   readonly volumes: readonly VolumeSpec[];
+  readonly files?: readonly MountedFile[];
   /** Of each instance, for it alone, all from equal ones; empty names match any. */
   readonly gpu?: { readonly count: number; readonly vendor: string; readonly model: string };
   /** An instance is healthy while it answers 2xx or 3xx here; without one, while it runs. */

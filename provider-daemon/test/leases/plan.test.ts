@@ -1,4 +1,4 @@
-/** Graphics processors of a lease: from the manifest to the containers, within what was bought. */
+/** Graphics processors and files of a lease: from the manifest to the containers, processors within what was bought. */
 import { describe, expect, test } from '@jest/globals';
 import type { ManifestHead, ManifestWorkload } from '@mu/client/manifest/head';
 import { Lease } from '@mu/proto/market';
@@ -43,6 +43,19 @@ test('a container asks for what its manifest says, and for none where it says no
   const [one, two] = containersOf(workload('one', a100), workload('two'));
   expect(one?.gpu).toEqual(a100);
   expect('gpu' in two!).toBe(false);
+});
+
+test('a container mounts the files that its manifest names, from where they are held', () => {
+  const mounting = { ...workload('one'), files: [{ file: 'files/a', path: '/models/a' }] };
+  const head = { workloads: [{ infrastructure: 'main', services: [mounting, workload('two')] }] } as unknown;
+  const [one, two] = planOf({
+    place: { lease: 7n, owner: 'mu1owner', dseq: 1n, infrastructure: 'main' },
+    head: head as ManifestHead,
+    secrets: { env: {} },
+    fileOf: (path) => ({ path: `/held/${path}`, sha256: 'ab' }),
+  }).containers;
+  expect(one?.files).toEqual([{ path: '/models/a', source: '/held/files/a', sha256: 'ab' }]);
+  expect('files' in two!).toBe(false);
 });
 
 describe('a lease has room', () => {

@@ -24,6 +24,7 @@ import { Fleet } from './fleet.ts';
 import { httpProbe, type Probe } from './health.ts';
 import { Images } from './images.ts';
 import { FolderMarks } from './marks.ts';
+import { MountedFiles } from './mounted-files.ts';
 import { keyOf, labelFilters, placeOf } from './names.ts';
 import { type ContainerParts, defaultPatience, type Patience } from './parts.ts';
 import { freeBytesAt } from './pull.ts';
@@ -38,7 +39,7 @@ const pollEveryMs = 5_000;
 export interface ContainerDriverOptions {
   /** Which provider, among those that may share the engine: its address. */
   readonly provider: string;
-  /** For marks; kept over restarts. */
+  /** For marks; kept over restarts. Beside it, on the file system of the manifests, are the files that containers mount. */
   readonly stateFolder: string;
   readonly networks: Networks;
   readonly volumes: Volumes;
@@ -140,6 +141,7 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
         devices: new Devices({ engine, pools: options.gpus ?? [] }),
         marks: new FolderMarks(options.stateFolder),
         resolverFiles: new ResolverFiles(join(options.stateFolder, '..', 'resolvers')),
+        mountedFiles: new MountedFiles(join(options.stateFolder, '..', 'mounted-files')),
         clock,
         probe: options.probe ?? httpProbe,
         log: options.log ?? (() => {}),
@@ -181,12 +183,13 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
   }
 
   async found(): Promise<readonly WorkloadName[]> {
-    const { engine, provider, networks, images } = this.#parts;
+    const { engine, provider, networks, images, mountedFiles } = this.#parts;
     const containers = await engine.list(labelFilters(provider));
     const names = [
       ...containers.flatMap(({ labels }) => placeOf(labels) ?? []),
       ...(await networks.list()),
       ...(await images.found()),
+      ...(await mountedFiles.found()),
     ];
     const byKey = new Map(
       names.map(({ deployment, service }) => [`${deployment}/${service}`, { deployment, service }]),
@@ -198,11 +201,12 @@ export class ContainerDriver implements WorkloadDriver<ContainerSpec, ServingWor
     return this.#turns.take(keyOf(name), async () => {
       const workload = this.#workloads.get(keyOf(name));
       if (workload !== undefined) return workload.stop();
-      const { networks, images, marks } = this.#parts;
+      const { networks, images, marks, mountedFiles } = this.#parts;
       const fleet = new Fleet(this.#parts, name);
       await Promise.all((await fleet.find()).map((container) => fleet.discard(container)));
       await networks.remove(name);
       await images.release(name);
+      await mountedFiles.release(name);
       forgetEgress(marks, name);
     });
   }

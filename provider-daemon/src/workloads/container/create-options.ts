@@ -1,6 +1,7 @@
 /**
  * From a spec to what the engine is asked for. Every restriction of a container stands here; nothing of a spec can loosen
- * one: host paths, privileges and the engine’s socket cannot be said in it, and devices only by their number and kind.
+ * one: privileges and the engine’s socket cannot be said in it, devices only by their number and kind, and of the host’s
+ * paths a tenant says none: volumes and the manifest’s files are where the provider has put them.
  */
 import { parseDevice } from '../../config/gpus.ts';
 import type { ContainerSpec } from '../driver.ts';
@@ -35,7 +36,15 @@ export const restrictions = {
 /** `nobody`: who runs an image that names no numeric user. */
 const nobody = { uid: 65_534, gid: 65_534 };
 
-export interface ContainerSurroundings {
+/** Of this machine, for one container. */
+export interface HostPaths {
+  /** Folder for each volume of the spec, by name. */
+  readonly volumeFolders: ReadonlyMap<string, string>;
+  /** Each file of the spec, by where it is mounted. */
+  readonly mountedFiles: ReadonlyMap<string, string>;
+}
+
+export interface ContainerSurroundings extends HostPaths {
   readonly provider: string;
   readonly place: ContainerPlace;
   /** Name of the image at the engine. */
@@ -46,8 +55,6 @@ export interface ContainerSurroundings {
   readonly network: { readonly name: string; readonly gateway: string; readonly address: string };
   /** File of the host that names the resolver. */
   readonly resolverFile: string;
-  /** Folder of the host for each volume of the spec, by name. */
-  readonly volumeFolders: ReadonlyMap<string, string>;
   /** Of this machine, for this container alone. */
   readonly handed: HandedDevices;
   /** The kernel knows IPv6, so it can be switched off. */
@@ -167,6 +174,9 @@ function surroundings(
       ...spec.volumes.map(({ name, path }) =>
         mount({ source: around.volumeFolders.get(name)!, target: path, readOnly: false }),
       ),
+      ...(spec.files ?? []).map(({ path }) =>
+        mount({ source: around.mountedFiles.get(path)!, target: path, readOnly: true }),
+      ),
     ],
   };
 }
@@ -206,7 +216,7 @@ function tmpfs(
 ): Record<string, string> {
   const options = (bytes: number, mode: string) =>
     `rw,exec,nosuid,nodev,size=${bytes},mode=${mode},uid=${uid},gid=${gid}`;
-  const taken = new Set(['/tmp', '/run', ...spec.volumes.map(({ path }) => path)]);
+  const taken = new Set(['/tmp', '/run', ...[...spec.volumes, ...(spec.files ?? [])].map(({ path }) => path)]);
   const own = [...new Set(imageVolumes.map(withoutSlash))].filter((path) => !taken.has(path));
   const ownBytes = Math.floor(spec.memoryBytes / restrictions.imageVolumeShare);
   return {

@@ -3,7 +3,7 @@
 import { reach } from '../../faults/fault-points.ts';
 import { type WorkloadNetwork, wishOf } from '../../network/networks.ts';
 import { type ContainerSpec, WorkloadError, type WorkloadName } from '../driver.ts';
-import { createBody, restrictions, userOf } from './create-options.ts';
+import { createBody, type HostPaths, restrictions, userOf } from './create-options.ts';
 import type { HandedDevices } from './devices.ts';
 import type { ImageTeller, ReadyImage } from './images.ts';
 import { type ContainerPlace, containerName, devicesIn, labelFilters, placeOf, specHashOf } from './names.ts';
@@ -69,15 +69,18 @@ export class Fleet {
     });
   }
 
-  /** Mounts an instance’s volumes. @returns the folders by name */
-  async mount({ spec, image }: Target, instance: number): Promise<Map<string, string>> {
+  /** Mounts an instance’s volumes, and has its files where they are mounted from. */
+  async mount({ spec, image }: Target, instance: number): Promise<HostPaths> {
     const user = userOf(spec, image.user);
     const folders = new Map<string, string>();
     for (const { name, bytes } of spec.volumes) {
       const id = { ...this.#workload, instance, name };
       folders.set(name, await this.#parts.volumes.ensure(id, { bytes, ...user }));
     }
-    return folders;
+    const files = new Map<string, string>();
+    for (const file of spec.files ?? [])
+      files.set(file.path, await this.#parts.mountedFiles.ensure(this.#workload, file));
+    return { volumeFolders: folders, mountedFiles: files };
   }
 
   /**
@@ -109,7 +112,7 @@ export class Fleet {
       imageVolumes: target.image.volumes,
       network: { name, gateway, address },
       resolverFile: this.#parts.resolverFiles.ensure(gateway),
-      volumeFolders: await this.mount(target, place.instance),
+      ...(await this.mount(target, place.instance)),
       handed,
       hasIpv6,
     });

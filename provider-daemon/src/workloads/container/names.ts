@@ -36,14 +36,17 @@ export function specHashOf(
   spec: ContainerSpec,
   { provider, image, network }: { readonly provider: string; readonly image: ImageKey; readonly network: string },
 ): string {
-  const { memoryBytes, cpu, env, command, user, volumes, gpu } = spec;
+  const { memoryBytes, cpu, env, command, user, volumes, gpu, files = [] } = spec;
   const sortedEnv = Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const around = [format, provider, image, network];
   const parts = [...around, memoryBytes, cpu, sortedEnv, command ?? null, user ?? null, volumes];
   // How many and which kind, not which ones: any other of the kind would do. Others keep the hash that they had.
   const wish = gpu === undefined ? [] : [gpu.count, gpu.vendor, gpu.model];
+  // What is mounted where, not what it is linked from: that is another one with each version.
+  const mounted = files.map(({ path, sha256 }) => [path, sha256]).sort(([a], [b]) => (a! < b! ? -1 : 1));
+  const mounts = mounted.length === 0 ? [] : [mounted];
   return createHash('sha256')
-    .update(JSON.stringify([...parts, ...wish]))
+    .update(JSON.stringify([...parts, ...wish, ...mounts]))
     .digest('hex')
     .slice(0, hashChars);
 }

@@ -8,6 +8,7 @@ import type { Engine } from './engine.ts';
 import type { Probe } from './health.ts';
 import type { Images } from './images.ts';
 import type { Marks } from './marks.ts';
+import type { MountedFiles } from './mounted-files.ts';
 import type { ResolverFiles } from './resolver-files.ts';
 
 /** How long a version may take, in ms. */
@@ -30,6 +31,7 @@ export interface ContainerParts {
   readonly devices: Devices;
   readonly marks: Marks;
   readonly resolverFiles: ResolverFiles;
+  readonly mountedFiles: MountedFiles;
   readonly clock: Clock;
   readonly probe: Probe;
   readonly log: WorkloadLog;

@@ -89,6 +89,7 @@ export class Rollout {
     this.spec = spec;
     this.#target = target;
     await this.#parts.images.release(spec, target.image.name);
+    await this.#parts.mountedFiles.release(spec, spec.files);
     this.#options.changed();
   }
 
@@ -195,6 +196,7 @@ export class Rollout {
       const others = found.filter(({ place }) => place.instance === index);
       await this.#switch(target, { index, same: undefined, others });
     }
+    await this.#parts.mountedFiles.release(this.spec, this.spec.files);
     this.#tell('the old version runs on');
   }
 

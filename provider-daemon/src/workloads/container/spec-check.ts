@@ -1,4 +1,6 @@
 /** What a container's spec must be, before anything is asked of the engine. */
+import { isAbsolute } from 'node:path';
+import { isSystemFile, isSystemPath, maxMountedFiles, nestedMount } from '@mu/client/stack/mount-paths';
 import { type ContainerSpec, type VolumeSpec, WorkloadError } from '../driver.ts';
 import { parseReference } from './registry.ts';
 
@@ -19,9 +21,6 @@ export const limits = {
   minVolumeBytes: 8 * mebibyte,
   maxId: 2_147_483_647,
 } as const;
-
-/** Folders of the system, and those the driver fills itself. */
-const reservedPaths = ['/proc', '/sys', '/dev', '/run', '/tmp', '/etc', '/bin', '/sbin', '/lib', '/lib64', '/usr'];
 
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/;
 /** It is a part of the repository’s name of its images too. */
@@ -50,6 +49,7 @@ export function checkSpec(spec: ContainerSpec): void {
   checkTexts(spec, wrong);
   checkPorts(spec, wrong);
   checkVolumes(spec.volumes, wrong);
+  checkFiles(spec, wrong);
   const { image } = spec.artifact;
   if (image.from === 'registry') parseReference(image.reference);
 }
@@ -94,20 +94,35 @@ function checkVolumes(volumes: readonly VolumeSpec[], wrong: Wrong): void {
   const seen = new Set<string>();
   for (const { name, path, bytes } of volumes) {
     if (!namePattern.test(name)) wrong(`“${name}” cannot be the name of a volume`);
-    if (!/^(?:\/[^/\0:]+)+$/.test(path) || path.split('/').some((part) => part === '.' || part === '..')) {
-      wrong(`the volume ${name} is mounted at “${path}”: an absolute path without “.”, “..” and “:” is needed`);
-    }
-    const reserved = reservedPaths.find((folder) => path === folder || path.startsWith(`${folder}/`));
-    // Below /usr and /run a program may well keep its data.
-    if (reserved !== undefined && (path === reserved || !['/usr', '/run', '/tmp', '/etc'].includes(reserved))) {
-      wrong(`the volume ${name} cannot be mounted at ${path}, a folder of the system`);
-    }
+    checkMountPath(`the volume ${name}`, path, wrong);
     if (seen.has(name) || seen.has(path)) wrong(`two volumes with the name ${name} or at ${path}`);
     seen.add(name).add(path);
     if (!isWhole(bytes, limits.minVolumeBytes)) {
       wrong(`the volume ${name} of ${bytes} bytes, the least is ${limits.minVolumeBytes}`);
     }
   }
+}
+
+/** They come from our own plan; a name that leads elsewhere must not pass all the same. */
+function checkFiles({ files = [], volumes }: ContainerSpec, wrong: Wrong): void {
+  if (files.length > maxMountedFiles) wrong(`${files.length} files, at most ${maxMountedFiles}`);
+  for (const { path, source, sha256 } of files) {
+    checkMountPath('a file', path, wrong);
+    if (isSystemFile(path)) wrong(`a file cannot be mounted at ${path}, which every container gets from its provider`);
+    if (!isAbsolute(source) || !/^[0-9a-f]{64}$/.test(sha256)) wrong(`the file for ${path} is not one of a manifest`);
+  }
+  const nested = nestedMount(
+    files.map(({ path }) => path),
+    volumes.map(({ path }) => path),
+  );
+  if (nested !== undefined) wrong(`a file at ${nested[0]}, at, below or above ${nested[1]}`);
+}
+
+function checkMountPath(what: string, path: string, wrong: Wrong): void {
+  if (!/^(?:\/[^/\0:]+)+$/.test(path) || path.split('/').some((part) => part === '.' || part === '..')) {
+    wrong(`${what} is mounted at “${path}”: an absolute path without “.”, “..” and “:” is needed`);
+  }
+  if (isSystemPath(path)) wrong(`${what} cannot be mounted at ${path}, a folder of the system`);
 }
 
 function isWhole(value: number, from: number, to = Number.MAX_SAFE_INTEGER): boolean {

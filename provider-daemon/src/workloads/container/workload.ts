@@ -172,12 +172,13 @@ export class ContainerWorkload implements ServingWorkload {
     await Promise.all(this.#all().map((instance) => instance.detach()));
   }
 
-  /** All containers, the network, and the images that only this workload used. */
+  /** All containers, the network, and the images and files that only this workload used. */
   async #clear(): Promise<void> {
     await this.#rollout.clear();
     await this.poll();
     await this.#parts.networks.remove(this.spec);
     await this.#parts.images.release(this.spec);
+    await this.#parts.mountedFiles.release(this.spec);
   }
 
   async #metricsOf({ containerId, place }: Instance): Promise<InstanceMetrics> {

@@ -27,6 +27,7 @@ const around: ContainerSurroundings = {
   imageVolumes: ['/data', '/cache/'],
   network: { name: 'mu_net', gateway: '10.1.0.1', address: '10.1.0.3' },
   volumeFolders: new Map([['data', '/srv/volumes/data']]),
+  mountedFiles: new Map(),
   resolverFile: '/srv/resolvers/10.1.0.1',
   handed: { devices: [], groups: [] },
   hasIpv6: true,
@@ -145,6 +146,25 @@ describe('what the engine is asked for', () => {
         ...whole.HostConfig,
         Devices: [rw('/dev/dri/renderD128'), rw('/dev/kfd'), rw('/dev/dri/renderD129')],
         GroupAdd: ['105'],
+      },
+    });
+  });
+
+  test('files of its manifest are mounted one by one, to be read; a folder of the image gives way to one', () => {
+    const file = (path: string) => ({ path, source: '/srv/manifests/x/file-0', sha256: 'ab' });
+    const files = [file('/models/a'), file('/cache')];
+    const mountedFiles = new Map(files.map(({ path }, at) => [path, `/srv/mounted-files/12~my_app/${at}`]));
+    const { '/cache': _, ...tmpfs } = whole.HostConfig.Tmpfs;
+    const mount = (at: number, target: string) => ({
+      ...{ Type: 'bind', Source: `/srv/mounted-files/12~my_app/${at}`, Target: target, ReadOnly: true },
+      BindOptions: { Propagation: 'rprivate' },
+    });
+    expect(createBody({ ...spec, files }, { ...around, mountedFiles })).toEqual({
+      ...whole,
+      HostConfig: {
+        ...whole.HostConfig,
+        Tmpfs: tmpfs,
+        Mounts: [...whole.HostConfig.Mounts, mount(0, '/models/a'), mount(1, '/cache')],
       },
     });
   });

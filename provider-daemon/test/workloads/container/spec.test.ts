@@ -1,5 +1,6 @@
 /** What a container’s spec must be, what its images are called, and what makes another version of it. */
 import { describe, expect, test } from '@jest/globals';
+import { maxMountedFiles } from '@mu/client/stack/mount-paths';
 import {
   containerName,
   devicesIn,
@@ -25,6 +26,8 @@ const spec: ContainerSpec = {
   volumes: [],
 };
 const volume = { name: 'data', path: '/data', bytes: limits.minVolumeBytes };
+const file = { path: '/models/a', source: '/srv/manifests/x/file-0', sha256: 'ab'.repeat(32) };
+const filesAt = (...paths: readonly string[]) => ({ files: paths.map((path) => ({ ...file, path })) });
 const image = (reference: string) => ({ artifact: { kind: 'image', image: { from: 'registry', reference } } }) as const;
 
 describe('specs', () => {
@@ -37,6 +40,7 @@ describe('specs', () => {
       env: { A: 'x'.repeat(limits.maxEnvBytes - 4) },
       command: ['x'.repeat(limits.maxCommandBytes - 1)],
       volumes: [volume, { ...volume, name: 'more', path: '/var/lib/more' }],
+      ...filesAt(...Array.from({ length: maxMountedFiles - 1 }, (_, i) => `/models/${i}`), '/etc/app.conf'),
       health: { path: '/up?full=1', port: 65_535, intervalMs: 100 },
     });
   });
@@ -85,6 +89,15 @@ describe('specs', () => {
       { volumes: [{ ...volume, path }] },
       /volume data/,
     ]),
+    ...['data', '/', '/a/../etc', '/a//b', '/a:b', '/proc/1/mem', '/sys', '/dev/x', '/etc', '/lib/x', '/etc/hosts'].map(
+      (path): [string, Partial<ContainerSpec>, RegExp] => [`file at ${path}`, filesAt(path), /a file .* at/],
+    ),
+    ['too many files', filesAt(...Array.from({ length: 65 }, (_, i) => `/f${i}`)), /65 files, at most 64/],
+    ['two files at a path', filesAt('/a', '/a'), /a file at \/a, at, below or above \/a/],
+    ['a file below another', filesAt('/a', '/a/b'), /a file at \/a\/b, at, below or above \/a/],
+    ['a file in a volume', { ...filesAt('/data/x'), volumes: [volume] }, /below or above \/data/],
+    ['a file of a relative place', { files: [{ ...file, source: 'x' }] }, /is not one of a manifest/],
+    ['a file whose name leads elsewhere', { files: [{ ...file, sha256: '../x' }] }, /is not one of a manifest/],
     ['no processor', { gpu: { count: 0, vendor: '', model: '' } }, /0 graphics processors, it must be from 1 to 64/],
     ['processors', { gpu: { count: limits.maxGpus + 1, vendor: '', model: '' } }, /65 graphics processors/],
     ['tag without a digest', image('nginx:latest'), /has no digest/],
@@ -147,6 +160,8 @@ describe('names', () => {
     ['user', { user: '5' }, false],
     ['volumes', { volumes: [volume] }, false],
     ['graphics processor', { gpu: { count: 1, vendor: '', model: '' } }, false],
+    ['file', { files: [file] }, false],
+    ['list of no files', { files: [] }, true],
   ])('another %s: the containers stay: %3$s', (_, change, stays) => {
     expect(specHashOf({ ...spec, ...change }, around) === hash).toBe(stays);
   });
@@ -166,6 +181,20 @@ describe('names', () => {
     for (const change of [{ count: 2 }, { vendor: 'amd' }, { model: 'a100' }]) {
       expect(specHashOf({ ...spec, gpu: { ...gpu, ...change } }, around)).not.toBe(one);
     }
+  });
+
+  test('files are another version by content and path, not by their order or where their manifest lies', () => {
+    const other = { ...file, path: '/models/b', sha256: 'cd'.repeat(32) };
+    const one = specHashOf({ ...spec, files: [file, other] }, around);
+    expect(specHashOf({ ...spec, files: [other, { ...file, source: '/srv/manifests/y/file-3' }] }, around)).toBe(one);
+    for (const change of [{ path: '/models/c' }, { sha256: 'ef'.repeat(32) }]) {
+      expect(specHashOf({ ...spec, files: [{ ...file, ...change }, other] }, around)).not.toBe(one);
+    }
+    const swapped = [
+      { ...file, path: other.path },
+      { ...other, path: file.path },
+    ];
+    expect(specHashOf({ ...spec, files: swapped }, around)).not.toBe(one);
   });
 
   test('a label says which devices a container holds', () => {
