@@ -37,7 +37,7 @@ export interface KillFigures {
 
 /** What a lease has to begin with, and a paused one is given to go on. */
 const plentyUmu = 1_000_000;
-/** For how many blocks a lease is left money that is to run out of it: the withdrawal takes some of them itself. */
+/** For how many blocks a lease that is to run out of funds is left some: the withdrawal itself takes a few of them. */
 const scarceBlocks = 25n;
 /** The process must come to its point within this time. */
 const strikeMs = 60_000;
