@@ -2,7 +2,9 @@
  * Shows the market alone, in a minute: two users, five providers, a chain of its own. Providers are accounts that sign
  * real transactions; nothing runs behind them. `./scripts/demo` shows the rest.
  */
+
 import { parseArgs } from 'node:util';
+import { messageOf } from '@mu/lib/error-message';
 import { denom } from './lib/market-demo/actors.ts';
 import { outcomeOf } from './lib/market-demo/outcome.ts';
 import { tell } from './lib/market-demo/story.ts';
@@ -77,7 +79,7 @@ try {
   await main();
 } catch (error) {
   if (!canceled.signal.aborted) {
-    console.error(`demo failed: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`demo failed: ${messageOf(error)}`);
     for (const [name, lines] of network.lastLines()) console.error(`last lines of ${name}:\n${lines}`);
   }
   await stop();

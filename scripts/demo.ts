@@ -2,6 +2,7 @@
  * Shows the main job: a stack file goes in, a function answers, everybody is paid. Starts a chain and two providers that
  * ask different prices, deploys examples/login as a user would, calls it, and reads the bill from the chain.
  */
+
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { viewDeployment } from '@mu/client/deployment/follow';
 import { must, Network, type NetworkProvider } from '@mu/e2e/network';
 import { eventually } from '@mu/e2e/process';
 import { Dec } from '@mu/lib/dec';
+import { messageOf } from '@mu/lib/error-message';
 import { type BillLine, BillLineKind } from '@mu/proto/billing';
 import { FulfillmentState, type Lease } from '@mu/proto/market';
 import { requireCometbft } from './lib/cometbft.ts';
@@ -70,7 +72,7 @@ async function makeNetwork(): Promise<Network> {
 }
 
 const network = await makeNetwork().catch((error: unknown): never => {
-  console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`demo: ${messageOf(error)}`);
   process.exit(2);
 });
 
@@ -295,7 +297,7 @@ try {
   await main();
 } catch (error) {
   if (!canceled.signal.aborted) {
-    console.error(`demo failed: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`demo failed: ${messageOf(error)}`);
     for (const [name, lines] of network.lastLines()) console.error(`last lines of ${name}:\n${lines}`);
   }
   await stop();

@@ -5,7 +5,9 @@
  *
  *   npm run differential -- [--ops 1000000] [--seed 1] [--store tree|lmdb|both] [--keep 30]
  */
+
 import { parseArgs } from 'node:util';
+import { messageOf } from '@mu/lib/error-message';
 import { buildProgram, findGo, goHint } from './differential/go-program.ts';
 import { DifferentialRun, type RunResult } from './differential/run.ts';
 import { LmdbSubject, type Subject, TreeSubject } from './differential/subjects.ts';
@@ -61,6 +63,6 @@ async function runOne(name: string, options: { ops: number; seed: number; progra
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`differential: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`differential: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }

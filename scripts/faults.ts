@@ -2,12 +2,14 @@
  * Kills the daemon at every step of a lease's life, and takes away by turns what a provider needs, with real programs and
  * a real engine. Each fault is checked by itself; the last line is one JSON object.
  */
+
 import { parseArgs } from 'node:util';
 import { allOutages, allPoints, choose, choosePoints } from '@mu/e2e/faults/choose';
 import type { KillPoint } from '@mu/e2e/faults/kill-points';
 import { type KillFigures, runKillPoint } from '@mu/e2e/faults/kill-run';
 import { type Outage, type OutageFigures, outages, runOutage } from '@mu/e2e/faults/outages';
 import { World } from '@mu/e2e/faults/world';
+import { messageOf } from '@mu/lib/error-message';
 import { faultPoints } from '@mu/provider-daemon/faults/fault-points';
 import { killTable, outageTable } from './faults/tables.ts';
 
@@ -68,7 +70,7 @@ async function attempt<T>(what: string, run: () => Promise<T>): Promise<T | unde
     return await run();
   } catch (error) {
     failures += 1;
-    console.error(`FAILED  ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`FAILED  ${what}: ${messageOf(error)}`);
     return undefined;
   }
 }

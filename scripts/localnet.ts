@@ -1,7 +1,9 @@
 /** Validators on this machine, each `mud` behind `cometbft`: made, started, stopped, looked at. */
+
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { messageOf } from '@mu/lib/error-message';
 import { cometbftVersion, requireCometbft } from './lib/cometbft.ts';
 import {
   faucetFile,
@@ -169,7 +171,7 @@ async function main(): Promise<void> {
   try {
     parsed = parse(process.argv.slice(2));
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
   const { values: flags, positionals } = parsed;
   const [command, name, ...rest] = positionals;
@@ -195,7 +197,7 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  console.error(`localnet: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`localnet: ${messageOf(error)}`);
   if (error instanceof UsageError) console.error('help: ./scripts/localnet --help');
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

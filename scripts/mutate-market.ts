@@ -4,10 +4,12 @@
  *
  *   npm run mutate:market -- [--messages 6000] [--seed 1] [--only text]
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '@mu/lib/error-message';
 import { copyTree } from './mutate-market/copy.ts';
 import { mutants } from './mutate-market/mutants.ts';
 import { type Catcher, simulates, tryMutant } from './mutate-market/mutate.ts';
@@ -55,6 +57,6 @@ function main(): void {
 try {
   main();
 } catch (error) {
-  process.stderr.write(`mutate: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`mutate: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }

@@ -2,11 +2,13 @@
  * Four validators under load, to which one thing after the other happens: killed, paused, restarted, wiped, brought back
  * by state sync. At the end every node must have the same chain. The last line is one JSON object.
  */
+
 import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '@mu/lib/error-message';
 import { requireCometbft } from './lib/cometbft.ts';
 import { type Kind, kinds, perturbations } from './lib/perturb/kinds.ts';
 import { perturb } from './lib/perturb/run.ts';
@@ -74,8 +76,6 @@ async function main(): Promise<void> {
     throw error;
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => canceled.abort(new Error('canceled')));
 if (flags.help) console.log(help);

@@ -1,8 +1,10 @@
 /** Brings the manifest to the providers that hold a lease and lack it, or leaves them to one another (delivery-plan.ts). */
+
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { answering, type DeploymentView, isLive } from '@mu/client/deployment/follow';
 import type { BuiltManifest } from '@mu/client/manifest/build';
 import { keysFor } from '@mu/client/manifest/bundle';
+import { messageOf } from '@mu/lib/error-message';
 import type { Lease } from '@mu/proto/market';
 import {
   type DeliveryState,
@@ -138,7 +140,7 @@ export class Delivery {
       return true;
     } catch (error) {
       // A provider that is just starting, or away: the next look tries again.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#tellOnce(`${holder.provider} did not take the manifest: ${reason}`);
       return false;
     }

@@ -1,4 +1,5 @@
 /** Tells the steps of a deployment as they happen. */
+
 import {
   type DeploymentStep,
   type DeploymentView,
@@ -6,6 +7,7 @@ import {
   stepsBetween,
   viewDeployment,
 } from '@mu/client/deployment/follow';
+import { messageOf } from '@mu/lib/error-message';
 import { CloseReason, LeaseState, OrderState } from '@mu/proto/market';
 import { CliError } from './errors.ts';
 import type { Session } from './session.ts';
@@ -51,7 +53,7 @@ export class DeploymentFollower {
       try {
         await each(await this.#look());
       } catch (error) {
-        this.#session.output.step(`not now: ${error instanceof Error ? error.message : String(error)}`);
+        this.#session.output.step(`not now: ${messageOf(error)}`);
       }
       await pause();
     }

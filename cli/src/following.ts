@@ -1,5 +1,7 @@
 /** Numbered lines of a provider, followed over its restarts: nothing twice, and nothing lost of what it still holds. */
+
 import { ProviderConnectionError, ProviderRefusal } from '@mu/client/provider/errors';
+import { messageOf } from '@mu/lib/error-message';
 
 export interface Following<T extends { readonly seq: number }> {
   /** Lines behind a number; undefined at the first time. */
@@ -31,7 +33,7 @@ export async function* followed<T extends { readonly seq: number }>(of: Followin
       if (!of.follow || !isPassing(error)) throw error;
       // A chain that cannot be asked says nothing against it.
       if (!(await of.isLive().catch(() => true))) return;
-      if (!isTold) of.onTrouble(error instanceof Error ? error.message : String(error));
+      if (!isTold) of.onTrouble(messageOf(error));
       isTold = true;
     }
     await of.pause();

@@ -1,4 +1,5 @@
 /** The command line of Mu. Everything heavy is loaded by the command that needs it. */
+import { messageOf } from '@mu/lib/error-message';
 import { Command, CommanderError, Option } from 'commander';
 import { settingNames } from './config.ts';
 import { deploymentCommand, leaseCommand, messageCommand, providerMessages } from './deployment-commands.ts';
@@ -148,7 +149,7 @@ function isUnproved(error: unknown): error is Error & { readonly kind: string; r
 /** What went wrong, in words, and the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (isUnproved(error)) {
     process.stderr.write(`mucli: not proved (${[error.kind, error.fault].filter(Boolean).join(', ')}): ${message}\n`);
     return exitCodes.unproved;

@@ -1,10 +1,12 @@
 /** What a command works with: its config, its output, and on demand a connection and a signer. Heavy parts load lazily. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import type { Sender } from '@mu/client/chain/sender';
 import type { Keystore } from '@mu/client/keys/keystore';
 import type { PinnableViews, PinnedState } from '@mu/client/light/connect';
+import { messageOf } from '@mu/lib/error-message';
 import type { Config } from './config.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Output } from './output.ts';
@@ -41,7 +43,7 @@ export class Session {
     try {
       this.#client = await ChainClient.connect(node);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new CliError(
         `no node answers at ${node} (${why}): start one with \`mud start\`, or name another with --node`,
       );

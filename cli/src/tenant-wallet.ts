@@ -1,4 +1,5 @@
 /** Proves the user to providers: an account or an access key signs the delegation of a key that lives as long as this command. */
+
 import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Secp256k1HdWallet } from '@cosmjs/amino';
@@ -6,6 +7,7 @@ import type { TenantAccess } from '@mu/client/provider/provider-client';
 import type { Delegation, TenantScope } from '@mu/client/tenant/delegation';
 import { compressedPoint, generateTenantKey } from '@mu/client/tenant/p256';
 import { createDelegation, delegateByAccessKey, type SignedDelegation } from '@mu/client/tenant/request';
+import { messageOf } from '@mu/lib/error-message';
 import { CliError, usageError } from './errors.ts';
 
 /** A delegation made here holds so long; a new one is made when half of it is over. */
@@ -89,7 +91,7 @@ export class AccessKeySigner extends Delegator {
       compressedPoint(key);
       return new AccessKeySigner(key);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw usageError(`the access key ${file} cannot be used (${why}): make one with \`mucli keys access ${file}\``);
     }
   }

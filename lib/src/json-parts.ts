@@ -2,6 +2,7 @@
  * JSON that is larger than a string can be (V8: 512 MB), in bytes: where its values are, and their reading by parts. A
  * genesis of a million accounts is such.
  */
+import { messageOf } from './error-message.ts';
 
 /** Bytes of a value: from `start` to before `end`. */
 export interface Span {
@@ -100,7 +101,7 @@ function parsePart(bytes: Buffer, { start, end }: Span, [before, after]: readonl
   try {
     return JSON.parse(`${before}${bytes.toString('utf8', start, end)}${after}`);
   } catch (error) {
-    throw wrong(start, error instanceof Error ? error.message : String(error));
+    throw wrong(start, messageOf(error));
   }
 }
 

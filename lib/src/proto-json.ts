@@ -6,6 +6,7 @@
  * The mapping itself is protobuf's own, by @bufbuild/protobuf; this file walks the JSON beside the descriptors and
  * changes what the SDK does in its own way.
  */
+
 import {
   create,
   type DescMessage,
@@ -19,6 +20,7 @@ import {
 } from '@bufbuild/protobuf';
 import { useSlashTypeUrls } from './any-urls.ts';
 import { Dec, DecError } from './dec.ts';
+import { messageOf } from './error-message.ts';
 import { type JsonFieldPlan, jsonPlanOf } from './json-plan.ts';
 
 /** JSON or bytes that are not a message of the type; `path` says where. */
@@ -87,7 +89,7 @@ function wrap<T>(path: string, run: () => T): T {
     return run();
   } catch (error) {
     if (error instanceof ProtoJsonError) throw error;
-    throw new ProtoJsonError(path, error instanceof Error ? error.message : String(error), { cause: error });
+    throw new ProtoJsonError(path, messageOf(error), { cause: error });
   }
 }
 

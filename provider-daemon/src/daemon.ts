@@ -3,8 +3,10 @@
  * the chain; nothing is bid for, confirmed or ended before both have been read. What each service is made of stands beside
  * it, in the open-….ts of its folder.
  */
+
 import { join } from 'node:path';
 import type { Sender } from '@mu/client/chain/sender';
+import { messageOf } from '@mu/lib/error-message';
 import type { Logger } from 'pino';
 import type { ApiServer } from './api/api-server.ts';
 import { openApi, openDesk } from './api/open-api.ts';
@@ -166,6 +168,6 @@ async function build(of: Foundation): Promise<Parts> {
 const troubleOf =
   (log: Logger) =>
   (lease: bigint, error: unknown): void => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     log.warn({ lease: lease.toString(), reason }, 'the data plane was not told of a change');
   };

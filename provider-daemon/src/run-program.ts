@@ -1,4 +1,5 @@
 /** How `mu-provider` ends. */
+import { messageOf } from '@mu/lib/error-message';
 import { CommanderError } from 'commander';
 
 /**
@@ -14,7 +15,7 @@ export async function runProgram(parse: () => Promise<unknown>): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       return;
     }
-    process.stderr.write(`mu-provider: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`mu-provider: ${messageOf(error)}\n`);
     process.exit(1);
   }
 }

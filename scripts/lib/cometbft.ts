@@ -2,11 +2,13 @@
  * Where CometBFT's program is on this machine: MU_COMETBFT, PATH, the folders of Go; where none has it and Go is there,
  * it is installed once. Run as a program it prints the path, or says what to do and ends with code 1.
  */
+
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf } from '@mu/lib/error-message';
 
 /** What this repository is built and tested against. */
 export const cometbftVersion = '0.38.26';
@@ -122,7 +124,7 @@ if (import.meta.main) {
   try {
     console.log(await requireCometbft({ say: (text) => console.error(text) }));
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(messageOf(error));
     process.exitCode = 1;
   }
 }

@@ -1,4 +1,5 @@
 /** Asks all the time, one question after the other, and counts what was answered. */
+import { messageOf } from '@mu/lib/error-message';
 export interface Asked {
   readonly answered: number;
   readonly failed: number;
@@ -30,7 +31,7 @@ export class ConstantAsker {
         this.#answered += 1;
       } catch (error) {
         this.#failed += 1;
-        if (this.#firstFailure === '') this.#firstFailure = error instanceof Error ? error.message : String(error);
+        if (this.#firstFailure === '') this.#firstFailure = messageOf(error);
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }

@@ -1,6 +1,8 @@
 /** What demos have in common: their flags, and an end that leaves nothing behind. */
+
 import { parseArgs } from 'node:util';
 import type { Network } from '@mu/e2e/network';
+import { messageOf } from '@mu/lib/error-message';
 
 /** The flags of `./scripts/demo --NAME`; `--help` says them and ends. @returns says a line, but with --json */
 export function demoFlags(name: string): (text: string) => void {
@@ -34,7 +36,7 @@ export async function runDemo(network: Network, demo: () => Promise<object>): Pr
     await stop();
     console.log(JSON.stringify(summary));
   } catch (error) {
-    console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`demo: ${messageOf(error)}`);
     for (const [name, lines] of network.lastLines()) console.error(`\nthe last lines of ${name}:\n${lines}`);
     await stop();
     process.exit(1);

@@ -1,5 +1,7 @@
 /** Tests that need CometBFT: where it cannot be had they say so, loudly, and the rest runs. */
+
 import { describe, test } from '@jest/globals';
+import { messageOf } from '@mu/lib/error-message';
 import { cometbftHint, findCometbft } from './cometbft.ts';
 
 /** The program, found or installed before the tests of a file are declared; or why it is not there. */
@@ -12,7 +14,7 @@ async function look(): Promise<{ readonly path: string } | { readonly why: strin
   } catch (error) {
     // Who names a program means it; a machine without a network cannot install one.
     if ((process.env['MU_COMETBFT'] ?? '') !== '') throw error;
-    return { why: error instanceof Error ? error.message : String(error) };
+    return { why: messageOf(error) };
   }
 }
 

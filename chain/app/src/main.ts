@@ -1,4 +1,5 @@
 /** `mud`, the node of a Mu chain. */
+import { messageOf } from '@mu/lib/error-message';
 import { CommanderError } from 'commander';
 import { program } from './commands/program.ts';
 
@@ -13,7 +14,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    process.stderr.write(`mud: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`mud: ${messageOf(error)}\n`);
     process.exitCode = 1;
   }
 }

@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { table } from '@mu/lib/columns';
+import { messageOf } from '@mu/lib/error-message';
 import { usageError } from '../errors.ts';
 import type { Session } from '../session.ts';
 
@@ -40,7 +41,7 @@ export async function makeAccessKey(session: Session, file: string): Promise<voi
   try {
     writeFileSync(file, key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    throw usageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageError(`${file} cannot be written: ${messageOf(error)}`);
   }
   const publicKey = Buffer.from(compressedPoint(key)).toString('base64');
   const access = { public_key: publicKey, scopes: ['read', 'logs'], expires_height: '0' };

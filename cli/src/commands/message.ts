@@ -2,8 +2,10 @@
  * mucli tx MODULE MESSAGE [FILE] [--field value]: one message of a module, its fields as options, from a JSON file in the form
  * of its .proto, or both, so that every message can be sent; the field of the signer is filled in.
  */
+
 import { readFileSync } from 'node:fs';
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import { messageOf } from '@mu/lib/error-message';
 import { jsonToMessage } from '@mu/lib/proto-json';
 import { registry } from '@mu/proto/registry';
 import { usageError } from '../errors.ts';
@@ -28,7 +30,7 @@ export async function sendMessage(session: Session, module: string, words: reado
     value = jsonToMessage(registry, method.input.typeName, { [signer]: sender.address, ...said });
   } catch (error) {
     const fields = method.input.fields.map(({ name }) => name).join(', ');
-    throw usageError(`${file ?? verb}: ${error instanceof Error ? error.message : String(error)}; fields: ${fields}`);
+    throw usageError(`${file ?? verb}: ${messageOf(error)}; fields: ${fields}`);
   }
   const { muTypes, standardTypes } = await import('@mu/client/chain/registry');
   const typeUrl = `/${method.input.typeName}`;

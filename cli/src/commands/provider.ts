@@ -3,6 +3,7 @@
 import { allItems, type Page, pageFrom } from '@mu/client/chain/pages';
 import { table } from '@mu/lib/columns';
 import { Dec } from '@mu/lib/dec';
+import { messageOf } from '@mu/lib/error-message';
 import { type Attribute, type MetricPrice, type Provider, ProviderState } from '@mu/proto/provider';
 import { wholeNumber } from '../arguments.ts';
 import { usageError } from '../errors.ts';
@@ -89,7 +90,7 @@ function atomicsOf(text: string): string {
   try {
     return Dec.fromString(text).atomicsString();
   } catch (error) {
-    throw usageError(`--max-price: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageError(`--max-price: ${messageOf(error)}`);
   }
 }
 

@@ -3,8 +3,10 @@
  * stands in the REST path is an argument, all other fields are options; the answer is the module's own JSON. A list comes in
  * pages (`--limit`, `--page-key`), or whole with `--all`.
  */
+
 import { type DescField, type DescMethod, getOption } from '@bufbuild/protobuf';
 import type { ChainClient } from '@mu/client/chain/chain-client';
+import { messageOf } from '@mu/lib/error-message';
 import { jsonToMessage, messageToJson } from '@mu/lib/proto-json';
 import { registry } from '@mu/proto/registry';
 import { CliError, usageError } from '../errors.ts';
@@ -46,7 +48,7 @@ async function ask(session: Session, { method }: QueryForm, request: JsonFields)
   try {
     data = jsonToMessage(registry, method.input.typeName, request);
   } catch (error) {
-    throw usageError(error instanceof Error ? error.message : String(error));
+    throw usageError(messageOf(error));
   }
   const client = await clientFor(session, path);
   return messageToJson(registry, method.output.typeName, await client.query(path, data)) as JsonFields;

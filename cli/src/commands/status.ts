@@ -3,6 +3,7 @@
 import { type DeploymentView, isLive, viewDeployment } from '@mu/client/deployment/follow';
 import { type LeaseMetricsAnswer, leaseMetrics, leaseStatus } from '@mu/client/provider/provider-client';
 import { table } from '@mu/lib/columns';
+import { messageOf } from '@mu/lib/error-message';
 import { DeploymentState } from '@mu/proto/deployment';
 import { wholeNumber } from '../arguments.ts';
 import { CliError } from '../errors.ts';
@@ -58,7 +59,7 @@ async function standingOf(session: Session, view: DeploymentView, number: bigint
     const answer = await leaseStatus(await door.at(), await door.access('read'), number);
     return { lease, infrastructure, answer: cleaned(answer) };
   } catch (error) {
-    const trouble = plain(error instanceof Error ? error.message : String(error));
+    const trouble = plain(messageOf(error));
     return { lease, infrastructure, answer: undefined, trouble };
   }
 }

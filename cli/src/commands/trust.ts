@@ -1,5 +1,7 @@
 /** mucli trust: what a user may name as the root of trust, to be compared with what others say. */
+
 import { readFileSync } from 'node:fs';
+import { messageOf } from '@mu/lib/error-message';
 import { usageError } from '../errors.ts';
 import { fields } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -33,6 +35,6 @@ function readDocument(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw usageError(`the genesis ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageError(`the genesis ${file} cannot be read: ${messageOf(error)}`);
   }
 }

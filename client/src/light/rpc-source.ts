@@ -1,5 +1,7 @@
 /** Light blocks over the RPC of a CometBFT 0.38 node (light/provider/http of CometBFT). */
+
 import type { Comet38Client } from '@cosmjs/tendermint-rpc';
+import { messageOf } from '@mu/lib/error-message';
 import type { Validator } from 'cosmjs-types/tendermint/types/validator';
 import type { BlockSource } from './block-source.ts';
 import { commitFromRpc, headerFromRpc, validatorFromRpc } from './comet-blocks.ts';
@@ -116,7 +118,7 @@ export class RpcSource implements BlockSource {
       return { earliest: BigInt(syncInfo.earliestBlockHeight ?? 1), latest: BigInt(syncInfo.latestBlockHeight) };
     } catch (error) {
       if (error instanceof LightError) throw error;
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new LightError(`it does not answer: ${reason}`, { kind: 'unavailable', cause });
     }
   }
@@ -138,7 +140,7 @@ export class RpcSource implements BlockSource {
     try {
       return read();
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       throw new LightError(text, { kind: 'malformed', fault: 'validators', height, cause: error });
     }
   }

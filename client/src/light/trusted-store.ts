@@ -1,4 +1,5 @@
 /** Blocks that have been verified. What is in here is trusted, so it is kept where only its owner writes. */
+import { messageOf } from '@mu/lib/error-message';
 import { LightError } from './errors.ts';
 import { checkLightBlock, decodeLightBlock, encodeLightBlock, type LightBlock } from './light-block.ts';
 
@@ -75,7 +76,7 @@ export function readStoredBlock(bytes: Uint8Array, height: bigint, chainId: stri
     if (block.header.height !== height) throw new Error(`it is of height ${block.header.height}`);
     return block;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new LightError(`${place} is damaged (${reason}): delete it, what it holds is verified anew`, {
       kind: 'store',
       height,

@@ -1,5 +1,7 @@
 /** Reads of a store whose answers are proved by a verified header. */
+
 import { equalBytes } from '@mu/lib/bytes';
+import { messageOf } from '@mu/lib/error-message';
 import { LightError, type LightFault } from './errors.ts';
 import { type LightBlock, nanosOf } from './light-block.ts';
 import type { LightClient } from './light-client.ts';
@@ -119,7 +121,7 @@ export class VerifiedStore {
       const path = `/store/${store}/key`;
       answer = await this.#options.comet.abciQuery({ path, data: key, height: Number(height), prove: true });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const { name } = this.#options.light.primary;
       const text = `${name}: no answer about store "${store}": ${reason}`;
       throw new LightError(text, { kind: 'unavailable', height, source: name, cause: error });

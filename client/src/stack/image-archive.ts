@@ -1,5 +1,7 @@
 /** Whether a file is an archive of an image: an OCI image layout, or what `docker save` writes. Read once, as a stream. */
+
 import { Readable } from 'node:stream';
+import { messageOf } from '@mu/lib/error-message';
 import { extract } from 'tar-stream';
 import type { FileSource } from '../manifest/file-source.ts';
 import { type FileHash, RunningHash } from '../manifest/files.ts';
@@ -36,7 +38,7 @@ async function imageArchiveProblem(chunks: AsyncIterable<Uint8Array>): Promise<s
       entry.resume();
     }
   } catch (error) {
-    return `it is no tar: ${error instanceof Error ? error.message : String(error)}`;
+    return `it is no tar: ${messageOf(error)}`;
   } finally {
     source.destroy();
   }

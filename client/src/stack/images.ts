@@ -1,5 +1,7 @@
 /** The images of Workloads: archives are read by the user, names are pinned to digests, before anything is signed. */
+
 import { dirname, resolve } from 'node:path';
+import { messageOf } from '@mu/lib/error-message';
 import type { HashedFile } from '../manifest/files.ts';
 import { inspectArchive } from './image-archive.ts';
 import { LocalFileError, localFile } from './local-file.ts';
@@ -31,7 +33,7 @@ export async function loadImages(file: StackFile, options: ImageOptions): Promis
     try {
       loaded.set(service.name, await loadImage(service, { ...options, folder: options.folder ?? dirname(file.file) }));
     } catch (error) {
-      const message = `container ${shown(service.container)}: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `container ${shown(service.container)}: ${messageOf(error)}`;
       const allowed = error instanceof LocalFileError ? error.allowed : 'an image that its registry gives';
       problems.push(file.problemAt(['services', i, 'container'], { message, allowed }));
     }

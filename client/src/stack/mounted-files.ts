@@ -1,5 +1,7 @@
 /** The files that Workloads mount: found and hashed by the user before anything is signed. They stay on the disk. */
+
 import { dirname, resolve } from 'node:path';
+import { messageOf } from '@mu/lib/error-message';
 import type { FileSource } from '../manifest/file-source.ts';
 import { type HashedFile, RunningHash } from '../manifest/files.ts';
 import { LocalFileError, localFile } from './local-file.ts';
@@ -29,7 +31,7 @@ export async function loadMountedFiles(
         hashed.set(path, found);
         files.push(found);
       } catch (error) {
-        const message = `file ${shown(source)}: ${error instanceof Error ? error.message : String(error)}`;
+        const message = `file ${shown(source)}: ${messageOf(error)}`;
         const allowed = error instanceof LocalFileError ? error.allowed : 'a file that can be read';
         problems.push(file.problemAt(['services', i, 'files', k, 'source'], { message, allowed }));
       }

@@ -1,4 +1,5 @@
 /** What tenants are told as the daemon tells it: the desk that keeps it, and the door at which they ask. */
+import { messageOf } from '@mu/lib/error-message';
 import { planeSettings } from '../data-plane/settings.ts';
 import type { Foundation } from '../foundation.ts';
 import { tlsCredentials } from '../identity/identity.ts';
@@ -22,7 +23,7 @@ export function openDesk({ config, around, log }: Pick<Foundation, 'config' | 'a
       if (error === undefined) log.info({ lease: lease.toString() }, 'what is kept for tenants can be written again');
       else
         log.warn(
-          { lease: lease.toString(), reason: error instanceof Error ? error.message : String(error) },
+          { lease: lease.toString(), reason: messageOf(error) },
           'what is kept for tenants cannot be written or erased',
         );
     },

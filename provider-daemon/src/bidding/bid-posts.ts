@@ -3,6 +3,7 @@ import type { EncodeObject } from '@cosmjs/proto-signing';
 import type { CommittedTx } from '@mu/client/chain/chain-client';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import { type Sender, TxPendingError } from '@mu/client/chain/sender';
+import { messageOf } from '@mu/lib/error-message';
 import {
   MsgCancelFulfillment,
   MsgSubmitFulfillment,
@@ -16,7 +17,7 @@ import { orderKey } from '../watch/order-key.ts';
 import { inBatches, post, type Sendable } from './batches.ts';
 import type { BiddingEvent } from './bidding.ts';
 import type { Decision } from './plan.ts';
-import { lastingOf, reasonOf } from './refusals.ts';
+import { lastingOf } from './refusals.ts';
 
 export type Bid = Extract<Decision, { bid: true }>;
 
@@ -114,7 +115,7 @@ export class BidPosts {
     // The daemon stops: what is on its way is found on the chain after the start.
     if (error instanceof TxPendingError) return;
     const { apply, onDoubt, log } = this.#options;
-    const reason = reasonOf(error);
+    const reason = messageOf(error);
     const lasting = lastingOf(error);
     log.warn({ orders: items.map(({ key }) => key), reason }, failure);
     if (lasting !== 'ever') onDoubt();

@@ -5,6 +5,7 @@
  */
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import type { Sender } from '@mu/client/chain/sender';
+import { messageOf } from '@mu/lib/error-message';
 import type { Lease, Order, OrderId } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import { reach } from '../faults/fault-points.ts';
@@ -29,7 +30,6 @@ import type { OwnOffer } from './offer.ts';
 import { checkBids, held, type RegistryFacts, registryFacts, unknownBids } from './own-bids.ts';
 import { plan, type Skipped } from './plan.ts';
 import type { PriceScript } from './price-script.ts';
-import { reasonOf } from './refusals.ts';
 
 export interface BidderOptions {
   /** the node itself: its newest state says how bids stand */
@@ -157,7 +157,7 @@ export class Bidder {
       if (draining()) this.#posts.takeBack(cancelable(this.#state));
       else await this.#consider();
     } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'bidding waits for the next block');
+      log.warn({ reason: messageOf(error) }, 'bidding waits for the next block');
     }
   }
 

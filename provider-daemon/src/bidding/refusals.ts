@@ -1,4 +1,5 @@
 /** What a bid that was refused, or not sent, means for the next try. Pure. */
+
 import { ChainError } from '@mu/client/chain/errors';
 
 /** Refusals of x/market after which the same bid may be right: another price list, too many open bids or leases. */
@@ -15,8 +16,4 @@ export function lastingOf(error: unknown): 'ever' | 'room' | 'soon' {
     return boundCodes.includes(error.code) ? 'room' : 'ever';
   }
   return error.codespace === 'sdk' && error.code === fundsCode ? 'room' : 'soon';
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 /** Brings to the disk again and again what is kept in memory too, whether the disk takes it or not. */
+import { messageOf } from '@mu/lib/error-message';
 import pino, { type Logger } from 'pino';
 import { lossyDestination } from '../setup/lossy-destination.ts';
 
@@ -15,7 +16,7 @@ export function countingOf(count: () => void, log: Pick<Logger, 'error' | 'info'
       if (isLate) log.info({}, `${what} is written again`);
       isLate = false;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (!isLate) log.error({ reason }, `${what} cannot be written: it is kept in memory`);
       isLate = true;
     }

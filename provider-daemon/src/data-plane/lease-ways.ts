@@ -1,4 +1,5 @@
 /** The ways of one lease at the data plane: relays between its workloads and from outside, and the resolvers of its networks. */
+import { messageOf } from '@mu/lib/error-message';
 import { listenTcp, type Relay, type StreamRoute } from '../network/relay.ts';
 import { Resolver, type ResolverTable, type UpstreamAddress } from '../network/resolver.ts';
 import { type DatagramRoute, listenUdp } from '../network/udp-relay.ts';
@@ -135,7 +136,7 @@ async function listening<T>(what: string, listen: () => Promise<T>): Promise<T> 
   try {
     return await listen();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new WorkloadError('failed', `${what} cannot be listened at: ${why}`);
   }
 }

@@ -1,5 +1,7 @@
 /** The data plane's end of the link: takes requests from the daemon, one connection after the other or several at once. */
+
 import { createServer, type Server, type Socket } from 'node:net';
+import { messageOf } from '@mu/lib/error-message';
 import type { Listening } from '../gateway/gateway.ts';
 import { listenAtPath } from '../network/listen.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
@@ -120,7 +122,7 @@ export class PlaneServer {
     try {
       reply = { id, result: (await this.#call(method, params)) ?? null };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       reply = { id, error: { message, ...(error instanceof WorkloadError ? { reason: error.reason } : {}) } };
     }
     if (!socket.destroyed) socket.write(encode(reply));

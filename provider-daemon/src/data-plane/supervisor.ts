@@ -2,10 +2,12 @@
  * Keeps a data plane: finds the one that runs, or starts one; when it dies, starts another and tells it again all that is
  * to be served. To the rest of the daemon it is one `Plane` that is always there.
  */
+
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '@mu/lib/error-message';
 import type { Logger } from 'pino';
 import type { Listening } from '../gateway/gateway.ts';
 import { WorkloadError, type WorkloadLog } from '../workloads/driver.ts';
@@ -230,10 +232,7 @@ export class PlaneSupervisor implements Plane {
         // Only now: one that goes before is replaced here, and by nobody else.
         return this.#watched(client);
       } catch (error) {
-        log.error(
-          { reason: error instanceof Error ? error.message : String(error) },
-          'the data plane cannot be started',
-        );
+        log.error({ reason: messageOf(error) }, 'the data plane cannot be started');
         await pause(againMs);
       }
     }
@@ -245,7 +244,7 @@ export class PlaneSupervisor implements Plane {
       await this.#linkAgain(client, lease.lease);
     } catch (error) {
       if (error instanceof PlaneGone) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#options.log.error({ lease: lease.lease, reason }, 'a lease cannot be served again');
     }
   }

@@ -1,6 +1,8 @@
 /** Confirms leases: what is due in a block goes out with one transaction, and each lease is told what became of its part. */
+
 import { toEncodeObject } from '@mu/client/chain/registry';
 import type { Sender } from '@mu/client/chain/sender';
+import { messageOf } from '@mu/lib/error-message';
 import {
   type Confirmation,
   ManifestState,
@@ -64,10 +66,7 @@ export class Confirmations {
         log.info({ leases: numbers, height: tx.height }, 'leases confirmed');
       })
       .catch((error: unknown) => {
-        log.warn(
-          { reason: error instanceof Error ? error.message : String(error) },
-          'confirmation failed, it will be sent again',
-        );
+        log.warn({ reason: messageOf(error) }, 'confirmation failed, it will be sent again');
         for (const one of leases) one.play({ type: 'confirm-failed' });
       });
   }

@@ -2,7 +2,9 @@
  * What runs containers on this machine: driver, networks and volumes, on one engine. The engine may be away when the daemon
  * starts: functions are served meanwhile, and leases with containers start when it is there.
  */
+
 import { join } from 'node:path';
+import { messageOf } from '@mu/lib/error-message';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 import type { ProviderConfig } from '../config/schema.ts';
@@ -84,7 +86,7 @@ export class Containers {
       this.#host = await openHost(this.#options);
       this.#fence(this.#host.networks);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       if (why !== this.#why) this.#options.log.error({ reason: why }, 'the container engine is away');
       this.#why = why;
       if (!this.#closed) this.#timer = setTimeout(() => void this.#look(), lookAgainMs);

@@ -1,4 +1,5 @@
 /** The actor of one lease: plays its machine, and carries the effects out one after the other. */
+import { messageOf } from '@mu/lib/error-message';
 import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import type { LeaseStatus } from '../api/sources.ts';
@@ -157,7 +158,7 @@ export class LeaseActor {
         await this.#carryOut(effect);
       } catch (error) {
         // The engine or the data plane is away, or the disk is full: neither ends the daemon, nor what comes after.
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         const { lease } = this.place;
         this.#options.log.warn({ lease: lease.toString(), effect: effect.type, reason }, 'it is tried again');
         this.#unfinished = effect;
@@ -194,7 +195,7 @@ export class LeaseActor {
       // After a restart what ran runs first; a newer manifest that has come since is an update.
       this.startHeld();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.error({ lease: lease.toString(), reason }, 'workloads cannot be started');
       this.play({ type: 'start-failed', revision, reason, isAway: isAway(error) });
     } finally {

@@ -2,9 +2,11 @@
  * Keeps the leases: has an actor for each, tells them of manifests and blocks, and ends what is left of those that ended
  * while nobody looked.
  */
+
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { unlessMissing } from '@mu/client/chain/errors';
 import type { Sender } from '@mu/client/chain/sender';
+import { messageOf } from '@mu/lib/error-message';
 import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import type { LeaseStatus } from '../api/sources.ts';
@@ -143,7 +145,7 @@ export class LeaseKeeper {
     try {
       await count();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#options.log.warn({ reason }, 'usage cannot be counted now, it will be counted later');
     }
   }

@@ -1,4 +1,5 @@
 /** Takes up what the watch tells of leases: first they are known and confirmed, then what is over is swept. */
+import { messageOf } from '@mu/lib/error-message';
 import type { Logger } from 'pino';
 import type { TenantDesk } from '../api/tenant-desk.ts';
 import type { Bidder } from '../bidding/bidder.ts';
@@ -30,7 +31,7 @@ export function leaseListener({ keeper, links, peers, desk, bidder, seen, log }:
       isSwept = true;
     } catch (error) {
       // The engine is away, or a volume is busy: what lives is kept and bid for all the same.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.warn({ reason }, 'what is left of leases that are over cannot be swept now, it is tried again');
     }
   };

@@ -3,7 +3,9 @@
  * data plane. It runs beside the confirmations, and none of its troubles is anybody else's: a lease starts without links,
  * and what was linked stays while the chain is away (docs/OVERLAY.md).
  */
+
 import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '@mu/lib/error-message';
 import type { DeploymentId } from '@mu/proto/deployment';
 import type { Logger } from 'pino';
 import type { ServedLinks } from '../data-plane/links.ts';
@@ -259,7 +261,7 @@ export class LinkKeeper {
       if (this.#troubled.delete(what)) log.info({ what }, 'links are kept again');
       return answer;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (!this.#troubled.has(what))
         log.warn({ what, reason }, 'links cannot be brought up to date, what was linked stays; it is tried again');
       this.#troubled.add(what);

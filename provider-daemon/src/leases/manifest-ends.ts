@@ -2,9 +2,11 @@
  * When manifests go: with the last lease of their deployment here, or some blocks after it, so that peers may take them; and
  * old revisions as soon as nothing here runs them.
  */
+
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { unlessMissing } from '@mu/client/chain/errors';
 import { allItems } from '@mu/client/chain/pages';
+import { messageOf } from '@mu/lib/error-message';
 import { DeploymentState } from '@mu/proto/deployment';
 import { CloseReason, type Lease, LeaseState } from '@mu/proto/market';
 import type { Logger } from 'pino';
@@ -158,7 +160,7 @@ export class ManifestEnds {
       this.#unserved = new Set(strays.map(textOf));
       for (const record of strays) if (before.has(textOf(record))) await this.#stray(record);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.warn({ reason }, 'manifests without a lease cannot be looked for now, they are looked for later');
     }
   }
@@ -202,7 +204,7 @@ export class ManifestEnds {
       manifests.remove(record);
       log.info(of, `manifest erased, ${why}`);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.error({ ...of, reason }, 'the manifest cannot be erased now, it is tried again with each block');
       manifests.keepUntil(record, this.#height);
     }

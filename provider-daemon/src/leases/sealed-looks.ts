@@ -1,4 +1,5 @@
 /** Looks for manifests that stand sealed on the chain, so many at a time: each look waits for the block that proves it. */
+import { messageOf } from '@mu/lib/error-message';
 import type { Logger } from 'pino';
 import type { ManifestRecord } from '../manifests/manifest-store.ts';
 
@@ -42,7 +43,7 @@ export class SealedLooks {
       onTaken(record);
     } catch (error) {
       // Its user may still hand it over; until then the lease waits, and its provider may leave for want of it.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.warn({ owner, dseq: dseq.toString(), reason }, 'the sealed manifest on the chain is not usable');
     }
   }

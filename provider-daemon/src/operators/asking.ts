@@ -1,9 +1,11 @@
 /** How the running daemon asks for the facts of its operator. */
+
 import { join } from 'node:path';
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { unlessMissing } from '@mu/client/chain/errors';
 import { allItems } from '@mu/client/chain/pages';
 import type { ProvedViews } from '@mu/client/light/connect';
+import { messageOf } from '@mu/lib/error-message';
 import Docker from 'dockerode';
 import type { ProviderConfig } from '../config/schema.ts';
 import { PlaneClient } from '../data-plane/plane-client.ts';
@@ -124,6 +126,6 @@ async function askEngine(socketPath: string): Promise<EngineState> {
     await new Docker({ socketPath, timeout: engineMs }).ping();
     return { up: true, reason: '' };
   } catch (error) {
-    return { up: false, reason: error instanceof Error ? error.message : String(error) };
+    return { up: false, reason: messageOf(error) };
   }
 }

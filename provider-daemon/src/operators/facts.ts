@@ -3,6 +3,7 @@
  * plane. Each part is asked for by itself, in time, and what it told last stays until it tells again; nobody who reads
  * figures waits for a chain that is away.
  */
+import { messageOf } from '@mu/lib/error-message';
 import type { Node, Provider } from '@mu/proto/provider';
 import type { PlaneFigures } from '../data-plane/plane.ts';
 import type { BidOutcomes } from './bid-tally.ts';
@@ -144,7 +145,7 @@ export class FactsKeeper {
       .then((): Promise<unknown> | undefined => asking[part]?.ask())
       .then(
         (value) => Object.assign(kept, { value, atMs: now(), trouble: undefined }),
-        (error: unknown) => Object.assign(kept, { trouble: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => Object.assign(kept, { trouble: messageOf(error) }),
       )
       .finally(() => {
         kept.isAsked = false;

@@ -1,4 +1,5 @@
 /** Renews the node's certificate while the daemon runs, and says in time what cannot be renewed. */
+import { messageOf } from '@mu/lib/error-message';
 import type { Logger } from 'pino';
 import {
   type Identity,
@@ -107,7 +108,7 @@ export class Renewal {
         'the node certificate was replaced',
       );
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (reason !== this.#refused) log.warn({ reason }, 'the identity on the disk is not taken');
       this.#refused = reason;
     }
@@ -123,10 +124,7 @@ export class Renewal {
       log.info({ until }, 'the node certificate was renewed');
     } catch (error) {
       this.#nextMs = around.now() + againMs;
-      log.warn(
-        { reason: error instanceof Error ? error.message : String(error) },
-        'the node certificate is not renewed',
-      );
+      log.warn({ reason: messageOf(error) }, 'the node certificate is not renewed');
     }
   }
 }

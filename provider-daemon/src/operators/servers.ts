@@ -2,10 +2,12 @@
  * The daemon's two doors for operators: a Unix socket in its data folder for the commands of `mu-provider`, and, where the
  * config says so, an address for Prometheus and health checks.
  */
+
 import { chmodSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { messageOf } from '@mu/lib/error-message';
 import type { Logger } from 'pino';
 import { setDraining } from './drain.ts';
 import { health, isReady } from './health.ts';
@@ -39,7 +41,7 @@ export async function startOperatorServers(sources: OperatorSources, log: Logger
     if (open !== undefined) await listenAt(open, { host: address, port });
   } catch (error) {
     await closeServer(admin);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`metrics: ${reason}; choose another metrics.port, or 0 for none`);
   }
   return {

@@ -1,4 +1,5 @@
 /** What the running daemon tells of itself: its state, its health, its inventory. */
+import { messageOf } from '@mu/lib/error-message';
 import { LeaseState } from '@mu/proto/market';
 import { reconcile } from '../bidding/reconcile.ts';
 import { type InventoryReport, inventoryReport } from '../bidding/report.ts';
@@ -149,7 +150,7 @@ export async function inventoryView(sources: OperatorSources): Promise<Inventory
     try {
       return await answer();
     } catch (error) {
-      unseen.push(`${what} cannot be looked at: ${error instanceof Error ? error.message : String(error)}`);
+      unseen.push(`${what} cannot be looked at: ${messageOf(error)}`);
       return undefined;
     }
   };

@@ -2,6 +2,7 @@
  * The exchange of manifests among the participants of deployments, over `mu-peer/1` (docs/MANIFESTS.md): listens, dials,
  * looks at the chain with every block, and takes what is missing from whoever may give it.
  */
+import { messageOf } from '@mu/lib/error-message';
 import { swarmTimes } from '../swarm/limits.ts';
 import { admitPeer } from './admission.ts';
 import { Dialler } from './dialler.ts';
@@ -138,7 +139,7 @@ export class PeerExchange {
       this.#dialler.tick(exchange);
       this.#looked.set(key, height);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#options.log.warn({ owner, dseq: dseq.toString(), reason }, 'the participants cannot be looked at now');
     }
   }

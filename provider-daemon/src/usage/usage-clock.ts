@@ -1,4 +1,5 @@
 /** Brings what leases have used to the disk again and again: a crash loses no more than what came since. */
+import { messageOf } from '@mu/lib/error-message';
 import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
 import type { UsageReporter } from './usage-reporter.ts';
@@ -40,7 +41,7 @@ export class UsageClock {
       await poll();
       for (const lease of leases()) usage.count(lease, height());
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.warn({ reason }, 'usage cannot be counted now, it will be counted later');
     }
   }

@@ -2,10 +2,12 @@
  * Counts usage onto the disk and reports it. Every report is on the disk before it is sent, and leaves it when the chain
  * has taken it; what a crash can lose is what was used since the last count.
  */
+
 import type { ChainClient } from '@mu/client/chain/chain-client';
 import { ChainError } from '@mu/client/chain/errors';
 import { toEncodeObject } from '@mu/client/chain/registry';
 import type { Sender } from '@mu/client/chain/sender';
+import { messageOf } from '@mu/lib/error-message';
 import { MsgUpdateUsage, type UsageRecord, type UsageReport } from '@mu/proto/billing';
 import type { Lease } from '@mu/proto/market';
 import type { Logger } from 'pino';
@@ -124,7 +126,7 @@ export class UsageReporter {
     this.#send(lease, pending)
       .catch((error: unknown) =>
         this.#options.log.warn(
-          { lease: lease.number.toString(), reason: error instanceof Error ? error.message : String(error) },
+          { lease: lease.number.toString(), reason: messageOf(error) },
           'usage report failed, it will be sent again',
         ),
       )

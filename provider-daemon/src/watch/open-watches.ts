@@ -1,5 +1,7 @@
 /** What the daemon watches of the chain: orders to bid for, and leases as they are proved. */
+
 import type { ChainClient } from '@mu/client/chain/chain-client';
+import { messageOf } from '@mu/lib/error-message';
 import type { Bidder } from '../bidding/bidder.ts';
 import { orderWatch } from '../bidding/order-watch.ts';
 import type { Foundation } from '../foundation.ts';
@@ -28,7 +30,7 @@ function watchOptions(
     pollMs: config.chain.pollMs,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     onTrouble(error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.warn({ reason }, 'the node does not answer as it should; trying again');
     },
   };

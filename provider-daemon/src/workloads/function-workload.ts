@@ -1,4 +1,5 @@
 /** One function: its instances, each a sandbox process that runs one call at a time, and the calls that wait for one. */
+import { messageOf } from '@mu/lib/error-message';
 import { CallPace, CallQueue, type Outlook, type QueueLimits, type WaitingCall } from './call-queue.ts';
 import { isCgiName } from './cgi-names.ts';
 import {
@@ -99,7 +100,7 @@ export class FunctionWorkload implements CallableWorkload {
       // One that is called is not made to wait for the new version.
       if (this.#instances.size > 0) await this.#addInstance(version, true);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new WorkloadError('unhealthy', `the new version of ${spec.service} does not start: ${why}`);
     }
     this.#version = version;

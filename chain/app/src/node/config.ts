@@ -2,7 +2,9 @@
  * The node's config. Order of precedence: file < environment (MUD_RPC_LADDR, …) < flag. An unknown key is an error,
  * wherever it comes from.
  */
+
 import { existsSync, readFileSync } from 'node:fs';
+import { messageOf } from '@mu/lib/error-message';
 import { parse, TomlError } from 'smol-toml';
 import { pruningPlan } from '../store/pruning.ts';
 import {
@@ -138,7 +140,7 @@ function checkTogether({ store }: NodeConfig, file: string): void {
   try {
     pruningPlan({ pruning: store.pruning, keepRecent: store.pruning_keep_recent, interval: store.pruning_interval });
   } catch (error) {
-    throw new ConfigError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ConfigError(`${file}: ${messageOf(error)}`);
   }
 }
 

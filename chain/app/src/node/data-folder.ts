@@ -2,9 +2,11 @@
  * The data folder before anything in it is opened: it is this process's alone, sound, and of the chain that genesis
  * names. Where it is not, the message says what to do.
  */
+
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { messageOf } from '@mu/lib/error-message';
 import { findSpan, members } from '@mu/lib/json-parts';
 import { addressesFile } from './addresses.ts';
 import { requireSpace } from './disk.ts';
@@ -65,7 +67,7 @@ function takeLock(home: Home): DataFolder {
   } catch (error) {
     database?.close();
     if ((error as { errcode?: number }).errcode !== busy) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new DataFolderError(`${file} cannot be locked (${why}): is the folder writable, and is the disk full?`);
     }
     throw new DataFolderError(`another mud${pidOf(home)} uses ${home.root}: stop it first, or choose another --home`);

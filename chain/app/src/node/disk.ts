@@ -1,5 +1,7 @@
 /** A disk without room: found before a start, and said plainly when it fills up while the node runs. */
+
 import { statfsSync } from 'node:fs';
+import { messageOf } from '@mu/lib/error-message';
 
 /** Less than this is no room for a single block and its record. */
 const leastFreeBytes = 1_048_576;
@@ -21,7 +23,7 @@ export function requireSpace(folder: string): void {
 /** The error itself, or what it means where a disk was full, over quota or had no room for the map of the state. */
 export function explainDiskError(error: unknown, folder: string): unknown {
   if (!isDiskFull(error, folder)) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   return new DiskFullError(
     `no space is left on the file system of ${folder} (${why}): free some and start again; the block that was being made is made again, all before it is there`,
   );

@@ -2,9 +2,11 @@
  * Many accounts at once into a genesis file: a million of them, with memory for their addresses only. The list is read
  * line by line and the file is copied around what is put in.
  */
+
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { type Coin, formatAmount, parseAmount } from '@mu/lib/amounts';
+import { messageOf } from '@mu/lib/error-message';
 import { documentSpan, findSpan, itemParts, parseParts, type Span } from '@mu/lib/json-parts';
 import { writeFileAtomically } from './files.ts';
 import { coinsOf, GenesisError, genesisAccount, requireAddress } from './genesis.ts';
@@ -158,7 +160,7 @@ function* listed(list: string, check: (one: Listed) => void = () => undefined): 
       one = parseLine(text.trim());
       check(one);
     } catch (error) {
-      throw new GenesisError(`${list}:${line}: ${error instanceof Error ? error.message : String(error)}`);
+      throw new GenesisError(`${list}:${line}: ${messageOf(error)}`);
     }
     yield one;
   }

@@ -1,10 +1,12 @@
 /** All that can be known to be wrong with a genesis before a chain begins from it, each with its path. */
+
 import { AppState } from '@mu/framework/app-state';
 import { readConstants } from '@mu/framework/chain-constants';
 import { cometProblem, genesisConsensusParams, starvation } from '@mu/framework/consensus-params';
 import { MemoryCommitStore } from '@mu/framework/store/memory-commit-store';
 import { toHex, utf8 } from '@mu/lib/bytes';
 import { addressOfKey } from '@mu/lib/comet-validators';
+import { messageOf } from '@mu/lib/error-message';
 import { RequestInitChain } from 'cosmjs-types/tendermint/abci/types';
 import { type GenesisDoc, parseGenesis } from '../engine/genesis.ts';
 import { createMuApp, muModules, muStoreNames } from '../mu-app.ts';
@@ -34,7 +36,7 @@ export function checkGenesis(genesis: Genesis, nowMs: number, state = bytesOf(ge
     try {
       return check();
     } catch (error) {
-      errors.push(error instanceof Error ? error.message : String(error));
+      errors.push(messageOf(error));
       return undefined;
     }
   };
@@ -102,7 +104,7 @@ function moduleProblems(state: AppState): string[] {
     try {
       state.validate(module);
     } catch (error) {
-      problems.push(`app_state.${module.name}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`app_state.${module.name}: ${messageOf(error)}`);
     }
   }
   return problems;

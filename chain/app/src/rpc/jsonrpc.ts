@@ -1,4 +1,5 @@
 /** JSON-RPC 2.0 as CometBFT speaks it (rpc/jsonrpc): requests, answers, and the codes and texts of errors. */
+import { messageOf } from '@mu/lib/error-message';
 import { goJson } from './go-json.ts';
 
 export type RpcId = string | number;
@@ -62,7 +63,7 @@ export function errorText(id: RpcId | undefined, thrown: unknown): string {
 }
 
 function textOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  return messageOf(thrown);
 }
 
 /** Reads a body or a message. @throws RpcError when it is no JSON */

@@ -5,10 +5,12 @@
  * A block is one LMDB transaction, which LMDB's own thread writes while the node goes on; until it is done, reads see the
  * batch over what the disk has. After `kill -9` at any moment the files hold the state of some block.
  */
+
 import type { NodeId } from '@mu/framework/iavl/node';
 import { putUint48 } from '@mu/framework/iavl/record';
 import type { Change, KVStore } from '@mu/framework/store/kv-store';
 import type { StateBackend, StateBatch, StatePart, VersionRecord } from '@mu/framework/store/state-backend';
+import { messageOf } from '@mu/lib/error-message';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { type BinaryDatabase, LmdbFlatStore } from './lmdb-flat-store.ts';
 import { decodeIds, decodeVersion, encodeIds, encodeVersion, numberKey, numberOf } from './state-records.ts';
@@ -98,7 +100,7 @@ export class LmdbBackend implements StateBackend {
     this.#onStep('batch-handed');
     this.#written = done.catch((error: unknown) => {
       this.#failure ??= new Error(
-        `the state of block ${batch.height} could not be written: ${error instanceof Error ? error.message : String(error)}; free the disk and start again: nothing committed before is lost`,
+        `the state of block ${batch.height} could not be written: ${messageOf(error)}; free the disk and start again: nothing committed before is lost`,
       );
     });
   }

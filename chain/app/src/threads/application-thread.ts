@@ -3,10 +3,12 @@
  * back. The thread that serves is free while a block is executed: it takes requests, answers queries from the thread
  * beside, says how the node is, and hears a signal.
  */
+
 import type { Worker } from 'node:worker_threads';
 import { FrameError } from '@mu/abci/frame';
 import type { MessageHandler } from '@mu/abci/handler';
 import { decodeBody, methods, type ServedMethod } from '@mu/abci/methods';
+import { messageOf } from '@mu/lib/error-message';
 import { BinaryReader } from 'cosmjs-types/binary';
 import { RequestQuery, ResponseInfo } from 'cosmjs-types/tendermint/abci/types';
 import { isSimulation } from '../node/node-application.ts';
@@ -186,7 +188,7 @@ function heightOf(body: Uint8Array): bigint {
       reader.skipType(tag & 7);
     }
   } catch (error) {
-    throw new FrameError(`damaged FinalizeBlock: ${error instanceof Error ? error.message : String(error)}`);
+    throw new FrameError(`damaged FinalizeBlock: ${messageOf(error)}`);
   }
   return 0n;
 }

@@ -1,7 +1,9 @@
 /** The thread of the application: opens it over its files and answers encoded requests in the order in which they come. */
+
 import { parentPort, workerData } from 'node:worker_threads';
 import { FrameError } from '@mu/abci/frame';
 import { isPromise, methodOfRequest } from '@mu/abci/methods';
+import { messageOf } from '@mu/lib/error-message';
 import { nodeLog } from '../node/log.ts';
 import { openApplication } from '../node/open-application.ts';
 import { openMeter } from '../telemetry/telemetry.ts';
@@ -29,7 +31,7 @@ const answer = (id: number, bytes: Uint8Array): void => {
 
 const refuse = (id: number, error: unknown): void => {
   const kind = error instanceof FrameError ? damaged : refused;
-  outbox.add({ id, kind, bytes: Buffer.from(error instanceof Error ? error.message : String(error)) });
+  outbox.add({ id, kind, bytes: Buffer.from(messageOf(error)) });
   finished();
 };
 
@@ -62,7 +64,7 @@ async function sayMetrics(): Promise<void> {
   try {
     notify({ metrics: (await meter?.text()) ?? '' });
   } catch (error) {
-    notify({ noMetrics: error instanceof Error ? error.message : String(error) });
+    notify({ noMetrics: messageOf(error) });
   }
 }
 

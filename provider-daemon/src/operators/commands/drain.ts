@@ -1,4 +1,5 @@
 /** `mu-provider drain [--off]`: no new leases; those that stand are kept. */
+import { messageOf } from '@mu/lib/error-message';
 import type { ProviderConfig } from '../../config/schema.ts';
 import { askIfThere } from '../admin-client.ts';
 import { isDraining, setDraining } from '../drain.ts';
@@ -13,7 +14,7 @@ export async function drain(config: ProviderConfig, draining: boolean): Promise<
   if (told === undefined) setDraining(dataFolder, draining);
   const leases = await leasesByChain(config).then(
     (found) => ({ leases: found }),
-    (error: unknown) => ({ leases: undefined, chain_trouble: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => ({ leases: undefined, chain_trouble: messageOf(error) }),
   );
   const value = { draining: isDraining(dataFolder), daemon: told !== undefined, ...leases };
   return { value, text: () => drainText(value) };

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { fields, table } from '@mu/lib/columns';
+import { messageOf } from '@mu/lib/error-message';
 import { ProviderState } from '@mu/proto/provider';
 import { type InventoryReport, inventoryTable } from '../../bidding/report.ts';
 import type { ProviderConfig } from '../../config/schema.ts';
@@ -172,6 +173,6 @@ async function onChain<T>(
       client.disconnect();
     }
   } catch (error) {
-    return { trouble: error instanceof Error ? error.message : String(error) };
+    return { trouble: messageOf(error) };
   }
 }

@@ -2,6 +2,7 @@
 
 import { hasRoot } from '@mu/client/light/connect';
 import { equalBytes } from '@mu/lib/bytes';
+import { messageOf } from '@mu/lib/error-message';
 import { ProviderState } from '@mu/proto/provider';
 import { feesOf, transactionsAhead } from '../../bidding/fees.ts';
 import type { ProviderConfig } from '../../config/schema.ts';
@@ -23,7 +24,7 @@ export const chainCheck: Check = {
     try {
       node = await probes.node();
     } catch (error) {
-      return fail(`no node answers at ${chain.rpcUrl}: ${reasonOf(error)}`, 'start it, or set chain.rpc_url');
+      return fail(`no node answers at ${chain.rpcUrl}: ${messageOf(error)}`, 'start it, or set chain.rpc_url');
     }
     if (node.chainId !== chain.id) {
       return fail(`the node is of chain ${node.chainId}, not ${chain.id}`, 'set chain.rpc_url or chain.id');
@@ -65,7 +66,7 @@ export const proofCheck: Check = {
       return fail(`${text}: too old to give anything out`, 'see the chain’s state, or raise trust.max_view_age_s');
     } catch (error) {
       return fail(
-        `the chain cannot be proved: ${reasonOf(error)}`,
+        `the chain cannot be proved: ${messageOf(error)}`,
         'check trust.genesis_hash, trust.height and trust.hash against a source that you trust; an old root may be beyond trust.period_hours',
       );
     }
@@ -234,5 +235,3 @@ async function own(config: ProviderConfig, probes: Probes) {
   const { provider: owner, nodeId } = identity.name;
   return { identity, operator, owner, entries: await probes.entries(owner, operator, nodeId) };
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 /** `mu-provider doctor`: finds what is wrong, and says what to do. */
+import { messageOf } from '@mu/lib/error-message';
 import type { ProviderConfig } from '../../config/schema.ts';
 import { chainCheck, clockCheck, fundsCheck, proofCheck, registrationCheck, trustCheck } from './chain-checks.ts';
 import { type Check, type Finding, fail, ok } from './finding.ts';
@@ -80,7 +81,7 @@ export function configFinding(configOf: () => ProviderConfig): {
   try {
     return { config: configOf(), finding: { name, ...ok('it can be read, and every setting is known') } };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return {
       finding: { name, ...fail(message, 'mend it; `mu-provider init` writes one with all settings explained') },
     };
@@ -93,7 +94,7 @@ export async function findingOf({ name, look }: Check, config: ProviderConfig, p
     const verdict = await look(config, probes);
     return verdict === undefined ? [] : [{ name, ...verdict }];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return [{ name, ...fail(`cannot be looked at: ${reason}`, 'mend what fails above first') }];
   }
 }

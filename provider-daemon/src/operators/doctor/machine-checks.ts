@@ -1,6 +1,8 @@
 /** What runs and serves on this machine: doors, data plane, sandbox, containers. */
+
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { messageOf } from '@mu/lib/error-message';
 import type { ProviderConfig } from '../../config/schema.ts';
 import { planeFiles, planeSettings } from '../../data-plane/settings.ts';
 import { wireVersion } from '../../data-plane/wire.ts';
@@ -141,7 +143,7 @@ export const hostUriCheck: Check = {
       );
     } catch (error) {
       return fail(
-        `${uri} does not answer from here: ${reasonOf(error)}`,
+        `${uri} does not answer from here: ${messageOf(error)}`,
         'check host.uri, DNS, port forwarding and the firewall',
       );
     }
@@ -159,7 +161,7 @@ export const gatewayUriCheck: Check = {
       return ok(`${uri} answers (${await probes.httpStatus(uri)} for no deployment)`);
     } catch (error) {
       return fail(
-        `${uri} does not answer from here: ${reasonOf(error)}`,
+        `${uri} does not answer from here: ${messageOf(error)}`,
         'check gateway.uri, DNS, port forwarding and the firewall',
       );
     }
@@ -193,7 +195,7 @@ export const engineCheck: Check = {
       engine = await probes.engine(socket);
     } catch (error) {
       return fail(
-        `no engine answers at ${socket}: ${reasonOf(error)}`,
+        `no engine answers at ${socket}: ${messageOf(error)}`,
         'start dockerd (Debian: apt-get install docker.io), or set containers.socket',
       );
     }
@@ -259,7 +261,7 @@ export const firewallCheck: Check = {
       return ok('nftables answers');
     } catch (error) {
       return fail(
-        `nft does not work: ${reasonOf(error)}`,
+        `nft does not work: ${messageOf(error)}`,
         'apt-get install nftables, and run the daemon as root (CAP_NET_ADMIN)',
       );
     }
@@ -281,7 +283,7 @@ export const volumesCheck: Check = {
       try {
         await probes.run(program, args);
       } catch (error) {
-        found.push(fail(`${program} does not work: ${reasonOf(error)}`, 'apt-get install e2fsprogs util-linux'));
+        found.push(fail(`${program} does not work: ${messageOf(error)}`, 'apt-get install e2fsprogs util-linux'));
       }
     }
     return worst([...found, ok('loop devices and mkfs.ext4 are there')]);
@@ -295,5 +297,3 @@ export function olderThan(version: string, least: string): boolean {
   ) as [number[], number[]];
   return major !== leastMajor ? major < leastMajor : minor < leastMinor;
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

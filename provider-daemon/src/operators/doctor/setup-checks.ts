@@ -1,5 +1,7 @@
 /** The provider's own files: keys, password, certificates, data folder, limits. */
+
 import { join } from 'node:path';
+import { messageOf } from '@mu/lib/error-message';
 import type { ProviderConfig } from '../../config/schema.ts';
 import { identityFolder } from '../../setup/places.ts';
 import { expiries } from '../expiry.ts';
@@ -55,7 +57,7 @@ async function keyVerdict(name: string, { keys }: ProviderConfig, probes: Probes
   try {
     return ok(`${name} is ${await probes.unlock(name)}`);
   } catch (error) {
-    return fail(`the key ${name} cannot be opened: ${reasonOf(error)}`, `put its password into ${keys.passwordFile}`);
+    return fail(`the key ${name} cannot be opened: ${messageOf(error)}`, `put its password into ${keys.passwordFile}`);
   }
 }
 
@@ -110,7 +112,7 @@ export const gatewayCertificateCheck: Check = {
       endMs = await probes.certificateEnd(tlsCert);
     } catch (error) {
       return fail(
-        `${tlsCert} holds no certificate: ${reasonOf(error)}`,
+        `${tlsCert} holds no certificate: ${messageOf(error)}`,
         'let gateway.tls_cert name a certificate in PEM',
       );
     }
@@ -129,7 +131,7 @@ export const dataFolderCheck: Check = {
       await probes.writable(dataFolder);
     } catch (error) {
       return fail(
-        `${dataFolder} cannot be written: ${reasonOf(error)}`,
+        `${dataFolder} cannot be written: ${messageOf(error)}`,
         'let it belong to the user that runs the daemon, or name another node.data_folder',
       );
     }
@@ -151,7 +153,7 @@ export const journalCheck: Check = {
       return ok('it opens');
     } catch (error) {
       return fail(
-        `it does not open: ${reasonOf(error)}`,
+        `it does not open: ${messageOf(error)}`,
         'use the data folder of this provider; a damaged journal is moved away by hand, what it had not reported is lost',
       );
     }
@@ -174,4 +176,3 @@ export const openFilesCheck: Check = {
 };
 
 const open = (mode: number): boolean => (mode & 0o077) !== 0;
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
