@@ -1,6 +1,6 @@
 /** The Photon sample over three datacenters, each in a network namespace of its own with an engine of its own. */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -59,6 +59,7 @@ const withFurther =
       .replace('{ cpu: 200m, memory: 64MiB, disk: 64MiB }', '{ cpu: 300m, memory: 96MiB, disk: 64MiB }');
 
 describeWithDocker('a web tier and its database in two regions', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mu-photon-'));
   let network: Network;
   let datacenters: Datacenters;
   let world: PhotonWorld;
@@ -71,7 +72,6 @@ describeWithDocker('a web tier and its database in two regions', () => {
 
   beforeAll(async () => {
     const tag = randomBytes(3).toString('hex');
-    const folder = mkdtempSync(join(tmpdir(), 'mu-photon-'));
     datacenters = new Datacenters(folder, tag);
     const places = await Promise.all(['front', 'data', 'spare'].map(() => datacenters.add()));
     network = new Network({
@@ -99,6 +99,7 @@ describeWithDocker('a web tier and its database in two regions', () => {
     world?.client.disconnect();
     await network?.stop({ keepFolder: true });
     await datacenters?.stop();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test('the application answers over the tunnel, while the user is away', async () => {

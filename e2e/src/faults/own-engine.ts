@@ -13,6 +13,9 @@ import { EngineView } from './engine-view.ts';
 const startMs = 60_000;
 const stopMs = 60_000;
 
+/** Those of this process have networks of their own. */
+let engines = process.pid;
+
 export class OwnEngine {
   readonly folder: string;
   readonly #liveRestore: boolean;
@@ -80,7 +83,8 @@ export class OwnEngine {
     const name = basename(this.folder);
     if (existsSync(`/sys/class/net/${name}`)) return name;
     execFileSync('ip', ['link', 'add', name, 'type', 'bridge']);
-    execFileSync('ip', ['address', 'add', `10.254.${process.pid % 256}.1/24`, 'dev', name]);
+    engines += 1;
+    execFileSync('ip', ['address', 'add', `10.254.${engines % 256}.1/24`, 'dev', name]);
     return name;
   }
 
