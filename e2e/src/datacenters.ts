@@ -32,7 +32,11 @@ export class Datacenters {
   readonly #network: string;
   readonly #all: Datacenter[] = [];
 
-  /** Makes the switch. @param folder for the engines' files @param tag letters and digits, at most 6: names of interfaces are short */
+  /**
+   * Makes the switch.
+   * @param folder for the engines' files; what is mounted in it goes at the end
+   * @param tag letters and digits, at most 6: names of interfaces are short
+   */
   constructor(folder: string, tag: string) {
     this.#folder = folder;
     this.#tag = tag;
@@ -91,15 +95,7 @@ export class Datacenters {
   /** Power is cut: whatever runs there is gone at once. */
   async destroy(place: Place): Promise<void> {
     const one = this.#find(place);
-    for (const pid of run('ip', 'netns', 'pids', one.namespace)
-      .split('\n')
-      .filter((line) => line !== '')) {
-      try {
-        process.kill(Number(pid), 'SIGKILL');
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
+    await endPrograms(one.namespace);
     await one.dockerd?.stop();
     one.dockerd = undefined;
     await endContainers(join(this.#folder, one.namespace));
@@ -113,6 +109,8 @@ export class Datacenters {
       rmSync(join(this.#folder, one.namespace), { recursive: true, force: true });
     }
     run('ip', 'netns', 'delete', this.#switch);
+    // Volumes of providers, which had no time to see to them.
+    unmountBelow(this.#folder);
   }
 
   #plug(wire: string): void {
@@ -143,36 +141,56 @@ export class Datacenters {
   }
 }
 
-/** What an engine that was killed has left: programs in containers, which are in networks of their own, and mounts. */
+/** Ends what runs in a namespace, and its children wherever they are: containers have networks of their own. */
+async function endPrograms(namespace: string): Promise<void> {
+  await eventually(`the end of what runs in ${namespace}`, () => {
+    const there = new Set(
+      run('ip', 'netns', 'pids', namespace)
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(Number),
+    );
+    for (const pid of [...childrenOf(there), ...there]) kill(pid);
+    return there.size === 0 ? true : undefined;
+  });
+}
+
+/** What an engine that was killed has left: shims that its namespace did not show any more, and mounts. */
 async function endContainers(folder: string): Promise<void> {
   await eventually(`the end of what ran in ${folder}`, () => {
-    const left = run('ps', '-eo', 'pid,args')
-      .split('\n')
-      .filter((line) => line.includes(folder))
-      .map((line) => Number(line.trim().split(' ')[0]));
-    for (const pid of left) {
-      for (const child of [...childrenOf(pid), pid]) {
-        try {
-          process.kill(child, 'SIGKILL');
-        } catch {
-          // It has ended meanwhile.
-        }
-      }
-    }
-    return left.length === 0 ? true : undefined;
+    const left = new Set(
+      run('ps', '-eo', 'pid,args')
+        .split('\n')
+        .filter((line) => line.includes(folder))
+        .map((line) => Number(line.trim().split(' ')[0])),
+    );
+    for (const pid of [...childrenOf(left), ...left]) kill(pid);
+    return left.size === 0 ? true : undefined;
   });
+  unmountBelow(folder);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+function unmountBelow(folder: string): void {
   const mounts = run('cat', '/proc/mounts')
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
-    .filter((path) => path.startsWith(folder));
+    .filter((path) => path.startsWith(`${folder}/`));
   for (const path of mounts.reverse()) run('umount', '--lazy', path);
 }
 
-/** Of a shim: the first program of its container. */
-function childrenOf(pid: number): number[] {
+/** Of a shim: the first program of its container, which takes all others with it. */
+function childrenOf(parents: ReadonlySet<number>): number[] {
   return run('ps', '-eo', 'pid,ppid')
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
-    .filter(([, parent]) => parent === pid)
+    .filter(([, parent]) => parents.has(parent as number))
     .map(([child]) => child as number);
 }
