@@ -54,8 +54,7 @@ export class Ear {
   #skipped(link: Link, type: WireMessage['type'], piece: number | undefined): void {
     if (type !== 'piece' || piece === undefined) return;
     this.#of.incoming.came(link, piece)?.();
-    // Nobody looked whether it is right: it counts as one that nobody asked for, or cannot be written now.
-    this.#of.handle({ type: 'arrived', peer: link.provider, piece, verified: true });
+    this.#of.handle({ type: 'passed', peer: link.provider, piece });
   }
 
   #heard(link: Link, message: WireMessage): void {

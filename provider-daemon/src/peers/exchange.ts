@@ -231,7 +231,7 @@ export class Exchange {
   }
 
   #do(effect: SwarmEffect, arrived: ArrivedPiece | undefined): void {
-    if (effect.type === 'write') void this.#traffic.write(effect.piece, arrived);
+    if (effect.type === 'write') void (arrived && this.#traffic.write(effect.piece, arrived));
     else if (effect.type === 'done') {
       this.#incoming.rest();
       this.#checkWhole();

@@ -35,14 +35,14 @@ export class PieceTraffic {
     return this.#writing > 0;
   }
 
-  /** @param arrived undefined for one that was not kept: it cannot be written, and is asked for again */
-  async write(piece: number, arrived: ArrivedPiece | undefined): Promise<void> {
+  /** What cannot be written is asked for again. */
+  async write(piece: number, arrived: ArrivedPiece): Promise<void> {
     const { machine, carried, isHeldUp, onDisk, handle, wrote } = this.#of;
     const begunFor = machine();
     let ok = false;
     this.#writing += 1;
     try {
-      if (arrived === undefined || isHeldUp()) await Promise.resolve();
+      if (isHeldUp()) await Promise.resolve();
       else {
         await carried()?.write(piece, arrived.bytes);
         ok = true;
@@ -51,9 +51,9 @@ export class PieceTraffic {
       onDisk(error);
     }
     this.#writing -= 1;
-    arrived?.giveBack();
+    arrived.giveBack();
     if (machine() !== begunFor) return;
-    if (ok && arrived !== undefined) wrote(arrived.from);
+    if (ok) wrote(arrived.from);
     handle({ type: 'written', piece, ok });
   }
 

@@ -68,11 +68,7 @@ export class Downloads {
   arrived(peer: Peer, piece: number, verified: boolean): void {
     if (!verified) throw new PeerFault('false-piece');
     const asked = peer.asked.get(piece);
-    if (asked === undefined && !peer.cancelled.delete(piece)) {
-      peer.unasked += 1;
-      if (peer.unasked > swarmLimits.unasked) throw new PeerFault('unasked');
-      return;
-    }
+    if (this.#isUnasked(peer, piece)) return;
     peer.timeouts = 0;
     this.#fedMs = this.#state.nowMs;
     if (asked !== undefined) {
@@ -88,6 +84,17 @@ export class Downloads {
     this.#wanted.delete(piece);
     this.#state.writing.add(piece);
     this.#state.do({ type: 'write', piece });
+  }
+
+  /**
+   * A piece came and was read past: there was no room for it. It is wanted still, and what others are asked for stays asked.
+   * @throws PeerFault for many that nobody asked for
+   */
+  passed(peer: Peer, piece: number): void {
+    if (this.#isUnasked(peer, piece)) return;
+    peer.timeouts = 0;
+    this.#fedMs = this.#state.nowMs;
+    if (peer.asked.has(piece)) this.#release(peer, piece);
   }
 
   /** A piece is on the disk, or is not after all. */
@@ -136,6 +143,14 @@ export class Downloads {
     }
     this.#complainIfStarved();
     return failed;
+  }
+
+  /** Counts a piece that nobody asked for; one that was taken back may come once. @throws PeerFault for many */
+  #isUnasked(peer: Peer, piece: number): boolean {
+    if (peer.asked.has(piece) || peer.cancelled.delete(piece)) return false;
+    peer.unasked += 1;
+    if (peer.unasked > swarmLimits.unasked) throw new PeerFault('unasked');
+    return true;
   }
 
   #hasRoom(peer: Peer): boolean {

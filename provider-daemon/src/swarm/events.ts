@@ -19,6 +19,8 @@ export type SwarmEvent = { readonly atMs: number } & (
   | { readonly type: 'begun'; readonly peer: string; readonly piece: number }
   /** a piece came whole; `verified`: its length is right and its path leads to the file's root */
   | { readonly type: 'arrived'; readonly peer: string; readonly piece: number; readonly verified: boolean }
+  /** a piece came and was read past: nobody looked whether it is right, as it was not expected or there was no room for it */
+  | { readonly type: 'passed'; readonly peer: string; readonly piece: number }
   /** a piece stands on the disk, or could not be written */
   | { readonly type: 'written'; readonly piece: number; readonly ok: boolean }
   /** the last byte of a piece is on its way, or the piece could not be read */

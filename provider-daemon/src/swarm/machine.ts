@@ -90,6 +90,7 @@ export class SwarmMachine {
       else if (!this.#state.exists(event.piece)) throw new PeerFault('bad-message');
       else if (event.type === 'begun') this.#downloads.begun(peer, event.piece);
       else if (event.type === 'arrived') this.#downloads.arrived(peer, event.piece, event.verified);
+      else if (event.type === 'passed') this.#downloads.passed(peer, event.piece);
       else this.#sent(peer, event.piece, event.ok);
     } catch (error) {
       if (!(error instanceof PeerFault)) throw error;

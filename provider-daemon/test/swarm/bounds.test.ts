@@ -28,6 +28,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('came' as const), peer }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constant('message' as const), peer, message }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('arrived' as const), peer, piece, verified: mostly }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('passed' as const), peer, piece }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('answer' as const), nth: fc.nat(), verified: mostly }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('use' as const), nth: fc.nat(), piece }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('written' as const), piece, ok: mostly }) },
@@ -49,7 +50,7 @@ class Ledger {
   note(step: Step, effects: readonly SwarmEffect[]): void {
     if (step.do === 'came' || step.do === 'gone') this.#forget(step.peer);
     if (step.do === 'sent') this.#of(this.sending, step.peer).delete(step.piece);
-    if (step.do === 'arrived') this.#of(this.asked, step.peer).delete(step.piece);
+    if (step.do === 'arrived' || step.do === 'passed') this.#of(this.asked, step.peer).delete(step.piece);
     if (step.do === 'written') this.writing.delete(step.piece);
     if (step.do === 'message' && step.message.type === 'refuse') {
       this.#of(this.asked, step.peer).delete(step.message.piece);

@@ -73,6 +73,29 @@ test('a piece that could not be written is asked for again', () => {
   expect(saidOf(swarm.grant('a'), 'request')).toMatchObject([{ piece: 0 }]);
 });
 
+test('a piece that was read past is asked for again, of nobody else whom it is asked of already', () => {
+  const swarm = new Harness(1, []);
+  for (const peer of ['a', 'b', 'c']) swarm.peer(peer, 0);
+  swarm.grant('a');
+  expect(said(swarm.handle({ type: 'passed', peer: 'a', piece: 0 }))).toEqual([]);
+  expect(saidOf(swarm.grant('a'), 'request')).toMatchObject([{ piece: 0 }]);
+  swarm.pass(swarmTimes.requestMs + 1);
+  expect(saidOf(swarm.grant('b'), 'request')).toMatchObject([{ piece: 0 }]);
+  expect(swarm.handle({ type: 'passed', peer: 'a', piece: 0 })).toEqual([]);
+  expect(saidOf(swarm.grant('c'), 'decline')).toHaveLength(1);
+  expect(done(swarm.arrive('b', 0))).toEqual([{ type: 'write', piece: 0 }]);
+});
+
+test('pieces that nobody asked for drop their sender though they are read past', () => {
+  const swarm = new Harness(1, []);
+  swarm.peer('a', 0);
+  for (let sent = 0; sent < swarmLimits.unasked; sent += 1) {
+    expect(swarm.handle({ type: 'passed', peer: 'a', piece: 0 })).toEqual([]);
+  }
+  const dropped = { type: 'drop', peer: 'a', reason: 'unasked', forGood: true };
+  expect(done(swarm.handle({ type: 'passed', peer: 'a', piece: 0 }))).toEqual([dropped]);
+});
+
 test('all of it: done is told to everybody, once', () => {
   const swarm = new Harness(2, [0]);
   swarm.peer('a', 0, 1);
