@@ -251,9 +251,11 @@ export class Exchange {
   }
 
   #ask(): void {
-    if (this.#isClosed || this.#options.held().length === 0 || this.#disk.isHeldUp) return;
-    if (this.#carried === undefined) this.#heads.ask();
-    else this.#keys.ask(this.#carried);
+    if (this.#isClosed) return;
+    const [carried, mayAsk] = [this.#carried, this.#options.held().length > 0 && !this.#disk.isHeldUp];
+    if (mayAsk && carried === undefined) this.#heads.ask();
+    else this.#heads.idle();
+    if (mayAsk && carried !== undefined) this.#keys.ask(carried);
   }
 
   #left(link: Link, why: string): void {

@@ -40,19 +40,13 @@ export class HeadTransfer {
 
   /** Asks one of those that may have it, where none is being asked; who does not answer in time is dropped. */
   ask(): void {
-    const { options, limits, links, drop } = this.#of;
-    if (this.#isAdopting) return;
-    const nowMs = options.timers.now();
-    for (const link of [...links.values()]) {
-      if (link.headAskedMs === undefined) continue;
-      if (nowMs - link.headAskedMs < limits.headMs) return;
-      drop(link, 'silent', false);
-    }
+    const { options, links } = this.#of;
+    if (this.#isAdopting || this.#isAsking()) return;
     const list = [...links.values()].filter(({ isHeadless }) => !isHeadless);
     const link = list[options.random(Math.max(1, list.length))];
     if (link === undefined) this.rest();
     if (link === undefined || !this.#hasRoom()) return;
-    link.headAskedMs = nowMs;
+    link.headAskedMs = options.timers.now();
     link.connection.send({ type: 'get-head' });
   }
 
@@ -73,6 +67,11 @@ export class HeadTransfer {
       const send = (giveBack: GiveBack): void => link.connection.sendBulk({ type: 'head', bytes }, giveBack);
       if (!up.use(use, () => void up.memory.use(use, send))) drop(link, 'flood', false);
     }
+  }
+
+  /** None is to be asked now. Who was asked is waited for as long as ever: what it sends is kept in memory. */
+  idle(): void {
+    if (!this.#isAsking()) this.rest();
   }
 
   /** Nobody can be asked. */
@@ -123,6 +122,19 @@ export class HeadTransfer {
       this.rest();
     }
     this.#resume();
+  }
+
+  /** Whether one is being asked; who does not answer in time is dropped. */
+  #isAsking(): boolean {
+    const { options, limits, links, drop } = this.#of;
+    const asked = [...links.values()].filter(({ headAskedMs }) => headAskedMs !== undefined);
+    for (const link of asked) {
+      if (options.timers.now() - (link.headAskedMs as number) < limits.headMs) continue;
+      link.headAskedMs = undefined;
+      drop(link, 'silent', false);
+    }
+    // Another one may have been asked in its place.
+    return [...links.values()].some(({ headAskedMs }) => headAskedMs !== undefined);
   }
 
   #hasRoom(): boolean {
