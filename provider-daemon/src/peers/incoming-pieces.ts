@@ -79,8 +79,9 @@ export class IncomingPieces {
   /** While others wait, what comes too slowly is read past from here on; it is asked for again. */
   tick(): void {
     const { memory, timers, limits } = this.#of;
-    if (!memory.isWanted) return;
     for (const [link, { reading }] of [...this.#links]) {
+      // No more than it takes: of many that share a slow line the others come whole.
+      if (!memory.isWanted) return;
       if (reading === undefined || timers.now() - reading.sinceMs < limits.slowPieceMs) continue;
       link.connection.letGo();
       this.came(link, reading.piece)?.();

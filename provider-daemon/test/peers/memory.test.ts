@@ -1,20 +1,24 @@
 /** The memory of pieces and heads on their way: one bound over all manifests of a daemon, and turns for all. */
 import { type AddressInfo, createServer, type Socket, connect as tcp } from 'node:net';
 import { readU64be } from '@mu/lib/bytes';
+import type { CarriedPiece } from '../../src/manifests/carried.ts';
 import { PeerConnection } from '../../src/peers/connection.ts';
 import { Exchange } from '../../src/peers/exchange.ts';
 import type { PeerDropReason } from '../../src/peers/exchange-options.ts';
 import { deaf } from '../../src/peers/hello.ts';
 import { IncomingPieces } from '../../src/peers/incoming-pieces.ts';
+import { peerLimits } from '../../src/peers/limits.ts';
 import { Line } from '../../src/peers/line.ts';
 import type { Link } from '../../src/peers/link.ts';
 import { type GiveBack, MemoryBudget, RoomTurn } from '../../src/peers/memory-budget.ts';
+import { swarmTimes } from '../../src/swarm/limits.ts';
 import { MessageReader } from '../../src/swarm/message-reader.ts';
+import type { WireMessage } from '../../src/swarm/messages.ts';
 import { encodeMessage } from '../../src/swarm/wire.ts';
 import { eventually } from '../network/support/eventually.ts';
 import { ManualTimers } from '../overlay/support/manual-timers.ts';
 import { chainId } from '../overlay/support/providers.ts';
-import { type MemoryCarried, MemoryStore, makeManifest, type TestManifest } from './support/manifests.ts';
+import { MemoryCarried, MemoryStore, makeManifest, type TestManifest } from './support/manifests.ts';
 import { around } from './support/world.ts';
 
 const piece = 262_144;
@@ -156,6 +160,7 @@ class Side {
   readonly lines: { readonly up: Line; readonly down: Line };
   readonly dropped: PeerDropReason[] = [];
   readonly exchanges: Exchange[] = [];
+  held: readonly string[] = ['web'];
   #taken = 0;
 
   constructor(provider: string, manifests: readonly TestManifest[], most: number) {
@@ -173,7 +178,7 @@ class Side {
     const exchange = new Exchange({
       ...{ name: { ...key, chainId, version }, own: this.provider, store: this.store, timers, lines: this.lines },
       random: (end) => Number(readU64be(around.random(8)) % BigInt(end)),
-      held: () => ['web'],
+      held: () => this.held,
       leasesOf: async () => ['web'],
       events: {
         taken: () => {
@@ -276,6 +281,75 @@ test('a piece that says to be longer than it is drops its sender by its header: 
   taker.close();
 });
 
+/** The far end of a connection: what it is told, and what it says. */
+async function stranger(taker: Side, exchange: Exchange, provider: string) {
+  const [near, far] = await sockets();
+  taker.connect(exchange, provider, near, true);
+  const reader = new MessageReader();
+  const told: WireMessage[] = [];
+  far.on('data', (chunk: Uint8Array) => told.push(...reader.push(chunk)));
+  const heard = (type: WireMessage['type']): number => told.filter((one) => one.type === type).length;
+  return { say: (message: WireMessage) => void far.write(encodeMessage(message)), heard };
+}
+
+test('a piece that was taken back and finds no room costs nothing that others are asked for', async () => {
+  const manifest = makeManifest(3, 1n, around);
+  const taker = new Side('mu1taker', [manifest], 2 * piece);
+  taker.store.give(manifest, [0, 2], ['web', 'common']);
+  const exchange = await taker.exchange(manifest);
+  const [slow, other] = [await stranger(taker, exchange, 'mu1slow'), await stranger(taker, exchange, 'mu1other')];
+  for (const one of [slow, other]) one.say({ type: 'pieces', count: 3, have: Uint8Array.of(0b1110_0000) });
+  slow.say({ type: 'grant', piece: 1, now: true });
+  await eventually('it is asked for', () => slow.heard('request') === 1);
+  timers.advance(swarmTimes.requestMs + 1);
+  taker.tick();
+  await eventually('it is taken back', () => slow.heard('cancel') === 1);
+  other.say({ type: 'grant', piece: 1, now: true });
+  await eventually('the other is asked', () => other.heard('request') === 1);
+  const giveBack = taker.lines.down.memory.take({ swarm: 'another', bytes: piece });
+  expect(giveBack).toBeDefined();
+  const { bytes, aunts } = (await new MemoryCarried(manifest).give(manifest).read(1)) as CarriedPiece;
+  slow.say({ type: 'piece', piece: 1, aunts, bytes });
+  slow.say({ type: 'grant', piece: 0, now: true });
+  await eventually('it was read past', () => slow.heard('decline') === 1);
+  expect([other.heard('cancel'), taker.lines.down.memory.taken]).toEqual([0, 2 * piece]);
+  giveBack?.();
+  taker.close();
+});
+
+describe('a head that is asked for', () => {
+  const started = async () => {
+    const manifest = makeManifest(3, 1n, around);
+    const taker = new Side('mu1taker', [manifest], 1_048_576);
+    const exchange = await taker.exchange(manifest);
+    const silent = await stranger(taker, exchange, 'mu1silent');
+    await eventually('it is asked for', () => silent.heard('get-head') === 1);
+    expect(taker.lines.down.memory.taken).toBe(1_048_576);
+    return { manifest, taker, exchange };
+  };
+  const passes = (taker: Side): void => {
+    timers.advance(peerLimits.headMs);
+    taker.tick();
+  };
+
+  it('holds its memory no longer than it is waited for where its user has handed it over meanwhile', async () => {
+    const { manifest, taker, exchange } = await started();
+    taker.store.give(manifest, [0], ['web', 'common']);
+    await exchange.load();
+    passes(taker);
+    expect([taker.lines.down.memory.taken, taker.dropped]).toEqual([0, ['silent']]);
+    taker.close();
+  });
+
+  it('nor where the lease has ended that it was for', async () => {
+    const { taker } = await started();
+    taker.held = [];
+    passes(taker);
+    expect([taker.lines.down.memory.taken, taker.dropped]).toEqual([0, ['silent']]);
+    taker.close();
+  });
+});
+
 describe('pieces that come', () => {
   const limits = { turnMs: 5_000, slowPieceMs: 120_000 };
   const memory = () => new MemoryBudget({ most: 300, mostOfPeer: 300 });
@@ -331,6 +405,25 @@ describe('pieces that come', () => {
     own.tick();
     expect(letGo).toEqual(['slow']);
     expect([other.mayAsk(100), budget.taken]).toEqual([true, 300]);
+    other.close();
+    own.close();
+    expect(budget.taken).toBe(0);
+  });
+
+  it('are let go one by one: no more of them than what others wait for takes', () => {
+    const budget = memory();
+    const [own, other] = [pieces(budget), pieces(budget, 'other')];
+    letGo.length = 0;
+    for (const name of ['a', 'b', 'c']) {
+      const link = linkOf(name);
+      own.asked(link, 1);
+      own.begun(link, 1);
+      timers.advance(1);
+    }
+    expect(other.mayAsk(100)).toBe(false);
+    timers.advance(limits.slowPieceMs);
+    own.tick();
+    expect([letGo, other.mayAsk(100), budget.taken]).toEqual([['a'], true, 300]);
     other.close();
     own.close();
     expect(budget.taken).toBe(0);
