@@ -200,8 +200,9 @@ export class Exchange {
       if (this.#traffic.isWriting && carried === known) return;
       this.#carried = undefined;
       this.#machine = undefined;
+      // What has been told of is not told again; where its user gave a part, who gave the rest counts still.
+      if (this.#isTaken || carried !== known) this.#from.clear();
       this.#isTaken = false;
-      this.#from.clear();
       for (const { connection } of this.links) connection.close('the manifest has changed on the disk');
     }
     if (carried !== undefined && this.#carried === undefined) this.#begin(carried);

@@ -67,6 +67,20 @@ test('what its user hands over during a download counts', async () => {
   expect(second.store.held.get(1n)?.written.length).toBe(6);
 });
 
+test('who gave some of it is told where its user hands over the rest', async () => {
+  world = new World(6);
+  const [first, second] = [await world.peer('first'), await world.peer('second')];
+  first.store.give(world.manifest, [0, 1]);
+  world.block();
+  await eventually('two pieces', () => second.store.held.get(1n)?.written.length === 2);
+  second.store.held.get(1n)?.give(world.manifest);
+  await eventually('all', () => {
+    world.block();
+    return second.taken.size === 1;
+  });
+  expect(second.taken.get(1n)).toEqual(new Map([[first.provider, 2]]));
+});
+
 test('what the disk has lost during the exchange is taken anew', async () => {
   world = new World(3);
   const [first, second] = [await world.peer('first'), await world.peer('second')];
