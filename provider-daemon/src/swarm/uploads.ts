@@ -47,7 +47,8 @@ export class Uploads {
   requested(peer: Peer, piece: number): void {
     if (peer.given.has(piece)) {
       peer.repeats += 1;
-      if (peer.repeats > swarmLimits.repeats) throw new PeerFault('repeats');
+      // Its disk may not take them: it may come again.
+      if (peer.repeats > swarmLimits.repeats) throw new PeerFault('repeats', false);
     }
     const grant = this.#takeGrant(peer, piece);
     if (!grant || !this.#state.have.has(piece)) {

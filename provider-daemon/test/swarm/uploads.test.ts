@@ -152,7 +152,7 @@ test('a piece asked for again and again drops the peer', () => {
     dropped = effects.find(({ type }) => type === 'drop');
     swarm.sent('a', 0);
   }
-  expect(dropped).toEqual({ type: 'drop', peer: 'a', reason: 'repeats', forGood: true });
+  expect(dropped).toEqual({ type: 'drop', peer: 'a', reason: 'repeats', forGood: false });
 });
 
 test('a piece that is on its way is not sent a second time beside the first', () => {
