@@ -198,12 +198,13 @@ export class Exchange {
     const known = this.#carried;
     if (known !== undefined && (carried !== known || !this.#isAsInBooks(carried))) {
       if (this.#traffic.isWriting && carried === known) return;
+      // First of all: none of these is asked for a head, which it may have given already.
+      for (const { connection } of this.links) connection.close('the manifest has changed on the disk');
       this.#carried = undefined;
       this.#machine = undefined;
-      // What has been told of is not told again; where its user gave a part, who gave the rest counts still.
+      // What was told is not told again; where its user gave a part, who gave the rest counts still.
       if (this.#isTaken || carried !== known) this.#from.clear();
       this.#isTaken = false;
-      for (const { connection } of this.links) connection.close('the manifest has changed on the disk');
     }
     if (carried !== undefined && this.#carried === undefined) this.#begin(carried);
     else this.#checkWhole();
@@ -225,8 +226,7 @@ export class Exchange {
 
   /** @returns true where the piece that has arrived is being written */
   #handle(event: WithoutTime<SwarmEvent>, arrived?: ArrivedPiece): boolean {
-    const atMs = this.#options.timers.now();
-    const effects = this.#machine?.handle({ ...event, atMs } as SwarmEvent) ?? [];
+    const effects = this.#machine?.handle({ ...event, atMs: this.#options.timers.now() } as SwarmEvent) ?? [];
     for (const effect of effects) this.#do(effect, arrived);
     return effects.some(({ type }) => type === 'write');
   }

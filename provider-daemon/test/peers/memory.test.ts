@@ -289,7 +289,11 @@ async function stranger(taker: Side, exchange: Exchange, provider: string) {
   const told: WireMessage[] = [];
   far.on('data', (chunk: Uint8Array) => told.push(...reader.push(chunk)));
   const heard = (type: WireMessage['type']): number => told.filter((one) => one.type === type).length;
-  return { say: (message: WireMessage) => void far.write(encodeMessage(message)), heard };
+  let isOver = false;
+  far.on('close', () => {
+    isOver = true;
+  });
+  return { say: (message: WireMessage) => void far.write(encodeMessage(message)), heard, isOver: () => isOver };
 }
 
 test('a piece that was taken back and finds no room costs nothing that others are asked for', async () => {
@@ -315,6 +319,52 @@ test('a piece that was taken back and finds no room costs nothing that others ar
   expect([other.heard('cancel'), taker.lines.down.memory.taken]).toEqual([0, 2 * piece]);
   giveBack?.();
   taker.close();
+});
+
+test('where what is held is gone from the disk nobody is asked for a head that was given already', async () => {
+  const manifest = makeManifest(3, 1n, around);
+  const taker = new Side('mu1taker', [manifest], 2_097_152);
+  taker.store.give(manifest, [0], ['web', 'common']);
+  const exchange = await taker.exchange(manifest);
+  const peers = [await stranger(taker, exchange, 'mu1a'), await stranger(taker, exchange, 'mu1b')];
+  for (const peer of peers) await eventually('it has a head', () => peer.heard('pieces') === 1);
+  taker.store.held.clear();
+  await exchange.load();
+  for (const peer of peers) await eventually('it is over', () => peer.isOver());
+  expect([exchange.links, ...peers.map((peer) => peer.heard('get-head'))]).toEqual([[], 0, 0]);
+  taker.close();
+});
+
+test('who asks again for long for what its own disk does not take is not banned for that', async () => {
+  const manifest = makeManifest(1, 1n, around);
+  const [giver, taker] = [new Side('mu1giver', [manifest], 2_097_152), new Side('mu1taker', [manifest], 2_097_152)];
+  giver.store.give(manifest, [0], ['web', 'common']);
+  const own = taker.store.give(manifest, [], ['web', 'common']);
+  own.fails = new Error('ENOSPC');
+  const [from, to] = [await giver.exchange(manifest), await taker.exchange(manifest)];
+  const meet = async (): Promise<void> => {
+    const [near, far] = await sockets();
+    for (const one of [near, far]) one.setNoDelay();
+    giver.connect(from, taker.provider, near, false);
+    taker.connect(to, giver.provider, far, true);
+  };
+  await meet();
+  await eventually('it is dropped', () => {
+    timers.advance(1_000);
+    giver.tick();
+    taker.tick();
+    return giver.dropped.length > 0;
+  });
+  expect([giver.dropped, from.isBanned(taker.provider)]).toEqual([['repeats'], false]);
+  own.fails = undefined;
+  await meet();
+  await eventually('it comes', () => {
+    timers.advance(1_000);
+    giver.tick();
+    taker.tick();
+    return taker.taken === 1;
+  });
+  for (const side of [giver, taker]) side.close();
 });
 
 describe('a head that is asked for', () => {
