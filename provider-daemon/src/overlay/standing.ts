@@ -27,9 +27,9 @@ export class Standing {
   readonly isOwn: boolean;
   readonly #options: StandingOptions;
   readonly #proofs: RenewalProofs;
-  readonly #sinceMs: number;
+  #sinceMs: number;
   wasUp = false;
-  /** The peer wants no new streams. */
+  /** One of both sides wants no new streams. */
   isLeaving = false;
   /** What the peer has seen of this side last. */
   #own: ShownCertificate;
@@ -50,11 +50,26 @@ export class Standing {
   }
 
   /**
-   * When it is to be replaced: a quarter before the end of either certificate, which is long after both were to be renewed;
-   * and after a day, so that new streams have new keys.
+   * When it is to be replaced, in milliseconds from now: a quarter before the end of either certificate, which is long after
+   * both were to be renewed; and after a day, so that new streams have new keys.
    */
-  get replaceAtMs(): number {
-    return Math.min(this.#sinceMs + replaceAfterMs, lateMs(this.#own), lateMs(this.#peer));
+  replaceInMs(): number {
+    const nowMs = this.#options.session.timers.now();
+    // A clock that was set back must not make it longer.
+    this.#sinceMs = Math.min(this.#sinceMs, nowMs);
+    const ends = [this.#own, this.#peer].map((one) => lateMs(one, this.#sinceMs));
+    return Math.min(this.#sinceMs + replaceAfterMs, ...ends) - nowMs;
+  }
+
+  /** New streams may be opened by it, or might have been until it ended. */
+  get isForStreams(): boolean {
+    return this.wasUp && !this.isLeaving;
+  }
+
+  /** Another one is for new streams. */
+  drain(): void {
+    this.isLeaving = true;
+    this.session.drain();
   }
 
   /** Shows this side's newest certificates to the peer, unless it has seen them. */
@@ -112,4 +127,8 @@ export class Standing {
 
 const replaceAfterMs = 24 * 60 * 60 * 1000;
 
-const lateMs = ({ notBeforeMs, notAfterMs }: Validity): number => notAfterMs - (notAfterMs - notBeforeMs) / 4;
+/** One that was late when the session began is not to be had newer by a handshake now: the next is when half of it is left. */
+function lateMs({ notBeforeMs, notAfterMs }: Validity, sinceMs: number): number {
+  const atMs = notAfterMs - (notAfterMs - notBeforeMs) / 4;
+  return atMs > sinceMs ? atMs : (sinceMs + notAfterMs) / 2;
+}

@@ -140,13 +140,16 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   #latest(): Standing | undefined {
     if (this.#end !== undefined) return undefined;
     const { role } = this.#options;
-    return this.#standing.findLast(({ session }) => (role === 'caller' ? session.isTaking : session.isUp));
+    const isFor = ({ session, isLeaving }: Standing): boolean =>
+      role === 'caller' ? session.isTaking : session.isUp && !isLeaving;
+    return this.#standing.findLast(isFor);
   }
 
   /** For how long it is still waited for the peer to dial. */
   #patience(): number {
     const { patienceMs = 0, timers } = this.#options;
-    return patienceMs - (timers.now() - this.#downSinceMs);
+    // A clock that was set back must not make it longer.
+    return patienceMs - Math.max(0, timers.now() - this.#downSinceMs);
   }
 
   #next(signal: AbortSignal): Promise<Session> {
@@ -211,7 +214,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     const standing: Standing = new Standing(admitted, {
       ...{ isOwn, admitPeer, log: (text: string) => this.#log(text) },
       onRenewed: () => {
-        if (standing === this.#latest() && !standing.isLeaving && !this.#isDialling) this.#planReplacement(standing);
+        if (standing === this.#latest() && !this.#isDialling) this.#planReplacement(standing);
       },
       session: {
         ...{ role, timers },
@@ -237,7 +240,7 @@ export class Tunnel implements StreamRoute, DatagramRoute {
     this.#log('up');
     // The caller says which one is for new streams: where both sides dial at once, both would choose otherwise.
     const others = role === 'caller' ? this.#standing.filter((one) => one !== standing && one.session.isUp) : [];
-    for (const { session } of others) session.drain();
+    for (const one of others) one.drain();
     this.#waiting.give(standing.session);
     this.#options.onUp?.();
     // They may have come while it was dialled.
@@ -246,31 +249,44 @@ export class Tunnel implements StreamRoute, DatagramRoute {
   }
 
   /** Who has dialled replaces it. */
-  #planReplacement({ isOwn, replaceAtMs }: Standing): void {
-    if (isOwn) this.#again(Math.max(this.#limits.leastLifeMs, replaceAtMs - this.#options.timers.now()));
+  #planReplacement(standing: Standing): void {
+    if (standing.isOwn) this.#again(Math.max(this.#limits.leastLifeMs, standing.replaceInMs()));
     else this.#unplan();
   }
 
   /** The peer replaces it, or leaves: who dials sees whether there is another. */
   #onGoingAway(standing: Standing): void {
+    const didTake = standing.isForStreams;
     standing.isLeaving = true;
-    if (this.#standing.at(-1) === standing && !this.#isDialling) this.#retry('the peer takes no new streams');
+    if (this.#current() === undefined) this.#downSinceMs = this.#options.timers.now();
+    this.#goOn('the peer takes no new streams', didTake);
   }
 
   #onClosed(standing: Standing, end: SessionEnd): void {
     standing.leave();
-    const wasLatest = this.#standing.at(-1) === standing;
     this.#standing = this.#standing.filter((one) => one !== standing);
     this.#past = { ...sumOf(this.#past, standing.session.counters()), open: 0 };
     if (standing.wasUp && this.#current() === undefined) this.#downSinceMs = this.#options.timers.now();
-    this.#endAttempt(standing);
-    if (wasLatest && !this.#isDialling) this.#retry(end.byPeer ? `the peer says: ${end.text}` : end.text);
+    const why = end.byPeer ? `the peer says: ${end.text}` : end.text;
+    if (this.#endAttempt(standing)) this.#retry(why);
+    else this.#goOn(why, standing.isForStreams);
   }
 
-  #endAttempt(standing: Standing): void {
-    if (this.#pending !== standing) return;
+  /** A session takes no streams any more: another goes on, or there is to be one. @param didTake it took them until now */
+  #goOn(why: string, didTake: boolean): void {
+    if (this.#isDialling) return;
+    const latest = this.#latest();
+    if (latest !== undefined) this.#planReplacement(latest);
+    else if (didTake) this.#retry(why);
+    else this.#log(why);
+  }
+
+  /** @returns whether it was what the attempt had come to so far */
+  #endAttempt(standing: Standing): boolean {
+    if (this.#pending !== standing) return false;
     this.#pending = undefined;
     this.#isDialling = false;
+    return true;
   }
 
   /** After a while, twice as long after each failure; one that stood for long counts as none. */
