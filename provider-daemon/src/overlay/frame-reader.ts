@@ -44,6 +44,8 @@ const forms: readonly (Form | undefined)[] = [
   },
 ];
 
+const nothing = Buffer.alloc(0);
+
 export interface FrameSink {
   frame(frame: Frame): void;
   /** A DATA frame begins. */
@@ -62,8 +64,9 @@ export class FrameReader {
   #stream = 0;
   /** Bytes of payload that are still to come. */
   #left = 0;
-  /** Of a payload that is gathered, the parts that have come. */
-  #parts: Buffer[] = [];
+  /** The payload of any other frame than DATA, once it has begun to come. */
+  #payload: Buffer = nothing;
+  #gathered = 0;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
@@ -92,7 +95,7 @@ export class FrameReader {
         at += piece.length;
         this.#left -= piece.length;
         if (this.#form?.name === 'data') this.#sink.dataPiece(this.#stream, piece);
-        else this.#parts.push(piece);
+        else this.#gather(piece);
       }
       if (this.#left > 0) return;
       this.#finish();
@@ -115,12 +118,25 @@ export class FrameReader {
     if (form.name === 'data') this.#sink.dataHead(stream, length);
   }
 
+  /** In one piece as large as it will be: a peer that sends byte by byte makes no more objects than one that does not. */
+  #gather(piece: Buffer): void {
+    const before = this.#gathered;
+    this.#gathered += piece.length;
+    if (before === 0 && this.#left === 0) {
+      this.#payload = piece;
+      return;
+    }
+    if (before === 0) this.#payload = Buffer.allocUnsafe(piece.length + this.#left);
+    piece.copy(this.#payload, before);
+  }
+
   #finish(): void {
     const { name } = this.#form!;
+    const payload = this.#payload;
     this.#form = undefined;
+    this.#payload = nothing;
+    this.#gathered = 0;
     if (name === 'data') return;
-    const payload = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
-    if (this.#parts.length > 0) this.#parts = [];
     this.#sink.frame(decode(name, this.#stream, payload));
   }
 }

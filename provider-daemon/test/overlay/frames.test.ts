@@ -165,6 +165,22 @@ describe('frames', () => {
     expect(() => read([wrong])).toThrow(why);
   });
 
+  it('that come byte by byte are gathered in one piece: nothing is kept of the chunks', () => {
+    const sent: Frame = { type: 'datagram', stream: 3, payload: Buffer.from('one datagram, whole') };
+    const seen: Frame[] = [];
+    const reader = new FrameReader({
+      frame: (frame) => seen.push(frame),
+      dataHead: () => {},
+      dataPiece: () => {},
+    });
+    const chunk = Buffer.alloc(1);
+    for (const byte of encodeFrame(sent)) {
+      chunk[0] = byte;
+      reader.push(chunk);
+    }
+    expect(seen).toEqual([sent]);
+  });
+
   it('cut long words between characters, and blank what would forge lines', () => {
     const [first] = read([encodeFrame({ type: 'close', code: 1, text: '語'.repeat(100) })]);
     expect(first).toEqual({ type: 'close', code: 1, text: '語'.repeat(85) });
