@@ -13,6 +13,8 @@ export class Heartbeat {
   readonly #effects: HeartbeatEffects;
   #hasHeard = true;
   #quietMs = 0;
+  /** Without a hello, whatever else has come: it may come byte by byte. */
+  #unwelcomeMs = 0;
   #pings = 0n;
   #isAsked = false;
 
@@ -38,7 +40,8 @@ export class Heartbeat {
     this.#hasHeard = false;
     const quietMs = this.#quietMs;
     if (!isWelcome) {
-      if (quietMs >= helloMs) this.#effects.silent(`no hello within ${quietMs} ms`);
+      this.#unwelcomeMs += ms;
+      if (this.#unwelcomeMs >= helloMs) this.#effects.silent(`no hello within ${this.#unwelcomeMs} ms`);
     } else if (quietMs >= silentMs) {
       this.#effects.silent(`nothing came for ${quietMs} ms`);
     } else if (quietMs >= pingMs && !this.#isAsked) {

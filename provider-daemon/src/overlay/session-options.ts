@@ -30,7 +30,7 @@ export interface SessionLimits extends MuxLimits {
 
 export const sessionLimits: SessionLimits = {
   ...muxLimits,
-  helloMs: 10_000,
+  helloMs: 15_000,
   pingMs: 15_000,
   silentMs: 40_000,
   queuedBytes: 262_144,

@@ -36,7 +36,7 @@ export interface TunnelLimits {
   readonly leastDialMs: number;
   /** From one handshake to that which replaces it at least, whatever the certificates say. */
   readonly leastLifeMs: number;
-  /** For an attempt, from the first packet until the peer has said hello. */
+  /** For the handshake of an attempt, from its first packet on; and as long again for the peer's hello. */
   readonly dialMs: number;
   /** For a stream that is to be opened while no session is up. */
   readonly openMs: number;

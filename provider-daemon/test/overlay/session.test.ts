@@ -284,14 +284,19 @@ describe('the session', () => {
     expect(caller.ends[0]?.text).toMatch(/nothing came for 4\d000 ms/);
   });
 
-  it('waits for a hello for ten seconds', () => {
+  it('waits for a hello for fifteen seconds, also for one that comes byte by byte', async () => {
     const timers = new ManualTimers();
-    const [near] = duplexPair();
+    const [near, far] = duplexPair();
     const { ends } = sessionOver(near, 'caller', { timers });
-    timers.advance(9999);
+    const hello = encodeFrame({ type: 'hello', hello: { role: 'callee', window: 65_536, maxStreams: 1 } });
+    for (let second = 0; second < 14; second += 1) {
+      far.write(hello.subarray(second, second + 1));
+      await turn();
+      timers.advance(1000);
+    }
     expect(ends).toEqual([]);
-    timers.advance(2000);
-    expect(ends[0]?.code).toBe(closeCodes.silent);
+    timers.advance(1000);
+    expect(ends).toEqual([{ code: closeCodes.silent, text: 'no hello within 15000 ms', byPeer: false }]);
   });
 
   it('cuts a peer that breaks the protocol, and says which rule', async () => {
