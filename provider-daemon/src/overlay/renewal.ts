@@ -14,6 +14,9 @@ const exporterBytes = 32;
 /** What is signed begins so: a signature is good for nothing else. */
 const purpose = Buffer.from('mu/tunnel/1/renewal');
 
+/** P-256, as the library names it. */
+const curve = 'prime256v1';
+
 /** r and s, 32 bytes each: one form of each signature, of one length. */
 const dsaEncoding = 'ieee-p1363';
 
@@ -51,6 +54,8 @@ export class RenewalProofs {
   isProved({ chain, signature }: Renewal): boolean {
     try {
       const key = new X509Certificate(chain[0]).publicKey;
+      // A short key of RSA has signatures of this length too.
+      if (key.asymmetricKeyDetails?.namedCurve !== curve) return false;
       return verify('sha256', this.#text(chain, !this.#isDialer), { key, dsaEncoding }, signature);
     } catch {
       // It is no certificate, or has a key of another kind.

@@ -1,14 +1,25 @@
 /** Certificates that are renewed in sessions that stand, between two nodes over real TLS; days pass when a test says so. */
+// The certificate library needs the polyfill before anything of it is loaded.
+import 'reflect-metadata';
+import { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { X509CertificateGenerator } from '@peculiar/x509';
 import { InstanceRoute } from '../../src/network/instance-route.ts';
 import { type AdmissionFacts, admit } from '../../src/overlay/admission.ts';
 import type { TunnelCredentials } from '../../src/overlay/certificates.ts';
 import { acceptTunnel, dialTunnel } from '../../src/overlay/endpoint.ts';
-import { closeCodes, encodeFrame, frameTypes, headBytes, type Renewal } from '../../src/overlay/frames.ts';
+import {
+  closeCodes,
+  encodeFrame,
+  frameTypes,
+  headBytes,
+  type Renewal,
+  signatureBytes,
+} from '../../src/overlay/frames.ts';
 import { bindingOf, chainOf, RenewalProofs } from '../../src/overlay/renewal.ts';
 import { contextOf, listenOptions, tunnelLabel } from '../../src/overlay/tls.ts';
 import { Tunnel } from '../../src/overlay/tunnel.ts';
@@ -214,6 +225,24 @@ describe('certificates that are renewed', () => {
     await eventually('the last', () => standsOn(caller, last));
     expect(renewals).toBe(2);
     expect(await say(await open(caller), 'up')).toBe('up');
+  });
+});
+
+describe('a proof', () => {
+  /** Keys of both make signatures of 64 bytes. */
+  const kinds = [
+    ['P-256', { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }],
+    ['RSA', { name: 'RSASSA-PKCS1-v1_5', modulusLength: 512, publicExponent: Uint8Array.of(1, 0, 1), hash: 'SHA-256' }],
+  ] as const;
+  it.each(kinds)('by a key of the kind %s is taken if that is P-256', async (kind, algorithm) => {
+    const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const certificate = await X509CertificateGenerator.createSelfSigned({ keys, signingAlgorithm: algorithm });
+    const cert = certificate.toString('pem');
+    const key = String(KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }));
+    const binding = Buffer.alloc(32, 7);
+    const renewal = new RenewalProofs(binding, true).prove({ key, cert: `${cert}\n${cert}\n` });
+    expect(renewal.signature).toHaveLength(signatureBytes);
+    expect(new RenewalProofs(binding, false).isProved(renewal)).toBe(kind === 'P-256');
   });
 });
 
