@@ -19,7 +19,9 @@ export class BackOff {
   }
 
   may(peer: string, nowMs: number): boolean {
-    return nowMs >= (this.#tried.get(peer)?.notBeforeMs ?? Number.NEGATIVE_INFINITY);
+    const waitMs = (this.#tried.get(peer)?.notBeforeMs ?? nowMs) - nowMs;
+    // Longer than any back-off: the clock was set back, which must not keep anybody waiting.
+    return waitMs <= 0 || waitMs > this.#limits.mostBackOffMs;
   }
 
   /** An attempt, or what it led to, is over. @param failed it was of no use */

@@ -188,6 +188,8 @@ test('a peer is dialled again after a second, then two, at last a minute; and at
   for (let more = 0; more < 10; more += 1) next(true);
   expect(next(true)).toBe(60_000);
   expect(next(false)).toBe(1_000);
+  // A clock that was set back makes it no longer.
+  expect(backOff.may('p', -3_600_000)).toBe(true);
   backOff.keepOnly(new Set());
   expect(backOff.may('p', 0)).toBe(true);
 });
