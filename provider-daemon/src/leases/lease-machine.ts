@@ -19,11 +19,14 @@ export interface Setback {
 export type Work =
   /** no manifest is there yet */
   | { readonly at: 'waiting' }
-  /** `endpoints`: where it answered before a restart of the daemon, and does so still as far as is known */
+  /**
+   * `endpoints`: where it answered before a restart of the daemon, and does so still as far as is known; none where its workloads
+   * answer nobody by an address. Undefined: it has not run here.
+   */
   | {
       readonly at: 'starting';
       readonly revision: bigint;
-      readonly endpoints: readonly string[];
+      readonly endpoints: readonly string[] | undefined;
       readonly tries: number;
     }
   /** `refused`: a newer revision that did not come up */
@@ -122,13 +125,13 @@ export function wantedRevision({ work }: Pick<LeaseLife, 'work'>): bigint {
 /** Where it answers; while it starts after a restart, where it answered before. */
 export function endpointsOf(work: Work): readonly string[] {
   if (work.at === 'updating') return work.running.endpoints;
-  return work.at === 'running' || work.at === 'starting' ? work.endpoints : [];
+  return work.at === 'running' || work.at === 'starting' ? (work.endpoints ?? []) : [];
 }
 
 /** The revision that serves; 0 for none. */
 export function servedRevision(work: Work): bigint {
   if (work.at === 'updating') return work.running.revision;
-  return work.at === 'running' || (work.at === 'starting' && work.endpoints.length > 0) ? work.revision : 0n;
+  return work.at === 'running' || (work.at === 'starting' && work.endpoints !== undefined) ? work.revision : 0n;
 }
 
 /** What runs, and what is to run when it can. */
@@ -213,7 +216,7 @@ function pauseBlocks(tries: number): bigint {
 function starting(
   life: LeaseLife,
   revision: bigint,
-  { endpoints = [], tries = 0 }: { readonly endpoints?: readonly string[]; readonly tries?: number } = {},
+  { endpoints, tries = 0 }: { readonly endpoints?: readonly string[] | undefined; readonly tries?: number } = {},
 ): Step {
   return [{ ...life, work: { at: 'starting', revision, endpoints, tries } }, [{ type: 'start', revision }]];
 }

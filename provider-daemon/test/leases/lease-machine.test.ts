@@ -1,10 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { Lease, LeaseState } from '@mu/proto/market';
 import {
+  endpointsOf,
   type LeaseEffect,
   type LeaseEvent,
   type LeaseLife,
   maxUpdateTries,
+  servedRevision,
   step,
 } from '../../src/leases/lease-machine.ts';
 
@@ -152,6 +154,16 @@ test('after a restart it goes on where it answered; a newer manifest that came m
   ]);
   expect(effects).toEqual([[], ['start'], [], ['start']]);
   expect(life?.work.at).toBe('updating');
+});
+
+test('after a restart what ran still runs, though it answers nobody by an address; what is started first does not yet', () => {
+  const heard: LeaseEvent = { type: 'lease', lease: lease({ firstConfirmedHeight: 6n, paidThrough: 6n }) };
+  const served = (event: LeaseEvent) => {
+    const { work } = play([heard, event]).life as LeaseLife;
+    return [servedRevision(work), endpointsOf(work)];
+  };
+  expect(served({ type: 'resume', revision: 3n, endpoints: [] })).toEqual([3n, []]);
+  expect(served({ type: 'manifest', revision: 3n })).toEqual([0n, []]);
 });
 
 test('a lease without funds starts nothing, remembers the newest manifest, and starts that one', () => {
